@@ -1,0 +1,193 @@
+/**
+ * The line between the engine (what is known, and how it travels) and the surface (the classes that apps
+ * see). The engine speaks records and views; the surface turns them into Twilio-shaped objects and events.
+ * Everything here works with no network.
+ */
+import type {
+  ConfabError,
+  ConversationRecord,
+  JsonObject,
+  Limits,
+  MessageRecord,
+  Operation,
+  ParticipantRecord,
+  ReadRecord,
+} from '@confab/core'
+import type { StoreOwner } from '../storage/storage.ts'
+
+/** `pending`: written here, not yet decided (its index is provisional). */
+export type MessageStatus = 'pending' | 'accepted'
+
+/** A message as it is seen now. Immutable: a change makes another view. */
+export interface MessageView {
+  readonly record: MessageRecord
+  readonly status: MessageStatus
+}
+
+/** A conversation as it is seen now, answered from its summary without opening its document. Immutable. */
+export interface ConversationView {
+  readonly sid: string
+  readonly record: ConversationRecord
+  /** `notParticipating`: created or opened by invite, and not joined. */
+  readonly status: 'joined' | 'notParticipating'
+  /** The person's own participant, once joined. */
+  readonly participant: ParticipantRecord | null
+  readonly read: ReadRecord | null
+  readonly lastMessage: { readonly index: number; readonly dateCreated: number } | null
+  readonly messageCount: number
+  /** Null without a horizon. */
+  readonly unreadCount: number | null
+  /** Some operation of this device in this conversation is undecided. */
+  readonly pending: boolean
+}
+
+/** An operation of this device that is not decided, as `client.getPendingOperations()` shows it. */
+export interface PendingOperationView {
+  readonly operation: Operation
+  readonly conversationSid: string | null
+}
+
+/** A refused operation whose content is kept. */
+export interface HeldOperationView extends PendingOperationView {
+  readonly error: ConfabError
+  readonly heldAt: number
+}
+
+export type ConversationUpdateReason =
+  | 'attributes'
+  | 'createdBy'
+  | 'dateCreated'
+  | 'dateUpdated'
+  | 'friendlyName'
+  | 'lastReadMessageIndex'
+  | 'state'
+  | 'status'
+  | 'uniqueName'
+  | 'lastMessage'
+  | 'notificationLevel'
+  | 'bindings'
+export type MessageUpdateReason =
+  | 'body'
+  | 'lastUpdatedBy'
+  | 'dateCreated'
+  | 'dateUpdated'
+  | 'attributes'
+  | 'author'
+  | 'deliveryReceipt'
+  | 'subject'
+export type ParticipantUpdateReason =
+  | 'attributes'
+  | 'dateCreated'
+  | 'dateUpdated'
+  | 'roleSid'
+  | 'lastReadMessageIndex'
+  | 'lastReadTimestamp'
+
+export type ConnectionState = 'unknown' | 'connecting' | 'connected' | 'disconnecting' | 'disconnected' | 'denied' | 'error'
+
+/**
+ * What the engine tells the surface, in the order in which apps must hear it (semantics.md, "Events").
+ * Never called synchronously from a call into the engine.
+ */
+export interface EngineEvents {
+  connectionStateChanged(state: ConnectionState): void
+  connectionError(error: { terminal: boolean; message: string; httpStatusCode?: number; errorCode?: number }): void
+  /** The store is open and the list is readable, with or without a network. */
+  initialized(): void
+  initFailed(error: ConfabError): void
+  tokenAboutToExpire(secondsLeft: number): void
+  tokenExpired(): void
+
+  conversationAdded(view: ConversationView): void
+  conversationJoined(view: ConversationView): void
+  conversationUpdated(view: ConversationView, previous: ConversationView, reasons: ConversationUpdateReason[]): void
+  conversationLeft(view: ConversationView): void
+  conversationRemoved(view: ConversationView): void
+
+  participantJoined(conversationSid: string, participant: ParticipantView): void
+  participantUpdated(conversationSid: string, participant: ParticipantView, reasons: ParticipantUpdateReason[]): void
+  participantLeft(conversationSid: string, participant: ParticipantView): void
+
+  messageAdded(conversationSid: string, message: MessageView): void
+  messageUpdated(conversationSid: string, message: MessageView, reasons: MessageUpdateReason[]): void
+  /** The view as it was: its old index is readable. */
+  messageRemoved(conversationSid: string, message: MessageView): void
+
+  typingStarted(conversationSid: string, participant: ParticipantView): void
+  typingEnded(conversationSid: string, participant: ParticipantView): void
+
+  operationRefused(held: HeldOperationView): void
+}
+
+export interface ParticipantView {
+  readonly record: ParticipantRecord
+  readonly read: ReadRecord | null
+  readonly typing: boolean
+}
+
+/** An operation without what the engine adds (id, dateWritten). */
+export type OperationDraft = Operation extends infer One ? (One extends Operation ? Omit<One, 'id' | 'dateWritten'> : never) : never
+
+export interface MessagePage {
+  /** Ascending by index. */
+  readonly items: MessageView[]
+  readonly hasOlder: boolean
+  readonly hasNewer: boolean
+}
+
+export interface Engine {
+  /** Opens the store, emits what is known, then connects. Returns at once. */
+  start(events: EngineEvents): void
+  /** Resolves when the store is open and the list is readable; rejects when it can't be (then `initFailed` was told). */
+  readonly ready: Promise<void>
+  /** Valid after `ready`. */
+  readonly owner: StoreOwner
+  readonly limits: Limits
+  readonly connectionState: ConnectionState
+
+  conversations(): ConversationView[]
+  conversation(sid: string): ConversationView | undefined
+  /**
+   * Asks the relay when the conversation isn't known here. Resolves to undefined when it isn't this identity's or
+   * doesn't exist, and when the relay can't be asked.
+   */
+  findConversation(sidOrUniqueName: string): Promise<ConversationView | undefined>
+  participants(conversationSid: string): Promise<ParticipantView[]>
+  /** What is shown now, pending messages included. `anchor` undefined: from the newest (backwards) or oldest (forward) end. */
+  messages(
+    conversationSid: string,
+    query: { count: number; anchor?: number; direction: 'backwards' | 'forward' },
+  ): Promise<MessagePage>
+
+  /** A new conversation's sid (of this identity and a fresh nonce), and the draft that creates it. */
+  newConversation(fields: { friendlyName?: string; uniqueName?: string; attributes?: JsonObject }): { sid: string; draft: OperationDraft }
+  /**
+   * Validates against what is seen, makes it durable, shows it, sends it. Resolves at the relay's acceptance, at a
+   * disconnect, or 2 s after it was durable, whichever is first; rejects when refused within that time, or at once
+   * when local rules, limits or the store refuse it. `wait: 'durable'` resolves as soon as it is durable.
+   * Drafts given together are stored together, in order.
+   */
+  submit(conversationSid: string, drafts: OperationDraft[], options?: { wait?: 'verdict' | 'durable' }): Promise<Operation[]>
+  /** Removes a message. A post that never left this device is withdrawn instead. */
+  removeMessage(conversationSid: string, messageSid: string): Promise<void>
+
+  pendingOperations(): PendingOperationView[]
+  heldOperations(): HeldOperationView[]
+  /** Submits a held operation's content again as a new operation and forgets the held one, in one write. */
+  resend(operationId: string): Promise<void>
+  discard(operationId: string): Promise<void>
+
+  /** A string that fits a link or a QR code. Works offline. */
+  createInvite(conversationSid: string, options: { roleSid?: string; expiresIn?: number; maxUses?: number }): Promise<string>
+  /** Opens the invited conversation locally and joins it. */
+  joinByInvite(invite: string): Promise<ConversationView>
+
+  /** Tells the others that this person is typing; throttled by the caller. */
+  typing(conversationSid: string): void
+
+  goOffline(): Promise<void>
+  goOnline(): Promise<void>
+  updateToken(token: string): Promise<void>
+  /** Stops, flushes, closes the store. Idempotent. */
+  shutdown(): Promise<void>
+}

@@ -1,0 +1,119 @@
+/**
+ * Where a client keeps what it must not lose. Two parts with different promises:
+ *
+ * - the **journal** (operations, summaries, the session): ordered, awaited, durable when its promise resolves;
+ * - the **documents**: a cache of Yjs documents that the relay and the journal can rebuild.
+ *
+ * `indexedDB()`, `directory(path)` and `memory()` implement it; all pass the suite in `storage-suite.ts`.
+ */
+import type { Operation } from '@confab/core'
+import type * as Y from 'yjs'
+
+/** Whose data a store holds. One store per owner: a second owner on the same device never meets the first's. */
+export interface StoreOwner {
+  /** The relay's URL as the app gave it. */
+  relay: string
+  accountSid: string
+  serviceSid: string
+  identity: string
+}
+
+export type JournalState =
+  /** Undecided: not yet sent, on its way, or being decided. */
+  | 'pending'
+  /** Refused, or stranded by a removal: kept until the person resends or discards it. */
+  | 'held'
+
+/** One operation of this identity that is not accepted yet. */
+export interface JournalEntry {
+  /** The operation's id. */
+  id: string
+  document: string
+  operation: Operation
+  state: JournalState
+  /** Position in the journal: ascending in the order of writing, across documents and tabs. Given by the store. */
+  position: number
+  /** Why it is held. */
+  error?: { code: number; message: string }
+  /** When it was held, milliseconds since the epoch. */
+  heldAt?: number
+}
+
+export type NewJournalEntry = Omit<JournalEntry, 'position'>
+
+/** What a list needs to know of a conversation without opening its document. JSON; the engine owns its shape. */
+export interface StoredSummary {
+  document: string
+  /** The epoch under which the document is kept. */
+  epoch: number
+  /** The resume point that this summary reflects. */
+  commitsId: number
+  clock: number
+  /** The engine's own JSON. */
+  data: unknown
+}
+
+/** One atomic change of the journal database. Applied in full or not at all. */
+export interface JournalWrite {
+  append?: NewJournalEntry[]
+  /** Replaces the state and error of entries by id; unknown ids are ignored. */
+  hold?: { id: string; error: { code: number; message: string }; heldAt: number }[]
+  /** Removes entries by id; unknown ids are ignored. */
+  remove?: string[]
+  summaries?: StoredSummary[]
+  removeSummaries?: string[]
+  /** Small values of the engine by key (the session, settings); `undefined` removes. */
+  values?: { [key: string]: unknown }
+}
+
+export interface Journal {
+  /** Everything, read in one go at start: entries in order of position, summaries, values. */
+  load(): Promise<{ entries: JournalEntry[]; summaries: StoredSummary[]; values: { [key: string]: unknown } }>
+  /**
+   * Resolves when the write is on disk, with the appended entries and their positions; writes of one client
+   * complete in the order they were asked for. Rejects with `ConfabError` 70501 (and the cause) when storage fails
+   * or is full: then nothing of it was written, and the store stays usable.
+   */
+  write(write: JournalWrite): Promise<JournalEntry[]>
+  close(): Promise<void>
+}
+
+/** A document's life in the store while it is open. */
+export interface StoredDocument {
+  /** Resolves once what was stored is in the Y.Doc. From then on every update of the doc is stored. */
+  readonly loaded: Promise<void>
+  /** Rewrites the stored state as one update, so that nothing removed remains in older rows. */
+  compact(): Promise<void>
+  /** Waits for what can be waited for, and stops storing. The Y.Doc itself stays. */
+  close(): Promise<void>
+}
+
+export interface Documents {
+  /** Opens the copy kept under (document, epoch) and loads it into `doc`. */
+  open(document: string, epoch: number, doc: Y.Doc): StoredDocument
+  /** Removes what is stored under (document, epoch). */
+  remove(document: string, epoch: number): Promise<void>
+}
+
+/** News between the clients (tabs) that have the same store open; never echoed to its sender. */
+export interface Peers {
+  post(message: unknown): void
+  onMessage(listener: (message: unknown) => void): void
+  close(): void
+}
+
+export interface Store {
+  readonly journal: Journal
+  readonly documents: Documents
+  readonly peers: Peers
+  close(): Promise<void>
+}
+
+/** What `new Client(token, { storage })` takes. */
+export interface Storage {
+  readonly kind: 'indexeddb' | 'directory' | 'memory'
+  open(owner: StoreOwner): Promise<Store>
+  /** The owner that last opened a store for this relay, for a start with no network and no token. */
+  lastOwner(relay: string): Promise<StoreOwner | null>
+  rememberOwner(owner: StoreOwner): Promise<void>
+}

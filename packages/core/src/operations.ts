@@ -1,0 +1,129 @@
+/**
+ * Operations: what a person may ask for. A client appends them to its outbox; the relay decides each.
+ * Schemas (zod) that refuse everything else stand in `operation-schema.ts`; these are the shapes.
+ */
+import type { AttributesPatch } from './attributes.ts'
+import type { MediaRecord, MessagingBindingRecord, TimersRecord } from './records.ts'
+
+interface Base<Type extends string> {
+  /** 32 hex digits, a UUIDv7, chosen once by the author: what makes re-uploading idempotent. */
+  id: string
+  type: Type
+  /** The author's clock, milliseconds since the epoch. Never decides anything. */
+  dateWritten: number
+}
+
+export interface ConversationCreate extends Base<'conversation.create'> {
+  /** 32 hex digits; the conversation's sid is a hash of the creator's identity and this. */
+  nonce: string
+  friendlyName?: string
+  uniqueName?: string
+  attributes?: import('./json.ts').Json
+  timers?: TimersRecord
+}
+
+/** Only the fields that are present change; null clears a name. */
+export interface ConversationUpdate extends Base<'conversation.update'> {
+  friendlyName?: string | null
+  uniqueName?: string | null
+  attributes?: AttributesPatch
+  state?: 'active' | 'inactive'
+  timers?: TimersRecord
+}
+
+/** Final: a closed conversation takes no more messages. */
+export interface ConversationClose extends Base<'conversation.close'> {}
+/** Removes the conversation for everybody. */
+export interface ConversationDelete extends Base<'conversation.delete'> {}
+
+export interface ConversationJoin extends Base<'conversation.join'> {
+  /** An invite's secret (base64url of 32 bytes), for somebody who is not a participant yet. */
+  invite?: string
+}
+export interface ConversationLeave extends Base<'conversation.leave'> {}
+
+/** Exactly one of `identity` and `binding`. */
+export interface ParticipantAdd extends Base<'participant.add'> {
+  identity?: string
+  binding?: MessagingBindingRecord
+  attributes?: import('./json.ts').Json
+  roleSid?: string
+}
+export interface ParticipantRemove extends Base<'participant.remove'> {
+  sid: string
+}
+export interface ParticipantUpdate extends Base<'participant.update'> {
+  sid: string
+  attributes?: AttributesPatch
+  roleSid?: string
+}
+
+/** The message's sid is `IM` and this operation's id. */
+export interface MessagePost extends Base<'message.post'> {
+  body?: string
+  subject?: string
+  attributes?: import('./json.ts').Json
+  media?: MediaRecord[]
+  /** Only a system actor (REST, a channel) may set it. */
+  author?: string
+}
+export interface MessageEdit extends Base<'message.edit'> {
+  sid: string
+  body?: string
+  attributes?: AttributesPatch
+}
+/** Removing what is not there is accepted and changes nothing: two people may remove the same message offline. */
+export interface MessageRemove extends Base<'message.remove'> {
+  sid: string
+}
+
+/** Moves the horizon forward; never back. */
+export interface ReadAdvance extends Base<'read.advance'> {
+  index: number
+}
+/** Puts the horizon anywhere; null removes it (everything unread). */
+export interface ReadSet extends Base<'read.set'> {
+  index: number | null
+}
+
+export interface InviteCreate extends Base<'invite.create'> {
+  /** SHA-256 of the secret's 32 bytes, 64 hex digits. */
+  hash: string
+  roleSid: string
+  expiresAt: number
+  maxUses: number
+}
+export interface InviteRevoke extends Base<'invite.revoke'> {
+  hash: string
+}
+
+export type Operation =
+  | ConversationCreate
+  | ConversationUpdate
+  | ConversationClose
+  | ConversationDelete
+  | ConversationJoin
+  | ConversationLeave
+  | ParticipantAdd
+  | ParticipantRemove
+  | ParticipantUpdate
+  | MessagePost
+  | MessageEdit
+  | MessageRemove
+  | ReadAdvance
+  | ReadSet
+  | InviteCreate
+  | InviteRevoke
+
+export type OperationType = Operation['type']
+
+/** What the relay said of one operation. */
+export type Outcome =
+  | { id: string; verdict: 'accepted'; warnings?: { code: number; message: string }[] }
+  /** Final. The author's text is held on the device. */
+  | { id: string; verdict: 'refused'; code: number; message: string }
+  /** Not now: the relay stored nothing; the client uploads it again later. */
+  | { id: string; verdict: 'later'; code: number; message: string }
+
+/** The sid of the message that a `message.post` makes. */
+export const messageSidOf = (operationId: string): string => `IM${operationId}`

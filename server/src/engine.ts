@@ -1,0 +1,76 @@
+/**
+ * The line between sessions (who is connected, how bytes are framed) and the relay's engine (what is
+ * admitted, decided, stored and told to whom). The engine knows no sockets.
+ */
+import type { ConfabError, Operation, Outcome, ResumePoint } from '@confab/core'
+
+/** Who a session acts for, as `authenticate` said. */
+export interface Principal {
+  accountSid: string
+  serviceSid: string
+  identity: string
+  /** Role in the whole service; the default service user's when the token says nothing. */
+  serviceRoleSid: string
+}
+
+/** News of one document for one reader. */
+export interface News {
+  point: ResumePoint
+  updates: Uint8Array[]
+  outcomes: Outcome[]
+}
+
+/** A connected reader, as the engine sees it. Calls come in the same turn as the commit they are about. */
+export interface Subscriber {
+  readonly principal: Principal
+  changes(document: string, news: News): void
+  /** The document is no longer this reader's. No byte of it follows. */
+  absent(document: string): void
+  /** A new epoch: what this reader holds can't be continued. */
+  replaced(document: string, news: News): void
+  awareness(document: string, update: Uint8Array): void
+}
+
+export interface OpenQuery extends ResumePoint {
+  document: string
+  pending: boolean
+}
+
+export type OpenAnswer =
+  | { document: string; status: 'current'; request: Uint8Array | null }
+  | { document: string; status: 'changes'; news: News; request: Uint8Array | null }
+  | { document: string; status: 'snapshot'; replace: boolean; news: News; request: Uint8Array | null }
+  /** Not a participant, or there is no such document. `request` is the empty state vector when `pending`. */
+  | { document: string; status: 'absent'; request: Uint8Array | null }
+
+/** What becomes of an upload. Outcomes of accepted and refused operations arrive by `Subscriber.changes`. */
+export type UploadAnswer =
+  /** Committed, or nothing in it was new. `absent`: refused as a non-member's; the outcomes say why. */
+  | { kind: 'taken'; outcomes: Outcome[] }
+  /** Something it depends on is missing: send everything above this state vector. Nothing was stored. */
+  | { kind: 'request'; stateVector: Uint8Array }
+  | { kind: 'nack'; error: ConfabError; retryAfter: number }
+  /** Not an honest update. Close the connection with 4400 and the message. */
+  | { kind: 'violation'; message: string }
+
+export interface Engine {
+  /**
+   * Opens and subscribes, many documents in one call and few queries. Between the answer and the first
+   * `changes` no commit is missing and none is doubled.
+   */
+  open(subscriber: Subscriber, queries: OpenQuery[]): Promise<OpenAnswer[]>
+  close(subscriber: Subscriber, documents: string[]): void
+  /** Ends all subscriptions of a connection. */
+  leave(subscriber: Subscriber): void
+  /** Uploads of one subscriber to one document are taken in the order of the calls. */
+  upload(subscriber: Subscriber, document: string, update: Uint8Array): Promise<UploadAnswer>
+  /** Everything above a Yjs state vector, for the stock transport: null when it can't be continued (another epoch). */
+  answerStateVector(subscriber: Subscriber, document: string, stateVector: Uint8Array): Promise<{ status: 'absent' } | { status: 'replaced' } | { status: 'news'; news: News; request: Uint8Array }>
+  awareness(subscriber: Subscriber, document: string, update: Uint8Array): void
+  /** An actor without an outbox (REST, channels, timers), through the same decision and commit. */
+  submit(serviceSid: string, conversationSid: string, operation: Operation, source: string): Promise<Outcome>
+  /** Resolves when everything taken so far is decided and stored. */
+  idle(): Promise<void>
+  /** Stops taking uploads, commits what it has, closes nothing else. */
+  drain(): Promise<void>
+}

@@ -1,0 +1,169 @@
+/**
+ * What the relay keeps, and the only way it is reached. The embedded implementation is `sqlite/`; others must
+ * pass `store-suite.ts`. Everything is asynchronous so that a store can be on another machine; reading is by
+ * document, writing is one atomic batch for everything that was decided together.
+ */
+import type { ConversationRecord, DirectoryRecord, DocumentKind, MessageRecord, Outcome, ParticipantRecord, ReadRecord } from '@confab/core'
+
+/** The id of a Yjs item: (client, clock). */
+export type ItemId = [client: number, clock: number]
+
+/** One relay client id of one root. Ids of a root are in the order of their making; the last one is written to. */
+export interface RootId {
+  root: string
+  client: number
+  /** Items so far. */
+  clock: number
+  /** For `commits`: the sequence number of its first item. */
+  base?: number
+}
+
+/** The small part of a document that every commit needs and changes. Kept as one row. */
+export interface Head {
+  /** Numeric key of the document in this store; 0 for one that isn't stored yet. */
+  key: number
+  serviceSid: string
+  document: string
+  kind: DocumentKind
+  epoch: number
+  /** Commits so far in this epoch: the sequence number of the next. */
+  seq: number
+  roots: RootId[]
+  /** Conversation: the highest index ever given, −1 at first. */
+  highestIndex: number
+  /** Conversation: messages that exist. */
+  messageCount: number
+}
+
+/** What a document's map roots hold now, and which item holds it. Loaded with the head. */
+export interface MapItem {
+  root: string
+  key: string
+  item: ItemId
+  /** Undefined: deleted (its id is still the next value's origin). */
+  value: unknown
+}
+
+export interface StoredRead {
+  record: ReadRecord
+  item: ItemId
+}
+export interface StoredMessage {
+  record: MessageRecord
+  item: ItemId
+}
+/** A client id bound to an identity in a document, and how many of its outbox items the relay has. */
+export interface OutboxClient {
+  identity: string
+  client: number
+  clock: number
+}
+
+export interface LoadedDocument {
+  head: Head
+  mapItems: MapItem[]
+  reads: StoredRead[]
+  outboxClients: OutboxClient[]
+}
+
+/** What one author's devices get beside the common update of a commit. */
+export interface PrivatePart {
+  identity: string
+  /** Outbox structs as deleted, and their delete set. Empty when there is none. */
+  update: Uint8Array
+  outcomes: Outcome[]
+}
+
+export interface LogEntry {
+  seq: number
+  /** For every reader. */
+  update: Uint8Array
+  private: PrivatePart[]
+}
+
+/** What is served to somebody who has nothing, or too little. Log entries from `seq` on follow it. */
+export interface Snapshot {
+  seq: number
+  update: Uint8Array
+}
+
+/** One decided operation, remembered for ever by id. */
+export interface DecidedOperation {
+  id: string
+  identity: string
+  outcome: Outcome
+}
+
+/** Everything that one commit of one document changes. */
+export interface DocumentCommit {
+  /** After the commit. `key` 0: a new document. */
+  head: Head
+  /** Sequence number before it: another one in the store means a second writer, and the batch fails. */
+  expectedSeq: number
+  entry: LogEntry
+  mapItems: MapItem[]
+  messages: { put: StoredMessage[]; delete: string[] }
+  reads: { put: StoredRead[]; delete: string[] }
+  outboxClients: OutboxClient[]
+  decided: DecidedOperation[]
+  /** Look-ups across documents, for conversations. */
+  uniqueName?: { from: string | null; to: string | null }
+  members?: { put: { identity: string; status: DirectoryRecord['status'] }[]; delete: string[] }
+  bindings?: { put: { address: string; proxyAddress: string; participantSid: string }[]; delete: { address: string; proxyAddress: string }[] }
+  /** A new epoch: everything kept of the old one is dropped and replaced by this snapshot. */
+  epoch?: { snapshot: Snapshot; messages: StoredMessage[]; mapItems: MapItem[]; reads: StoredRead[] }
+  /** The conversation was deleted: only its tombstone and decided operations remain. */
+  deleted?: boolean
+}
+
+/** A row of "which of my documents changed", for a batch resume. */
+export interface DocumentPoint {
+  document: string
+  key: number
+  epoch: number
+  /** Sequence number of the next commit. */
+  seq: number
+  /** Newest `commits` id and its number of items; 0, 0 before the first commit. */
+  commitsId: number
+  clock: number
+}
+
+export interface Store {
+  /** Null when the service has no such document. */
+  load(serviceSid: string, document: string): Promise<LoadedDocument | null>
+  /** The messages with these sids, those that exist. */
+  messages(key: number, sids: readonly string[]): Promise<StoredMessage[]>
+  /** Messages with an index in [from, to), ascending; for listing, sealing, new epochs. */
+  messageRange(key: number, from: number, to: number): Promise<StoredMessage[]>
+  /** Outcomes of operations decided before, those of these ids that were. */
+  decided(key: number, ids: readonly string[]): Promise<DecidedOperation[]>
+  /** Resume points of the conversations that this identity may read, those among `documents`; in one query. */
+  points(serviceSid: string, identity: string, documents: readonly string[]): Promise<DocumentPoint[]>
+  /** Whether this identity is a participant of, or the not yet joined creator of, the conversation. */
+  isMember(key: number, identity: string): Promise<boolean>
+  /** Log entries with seq ≥ `fromSeq`, private parts of this identity only; null when trimmed away. */
+  log(key: number, fromSeq: number, identity: string): Promise<LogEntry[] | null>
+  /** The newest snapshot and this identity's own part of it (their outbox, deleted). */
+  snapshot(key: number, identity: string): Promise<{ snapshot: Snapshot | null; outbox: Uint8Array | null }>
+  /** Which conversation of the service has the unique name. */
+  uniqueNameOwner(serviceSid: string, uniqueName: string): Promise<string | null>
+  bindingOwner(serviceSid: string, address: string, proxyAddress: string): Promise<string | null>
+  conversationCount(serviceSid: string, identity: string): Promise<number>
+
+  /**
+   * Writes all commits in one transaction; on disk when it resolves. Gives the keys of new documents, in order.
+   * Rejects (70502) with nothing written.
+   */
+  commit(commits: readonly DocumentCommit[]): Promise<number[]>
+
+  /** Log entries since the newest snapshot, of documents that have at least `atLeast` of them; for compaction. */
+  compactable(atLeast: number, limit: number): Promise<{ key: number; seq: number; entries: number }[]>
+  /** Replaces the snapshots (common and per identity) up to `seq` and trims log entries below `keepFrom`. */
+  compact(key: number, snapshot: Snapshot, outboxes: { identity: string; update: Uint8Array }[], keepFrom: number): Promise<void>
+  /** The parts of a document that compaction merges: its newest snapshots and every log entry from there on. */
+  compactionInput(key: number): Promise<{ snapshot: Snapshot | null; outboxes: { identity: string; update: Uint8Array }[]; entries: LogEntry[] }>
+
+  close(): Promise<void>
+}
+
+export type { ConversationRecord, ParticipantRecord }
