@@ -1,0 +1,200 @@
+/**
+ * The bytes of every frame of `frames.ts`. A WebSocket message is one or more frames, each a `uint` length and
+ * that many bytes: a `uint` type and the frame's fields in the order below. `docs/protocol.md` says the same in
+ * prose; the layout's hash is pinned to `PROTOCOL_VERSION` in `codec.test.ts`.
+ */
+import * as encoding from 'lib0/encoding'
+import { FRAMES_PER_MESSAGE, NO_BOUNDS, type WireBounds } from './bounds.ts'
+import {
+  bool,
+  bytes,
+  type Field,
+  type FieldsOf,
+  list,
+  oneOf,
+  outcome,
+  point,
+  record,
+  text,
+  token,
+  uint,
+  uint32,
+} from './fields.ts'
+import type { DownFrame, OpenEntry, OpenStatus, UpFrame } from './frames.ts'
+import { ProtocolViolation, WireReader } from './reader.ts'
+
+export type Frame = UpFrame | DownFrame
+type FrameNamed<Name extends Frame['type']> = Extract<Frame, { type: Name }>
+
+interface FrameCodec {
+  readonly name: Frame['type']
+  /** The number that stands for the name on the wire. Never given to another frame. */
+  readonly type: number
+  readonly fields: Field<object>
+}
+
+function frame<Name extends Frame['type']>(
+  name: Name,
+  type: number,
+  fields: FieldsOf<Omit<FrameNamed<Name>, 'type'>>,
+): FrameCodec {
+  return { name, type, fields: record(fields) as unknown as Field<object> }
+}
+
+const openEntry = record<OpenEntry>({
+  channel: uint32,
+  document: text,
+  epoch: uint,
+  commitsId: uint32,
+  clock: uint,
+  pending: bool,
+})
+const openStatus = oneOf<OpenStatus>('current', 'changes', 'snapshot', 'absent')
+const openedEntry = record<{ channel: number; status: OpenStatus }>({ channel: uint32, status: openStatus })
+
+const awareness = frame('awareness', 5, { channel: uint32, update: bytes })
+
+const UP: readonly FrameCodec[] = [
+  frame('hello', 1, { version: uint, token, agent: text }),
+  frame('open', 2, { entries: list(openEntry) }),
+  frame('close', 3, { channels: list(uint32) }),
+  frame('update', 4, { channel: uint32, update: bytes }),
+  awareness,
+  frame('token', 6, { token }),
+  frame('ping', 7, { nonce: uint }),
+]
+
+const DOWN: readonly FrameCodec[] = [
+  awareness,
+  frame('welcome', 32, {
+    version: uint,
+    identity: text,
+    accountSid: text,
+    serviceSid: text,
+    now: uint,
+    expiresAt: uint,
+    heartbeat: uint,
+    limits: text,
+  }),
+  frame('opened', 33, { entries: list(openedEntry) }),
+  frame('snapshot', 34, {
+    channel: uint32,
+    replace: bool,
+    point,
+    updates: list(bytes),
+    outcomes: list(outcome),
+  }),
+  frame('changes', 35, { channel: uint32, point, updates: list(bytes), outcomes: list(outcome) }),
+  frame('outcomes', 36, { channel: uint32, outcomes: list(outcome) }),
+  frame('request', 37, { channel: uint32, stateVector: bytes }),
+  frame('absent', 38, { channel: uint32 }),
+  frame('nack', 39, { channel: uint32, code: uint, message: text, retryAfter: uint }),
+  frame('tokenExpiring', 40, { expiresAt: uint }),
+  frame('pong', 41, { nonce: uint, now: uint }),
+]
+
+const byName = new Map([...UP, ...DOWN].map((codec) => [codec.name, codec]))
+const byType = (codecs: readonly FrameCodec[]) => new Map(codecs.map((codec) => [codec.type, codec]))
+const upByType = byType(UP)
+const downByType = byType(DOWN)
+
+/** Every frame's direction, number, name and fields in order, one a line: what `PROTOCOL_VERSION` stands for. */
+export const PROTOCOL_LAYOUT: string = [
+  ...UP.map(({ type, name, fields }) => `up ${type} ${name} ${fields.layout}`),
+  ...DOWN.map(({ type, name, fields }) => `down ${type} ${name} ${fields.layout}`),
+].join('\n')
+
+/**
+ * Frames on their way out, encoded as they are added, so that everything that one turn of the event loop has to
+ * say leaves in one WebSocket message.
+ */
+export class FrameBatch {
+  readonly #messageBytes: number
+  #full: Uint8Array[] = []
+  #encoder = encoding.createEncoder()
+  #frames = 0
+
+  /** @param messageBytes bytes that the receiver takes in one message; a frame that is larger travels alone. */
+  constructor(messageBytes: number = Number.POSITIVE_INFINITY) {
+    this.#messageBytes = messageBytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#frames === 0 && this.#full.length === 0
+  }
+
+  /** @throws RangeError when a number of the frame is not an unsigned integer. */
+  add(frame: Frame): void {
+    const codec = byName.get(frame.type)
+    if (!codec) throw new RangeError(`No such frame: ${frame.type}`)
+    const one = encoding.createEncoder()
+    encoding.writeVarUint(one, codec.type)
+    codec.fields.write(one, frame)
+    const length = encoding.length(one)
+    // 5: the longest length prefix of a frame below 2^35 bytes.
+    const fits = encoding.length(this.#encoder) + length + 5 <= this.#messageBytes
+    if (this.#frames > 0 && (!fits || this.#frames === FRAMES_PER_MESSAGE)) this.#endMessage()
+    encoding.writeVarUint(this.#encoder, length)
+    encoding.writeBinaryEncoder(this.#encoder, one)
+    this.#frames++
+  }
+
+  /** The messages to send, in order (one, unless a bound asks for more), and starts afresh. */
+  take(): Uint8Array[] {
+    if (this.#frames > 0) this.#endMessage()
+    const messages = this.#full
+    this.#full = []
+    return messages
+  }
+
+  #endMessage(): void {
+    this.#full.push(encoding.toUint8Array(this.#encoder))
+    this.#encoder = encoding.createEncoder()
+    this.#frames = 0
+  }
+}
+
+/**
+ * The frames as one WebSocket message, whatever its size; `FrameBatch` keeps to bounds.
+ * @throws RangeError when there are no frames, or more than `FRAMES_PER_MESSAGE`.
+ */
+export function encodeFrames(frames: readonly Frame[]): Uint8Array {
+  const batch = new FrameBatch()
+  for (const frame of frames) batch.add(frame)
+  const [message, ...more] = batch.take()
+  if (!message || more.length > 0) {
+    throw new RangeError(`A message holds 1 to ${FRAMES_PER_MESSAGE} frames, not ${frames.length}`)
+  }
+  return message
+}
+
+/**
+ * The frames of a client's message. Byte fields are views of `message`: copy them to keep them.
+ * @throws ProtocolViolation (70601) unless the message is well-formed to its last byte and within bounds.
+ */
+export function decodeUp(message: Uint8Array, bounds: WireBounds): UpFrame[] {
+  return decode(message, bounds, upByType) as UpFrame[]
+}
+
+/**
+ * The frames of a relay's message. Byte fields are views of `message`: copy them to keep them.
+ * @throws ProtocolViolation (70601) unless the message is well-formed to its last byte.
+ */
+export function decodeDown(message: Uint8Array): DownFrame[] {
+  return decode(message, NO_BOUNDS, downByType) as DownFrame[]
+}
+
+function decode(message: Uint8Array, bounds: WireBounds, codecs: ReadonlyMap<number, FrameCodec>): Frame[] {
+  const outer = new WireReader(message, bounds)
+  const frames: Frame[] = []
+  do {
+    if (frames.length === FRAMES_PER_MESSAGE) throw new ProtocolViolation('Too many frames in one message')
+    const reader = new WireReader(outer.bytes(message.length), bounds)
+    const codec = codecs.get(reader.uint())
+    if (!codec) throw new ProtocolViolation('Unknown frame type')
+    const fields = codec.fields.read(reader)
+    if (reader.hasMore) throw new ProtocolViolation(`Bytes are left over after ${codec.name}`)
+    frames.push({ type: codec.name, ...fields } as Frame)
+  } while (outer.hasMore)
+  return frames
+}
