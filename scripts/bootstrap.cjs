@@ -27,14 +27,14 @@ function major(version) {
 function checkInstalledTools() {
   if (major(process.version) < OLDEST_NODE) {
     stop([
-      'Node.js ' + OLDEST_NODE + ' or later is needed; this is ' + process.version + '.',
+      `Node.js ${OLDEST_NODE} or later is needed; this is ${process.version}.`,
       'Install a current one from https://nodejs.org (24 LTS is what Confab runs on), then try again.',
     ])
   }
   const agent = /npm\/(\S+)/.exec(process.env.npm_config_user_agent || '')
   if (agent && major(agent[1]) < OLDEST_NPM) {
     stop([
-      'npm ' + OLDEST_NPM + ' or later is needed; this is ' + agent[1] + '.',
+      `npm ${OLDEST_NPM} or later is needed; this is ${agent[1]}.`,
       'Update it with `npm install --global npm`, then try again.',
     ])
   }
@@ -72,9 +72,7 @@ function install(hash) {
   )
   const started = Date.now()
   // `npm ci` empties node_modules first, under the feet of whatever runs from it; so it is for first runs.
-  const result = npm(
-    fresh ? ['ci', '--no-audit', '--no-fund'] : ['install', '--no-save', '--no-audit', '--no-fund'],
-  )
+  const result = npm(fresh ? ['ci', '--loglevel=error'] : ['install', '--no-save', '--loglevel=error'])
   if (result.error || result.status !== 0) {
     stop([
       'npm could not install the dependencies; its messages are above.',
@@ -83,7 +81,7 @@ function install(hash) {
   }
   requirePinnedNode()
   fs.writeFileSync(stampFile, hash)
-  console.error('confab: dependencies installed in ' + Math.round((Date.now() - started) / 1000) + ' s.')
+  console.error(`confab: dependencies installed in ${Math.round((Date.now() - started) / 1000)} s.`)
 }
 
 function pinnedNodeVersion() {
@@ -94,11 +92,11 @@ function pinnedNodeVersion() {
 
 function requirePinnedNode() {
   const wanted = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')).devDependencies.node
-  if (pinnedNodeVersion() === 'v' + wanted) return
+  if (pinnedNodeVersion() === `v${wanted}`) return
   // The `node` package brings its binary by an install script, which npm may have been told not to run.
   npm(['rebuild', 'node', '--ignore-scripts=false'])
   const found = pinnedNodeVersion()
-  if (found === 'v' + wanted) return
+  if (found === `v${wanted}`) return
   stop([
     'Node ' +
       wanted +
@@ -106,7 +104,7 @@ function requirePinnedNode() {
       (found || 'nothing that runs') +
       ' is there.',
     'Either install scripts are switched off (`npm config get ignore-scripts`), or the npm package `node`',
-    'has no binary for this platform (' + process.platform + ', ' + process.arch + ').',
+    `has no binary for this platform (${process.platform}, ${process.arch}).`,
   ])
 }
 
