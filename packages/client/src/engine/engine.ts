@@ -13,7 +13,8 @@ import type {
   ParticipantRecord,
   ReadRecord,
 } from '@confab/core'
-import type { StoreOwner } from '../storage/storage.ts'
+import type { Storage, StoreOwner } from '../storage/storage.ts'
+import type { TransportFactory } from '../transport/transport.ts'
 
 /** `pending`: written here, not yet decided (its index is provisional). */
 export type MessageStatus = 'pending' | 'accepted'
@@ -153,11 +154,16 @@ export interface Engine {
    */
   findConversation(sidOrUniqueName: string): Promise<ConversationView | undefined>
   participants(conversationSid: string): Promise<ParticipantView[]>
-  /** What is shown now, pending messages included. `anchor` undefined: from the newest (backwards) or oldest (forward) end. */
+  /**
+   * What is shown now, pending messages included. `anchor` is an index and belongs to the page when a message has
+   * it; undefined: from the newest (backwards) or oldest (forward) end. Any integer will do, −1 too.
+   */
   messages(
     conversationSid: string,
     query: { count: number; anchor?: number; direction: 'backwards' | 'forward' },
   ): Promise<MessagePage>
+  /** One message as it is shown now; undefined when it isn't. */
+  message(conversationSid: string, messageSid: string): Promise<MessageView | undefined>
 
   /** A new conversation's sid (of this identity and a fresh nonce), and the draft that creates it. */
   newConversation(fields: { friendlyName?: string; uniqueName?: string; attributes?: JsonObject }): { sid: string; draft: OperationDraft }
@@ -177,7 +183,7 @@ export interface Engine {
   resend(operationId: string): Promise<void>
   discard(operationId: string): Promise<void>
 
-  /** A string that fits a link or a QR code. Works offline. */
+  /** A string that fits a link or a QR code. Works offline. `expiresIn` in seconds. */
   createInvite(conversationSid: string, options: { roleSid?: string; expiresIn?: number; maxUses?: number }): Promise<string>
   /** Opens the invited conversation locally and joins it. */
   joinByInvite(invite: string): Promise<ConversationView>
@@ -191,3 +197,24 @@ export interface Engine {
   /** Stops, flushes, closes the store. Idempotent. */
   shutdown(): Promise<void>
 }
+
+/** What a client is made of. The surface has resolved the app's options and the token's claims. */
+export interface EngineOptions {
+  /** The relay's URL: `ws://`, `wss://`, `http://` or `https://`. */
+  url: string
+  /** Fetches a token for each attempt to connect, and at start; a rejection counts as a failed attempt. */
+  token(): Promise<string>
+  /** Whose store to open when no token can be had; without it, the owner that last opened one for this relay. */
+  identity?: string
+  storage: Storage
+  transport: TransportFactory
+  limits?: Partial<Limits>
+  /** Where the engine says what an operator may want to know; nothing a person wrote. */
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string, details?: unknown): void
+  /** Injected for tests; default to the platform's. */
+  now?: () => number
+  random?: () => number
+}
+
+/** `createEngine` of `create.ts` is one. Pure construction: nothing happens before `start`. */
+export type EngineFactory = (options: EngineOptions) => Engine
