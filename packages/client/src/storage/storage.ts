@@ -53,8 +53,9 @@ export interface StoredSummary {
   data: unknown
 }
 
-/** One atomic change of the journal database. Applied in full or not at all. */
+/** One atomic change of the journal database. Applied in full or not at all; removals first, then additions, then holds. */
 export interface JournalWrite {
+  /** An id that is there already keeps its entry and its position. */
   append?: NewJournalEntry[]
   /** Replaces the state and error of entries by id; unknown ids are ignored. */
   hold?: { id: string; error: { code: number; message: string }; heldAt: number }[]
@@ -62,7 +63,7 @@ export interface JournalWrite {
   remove?: string[]
   summaries?: StoredSummary[]
   removeSummaries?: string[]
-  /** Small values of the engine by key (the session, settings); `undefined` removes. */
+  /** Small JSON values of the engine by key (the session, settings); `undefined` removes. */
   values?: { [key: string]: unknown }
 }
 
@@ -80,9 +81,16 @@ export interface Journal {
 
 /** A document's life in the store while it is open. */
 export interface StoredDocument {
-  /** Resolves once what was stored is in the Y.Doc. From then on every update of the doc is stored. */
+  /**
+   * Resolves once what was stored is in the Y.Doc (in a transaction that is not local). From then on every update of
+   * the doc is stored. Rejects with `ConfabError` 70501 when the copy can't be read: the doc is then to be thrown
+   * away, as it is when a write was lost and `isComplete(doc)` (`stored-document.ts`) is false.
+   */
   readonly loaded: Promise<void>
-  /** Rewrites the stored state as one update, so that nothing removed remains in older rows. */
+  /**
+   * Rewrites the stored state as one update, so that nothing removed remains in older rows. Resolves when they are
+   * gone; rejects with 70501 when that failed.
+   */
   compact(): Promise<void>
   /** Waits for what can be waited for, and stops storing. The Y.Doc itself stays. */
   close(): Promise<void>

@@ -1,0 +1,195 @@
+/** Storage that lives as long as its object: for tests, for bots that keep nothing, and as Node's default. */
+import * as Y from 'yjs'
+import { ownerKey } from './owner.ts'
+import type {
+  Journal,
+  JournalEntry,
+  JournalWrite,
+  Peers,
+  Storage,
+  Store,
+  StoredSummary,
+  StoreOwner,
+} from './storage.ts'
+import { keepDocument, type Rows } from './stored-document.ts'
+
+/** What the clients of one owner share. */
+interface Shared {
+  nextPosition: number
+  entries: Map<string, JournalEntry>
+  summaries: Map<string, StoredSummary>
+  values: Map<string, unknown>
+  documents: Map<string, SharedRows>
+  peers: Set<MemoryPeers>
+}
+
+interface SharedRows {
+  nextKey: number
+  rows: { key: number; update: Uint8Array }[]
+}
+
+/**
+ * A storage in memory. Two calls are two devices; one object opened twice for the same owner is one device with
+ * two clients, as two tabs are.
+ */
+export function memory(): Storage {
+  const stores = new Map<string, Shared>()
+  const lastOwners = new Map<string, StoreOwner>()
+  return {
+    kind: 'memory',
+    async open(owner) {
+      const key = ownerKey(owner)
+      let shared = stores.get(key)
+      if (!shared) {
+        shared = {
+          nextPosition: 1,
+          entries: new Map(),
+          summaries: new Map(),
+          values: new Map(),
+          documents: new Map(),
+          peers: new Set(),
+        }
+        stores.set(key, shared)
+      }
+      return openStore(shared)
+    },
+    async lastOwner(relay) {
+      const owner = lastOwners.get(relay)
+      return owner ? { ...owner } : null
+    },
+    async rememberOwner(owner) {
+      lastOwners.set(owner.relay, { ...owner })
+    },
+  }
+}
+
+function openStore(shared: Shared): Store {
+  const journal = memoryJournal(shared)
+  const peers = new MemoryPeers(shared.peers)
+  return {
+    journal,
+    peers,
+    documents: {
+      open: (document, epoch, doc) => keepDocument(doc, Promise.resolve(memoryRows(shared, document, epoch))),
+      async remove(document, epoch) {
+        shared.documents.delete(documentKey(document, epoch))
+      },
+    },
+    async close() {
+      peers.close()
+      await journal.close()
+    },
+  }
+}
+
+function memoryJournal(shared: Shared): Journal {
+  return {
+    async load() {
+      const entries = [...shared.entries.values()].sort((a, b) => a.position - b.position)
+      return structuredClone({
+        entries,
+        summaries: [...shared.summaries.values()],
+        values: Object.fromEntries(shared.values),
+      })
+    },
+    async write(write) {
+      // cloned before anything changes: a value that can't be stored leaves the store as it was
+      return structuredClone(applyWrite(shared, structuredClone(write)))
+    },
+    async close() {},
+  }
+}
+
+/** Applies a write in the order that `JournalWrite` gives: remove, append, hold. */
+function applyWrite(shared: Shared, write: JournalWrite): JournalEntry[] {
+  for (const id of write.remove ?? []) shared.entries.delete(id)
+  const appended = (write.append ?? []).map((entry) => {
+    const known = shared.entries.get(entry.id)
+    if (known) return known
+    const stored = { ...entry, position: shared.nextPosition++ }
+    shared.entries.set(entry.id, stored)
+    return stored
+  })
+  for (const { id, error, heldAt } of write.hold ?? []) {
+    const entry = shared.entries.get(id)
+    if (entry) shared.entries.set(id, { ...entry, state: 'held', error, heldAt })
+  }
+  for (const document of write.removeSummaries ?? []) shared.summaries.delete(document)
+  for (const summary of write.summaries ?? []) shared.summaries.set(summary.document, summary)
+  for (const [key, value] of Object.entries(write.values ?? {})) {
+    if (value === undefined) shared.values.delete(key)
+    else shared.values.set(key, value)
+  }
+  return appended
+}
+
+const documentKey = (document: string, epoch: number) => `${epoch} ${document}`
+
+function memoryRows(shared: Shared, document: string, epoch: number): Rows {
+  const key = documentKey(document, epoch)
+  /** Rows up to here were applied to the doc, or came from it. */
+  let seen = 0
+  const kept = (): SharedRows => {
+    let rows = shared.documents.get(key)
+    if (!rows) {
+      rows = { nextKey: 1, rows: [] }
+      shared.documents.set(key, rows)
+    }
+    return rows
+  }
+  const apply = (doc: Y.Doc, origin: unknown) => {
+    const { rows, nextKey } = kept()
+    const unseen = rows.filter((row) => row.key > seen)
+    Y.transact(doc, () => unseen.forEach((row) => void Y.applyUpdate(doc, row.update)), origin, false)
+    seen = nextKey - 1
+    return rows.length
+  }
+  return {
+    async load(doc, origin) {
+      return apply(doc, origin)
+    },
+    async append(updates) {
+      const document = kept()
+      for (const update of updates) document.rows.push({ key: document.nextKey++, update })
+    },
+    async rewrite(doc, origin) {
+      apply(doc, origin)
+      const document = kept()
+      document.rows = [{ key: document.nextKey++, update: Y.encodeStateAsUpdate(doc) }]
+      seen = document.nextKey - 1
+    },
+    async close() {},
+  }
+}
+
+/** Hands messages to the other clients of the same owner, in later microtasks as a BroadcastChannel does in tasks. */
+class MemoryPeers implements Peers {
+  readonly #all: Set<MemoryPeers>
+  readonly #listeners: ((message: unknown) => void)[] = []
+
+  constructor(all: Set<MemoryPeers>) {
+    this.#all = all
+    all.add(this)
+  }
+
+  post(message: unknown): void {
+    if (!this.#all.has(this)) return
+    for (const peer of this.#all) {
+      if (peer === this) continue
+      const copy = structuredClone(message)
+      queueMicrotask(() => peer.#deliver(copy))
+    }
+  }
+
+  onMessage(listener: (message: unknown) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  close(): void {
+    this.#all.delete(this)
+  }
+
+  #deliver(message: unknown): void {
+    if (this.#all.has(this)) for (const listener of this.#listeners) listener(message)
+  }
+}
