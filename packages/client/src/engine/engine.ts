@@ -6,7 +6,7 @@
 import type {
   ConfabError,
   ConversationRecord,
-  JsonObject,
+  Json,
   Limits,
   MessageRecord,
   Operation,
@@ -166,7 +166,7 @@ export interface Engine {
   message(conversationSid: string, messageSid: string): Promise<MessageView | undefined>
 
   /** A new conversation's sid (of this identity and a fresh nonce), and the draft that creates it. */
-  newConversation(fields: { friendlyName?: string; uniqueName?: string; attributes?: JsonObject }): { sid: string; draft: OperationDraft }
+  newConversation(fields: { friendlyName?: string; uniqueName?: string; attributes?: Json }): { sid: string; draft: OperationDraft }
   /**
    * Validates against what is seen, makes it durable, shows it, sends it. Resolves at the relay's acceptance, at a
    * disconnect, or 2 s after it was durable, whichever is first; rejects when refused within that time, or at once
