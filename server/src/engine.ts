@@ -64,7 +64,12 @@ export interface Engine {
   leave(subscriber: Subscriber): void
   /** Uploads of one subscriber to one document are taken in the order of the calls. */
   upload(subscriber: Subscriber, document: string, update: Uint8Array): Promise<UploadAnswer>
-  /** Everything above a Yjs state vector, for the stock transport: null when it can't be continued (another epoch). */
+  /**
+   * Everything above a Yjs state vector, for the stock transport. With `news` it subscribes, as `open` does with
+   * the same promise about what follows; asking again keeps the one subscription. `request` is the state vector
+   * of everything that this reader's copy may hold, so that a stock client answers it with what is new only.
+   * `replaced`: can't be continued (another epoch).
+   */
   answerStateVector(subscriber: Subscriber, document: string, stateVector: Uint8Array): Promise<{ status: 'absent' } | { status: 'replaced' } | { status: 'news'; news: News; request: Uint8Array }>
   awareness(subscriber: Subscriber, document: string, update: Uint8Array): void
   /** An actor without an outbox (REST, channels, timers), through the same decision and commit. */
