@@ -1,5 +1,7 @@
 /** Storage that lives as long as its object: for tests, for bots that keep nothing, and as Node's default. */
+import { ConfabError } from '@confab/core'
 import * as Y from 'yjs'
+import { storageError } from './failure.ts'
 import { ownerKey } from './owner.ts'
 import type {
   Journal,
@@ -70,7 +72,8 @@ function openStore(shared: Shared): Store {
     journal,
     peers,
     documents: {
-      open: (document, epoch, doc) => keepDocument(doc, Promise.resolve(memoryRows(shared, document, epoch))),
+      open: (document, epoch, doc) =>
+        keepDocument(doc, Promise.resolve(memoryRows(shared, documentKey(document, epoch), doc))),
       async remove(document, epoch) {
         shared.documents.delete(documentKey(document, epoch))
       },
@@ -83,8 +86,13 @@ function openStore(shared: Shared): Store {
 }
 
 function memoryJournal(shared: Shared): Journal {
+  let closed = false
+  const assertOpen = () => {
+    if (closed) throw new ConfabError(70501, 'The store is closed')
+  }
   return {
     async load() {
+      assertOpen()
       const entries = [...shared.entries.values()].sort((a, b) => a.position - b.position)
       return structuredClone({
         entries,
@@ -93,10 +101,18 @@ function memoryJournal(shared: Shared): Journal {
       })
     },
     async write(write) {
-      // cloned before anything changes: a value that can't be stored leaves the store as it was
-      return structuredClone(applyWrite(shared, structuredClone(write)))
+      assertOpen()
+      let copy: JournalWrite
+      try {
+        copy = structuredClone(write)
+      } catch (cause) {
+        throw storageError('write to the local database', cause)
+      }
+      return structuredClone(applyWrite(shared, copy))
     },
-    async close() {},
+    async close() {
+      closed = true
+    },
   }
 }
 
@@ -125,9 +141,9 @@ function applyWrite(shared: Shared, write: JournalWrite): JournalEntry[] {
 
 const documentKey = (document: string, epoch: number) => `${epoch} ${document}`
 
-function memoryRows(shared: Shared, document: string, epoch: number): Rows {
-  const key = documentKey(document, epoch)
-  /** Rows up to here were applied to the doc, or came from it. */
+function memoryRows(shared: Shared, key: string, doc: Y.Doc): Rows {
+  const origin = {}
+  /** Rows up to here were applied to the doc. */
   let seen = 0
   const kept = (): SharedRows => {
     let rows = shared.documents.get(key)
@@ -137,7 +153,7 @@ function memoryRows(shared: Shared, document: string, epoch: number): Rows {
     }
     return rows
   }
-  const apply = (doc: Y.Doc, origin: unknown) => {
+  const apply = (): number => {
     const { rows, nextKey } = kept()
     const unseen = rows.filter((row) => row.key > seen)
     Y.transact(doc, () => unseen.forEach((row) => void Y.applyUpdate(doc, row.update)), origin, false)
@@ -145,18 +161,19 @@ function memoryRows(shared: Shared, document: string, epoch: number): Rows {
     return rows.length
   }
   return {
-    async load(doc, origin) {
-      return apply(doc, origin)
+    origin,
+    async load() {
+      return apply()
     },
     async append(updates) {
-      const document = kept()
-      for (const update of updates) document.rows.push({ key: document.nextKey++, update })
+      const stored = kept()
+      for (const update of updates) stored.rows.push({ key: stored.nextKey++, update })
     },
-    async rewrite(doc, origin) {
-      apply(doc, origin)
-      const document = kept()
-      document.rows = [{ key: document.nextKey++, update: Y.encodeStateAsUpdate(doc) }]
-      seen = document.nextKey - 1
+    async rewrite() {
+      apply()
+      const stored = kept()
+      stored.rows = [{ key: stored.nextKey++, update: Y.encodeStateAsUpdate(doc) }]
+      seen = stored.nextKey - 1
     },
     async close() {},
   }

@@ -11,17 +11,14 @@ import type { StoredDocument } from './storage.ts'
 
 /** The updates kept of one document, oldest first. */
 export interface Rows {
-  /**
-   * Applies everything stored to `doc`, in one transaction with `origin` that is not local. Resolves to the
-   * number of rows.
-   */
-  load(doc: Y.Doc, origin: unknown): Promise<number>
+  /** The origin of every transaction by which the rows change their doc. */
+  readonly origin: unknown
+  /** Applies everything stored to the doc, in one transaction that is not local. Resolves to the number of rows. */
+  load(): Promise<number>
   /** One transaction; resolves when it is complete. */
   append(updates: Uint8Array[]): Promise<void>
-  /**
-   * In one transaction: applies the rows that other clients appended, then replaces all rows by the doc's state.
-   */
-  rewrite(doc: Y.Doc, origin: unknown): Promise<void>
+  /** In one transaction: applies the rows that other clients appended, then replaces all rows by the doc's state. */
+  rewrite(): Promise<void>
   close(): Promise<void>
 }
 
@@ -35,8 +32,6 @@ export function isComplete(doc: Y.Doc): boolean {
 
 /** Loads `doc` from its rows and keeps every update of it from then on. */
 export function keepDocument(doc: Y.Doc, opening: Promise<Rows>): StoredDocument {
-  /** The origin of every change that the store itself makes to the doc. */
-  const origin = {}
   /** Updates not yet handed to the rows. What the doc held before it was opened is the first. */
   const queue: Uint8Array[] = doc.store.clients.size > 0 ? [Y.encodeStateAsUpdate(doc)] : []
   let rows: Rows | null = null
@@ -47,7 +42,7 @@ export function keepDocument(doc: Y.Doc, opening: Promise<Rows>): StoredDocument
   const loaded = (async () => {
     try {
       rows = await opening
-      count = await rows.load(doc, origin)
+      count = await rows.load()
     } catch (cause) {
       doc.off('update', onUpdate)
       queue.length = 0
@@ -59,7 +54,7 @@ export function keepDocument(doc: Y.Doc, opening: Promise<Rows>): StoredDocument
   let work = loaded.then(drain, () => {})
 
   function onUpdate(update: Uint8Array, from: unknown): void {
-    if (from === origin || broken) return
+    if (broken || (rows && from === rows.origin)) return
     queue.push(update)
     if (queue.length === 1) work = work.then(drain)
   }
@@ -83,7 +78,7 @@ export function keepDocument(doc: Y.Doc, opening: Promise<Rows>): StoredDocument
     if (!rows) return
     // from here on updates are queued again: the state may be read before they come
     broken = false
-    await rows.rewrite(doc, origin)
+    await rows.rewrite()
     count = 1
   }
 

@@ -1,0 +1,89 @@
+/**
+ * Documents in IndexedDB, in the databases of `y-indexeddb` and by its functions: a stock `IndexeddbPersistence`
+ * reads what is written here, and the other way round.
+ *
+ * Its class isn't used, because it tells nobody what becomes of a write: opening writes a row, a full disk is an
+ * unhandled rejection in the app, `destroy` doesn't wait, and an update after another tab deleted the database
+ * throws into the transaction that made it.
+ */
+import { deleteDB, openDB, unwrap } from 'idb'
+import { fetchUpdates, type IndexeddbPersistence } from 'y-indexeddb'
+import * as Y from 'yjs'
+import { storageError } from './failure.ts'
+import { shortHash } from './owner.ts'
+import type { Documents } from './storage.ts'
+import { keepDocument, type Rows } from './stored-document.ts'
+
+/** The documents of one store, each in a database of its own, named without the document's name. */
+export function indexedDBDocuments(store: string): Documents {
+  const databaseName = (document: string, epoch: number) => `${store}-${shortHash(document)}-${epoch}`
+  return {
+    open: (document, epoch, doc) => keepDocument(doc, openRows(databaseName(document, epoch), doc)),
+    async remove(document, epoch) {
+      const name = databaseName(document, epoch)
+      try {
+        // Emptied first: a tab that doesn't let go can delay the deletion, and the content must be gone now.
+        const db = await openDocumentDatabase(name)
+        await db.clear('updates')
+        db.close()
+        await new Promise<void>((resolve, reject) => {
+          deleteDB(name, { blocked: () => resolve() }).then(resolve, reject)
+        })
+      } catch (cause) {
+        throw storageError('remove a stored document', cause)
+      }
+    },
+  }
+}
+
+function openDocumentDatabase(name: string) {
+  return openDB(name, 1, {
+    upgrade(db) {
+      db.createObjectStore('updates', { autoIncrement: true })
+      db.createObjectStore('custom')
+    },
+    blocking(_current, _blocked, event) {
+      ;(event.target as IDBDatabase).close()
+    },
+  })
+}
+
+async function openRows(name: string, doc: Y.Doc): Promise<Rows> {
+  const db = unwrap(await openDocumentDatabase(name)) as unknown as IDBDatabase
+  /** As much of an `IndexeddbPersistence` as its functions use. Also the origin of their transactions. */
+  const persistence = { db, doc, name, _dbref: 0, _dbsize: 0, _destroyed: false }
+  const fetch = () => fetchUpdates(persistence as unknown as IndexeddbPersistence)
+  return {
+    origin: persistence,
+    async load() {
+      await fetch()
+      return persistence._dbsize
+    },
+    async append(updates) {
+      const tx = db.transaction('updates', 'readwrite', { durability: 'relaxed' })
+      const done = completed(tx)
+      for (const update of updates) tx.objectStore('updates').add(update)
+      await done
+    },
+    async rewrite() {
+      // the transaction in which it read the rows is still open when it hands over their store
+      const updates = await fetch()
+      const done = completed(updates.transaction)
+      const state = updates.add(Y.encodeStateAsUpdate(doc))
+      updates.delete(IDBKeyRange.upperBound(persistence._dbref, true))
+      await done
+      persistence._dbref = Number(state.result) + 1
+      persistence._dbsize = 1
+    },
+    async close() {
+      db.close()
+    },
+  }
+}
+
+function completed(tx: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    tx.oncomplete = () => resolve()
+    tx.onabort = () => reject(tx.error ?? new DOMException('The transaction was aborted', 'AbortError'))
+  })
+}
