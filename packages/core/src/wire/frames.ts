@@ -10,6 +10,11 @@ import type { Outcome } from '../operations.ts'
 
 export const PROTOCOL_VERSION = 1
 
+/** Where a relay takes native connections, below its URL. */
+export const NATIVE_PATH = '/v1/sync'
+/** Where a relay takes stock y-websocket connections, below its URL; the document's name follows. */
+export const YJS_PATH = '/yjs'
+
 /**
  * A document's resume point: the newest id in its `commits` root and how many commits of that id it holds.
  * `commitsId` 0 and `clock` 0: nothing is held.

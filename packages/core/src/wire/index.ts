@@ -1,13 +1,15 @@
-export { FRAMES_PER_MESSAGE, upBounds, upMessageBytes, type WireBounds } from './bounds.ts'
+export { FRAMES_PER_MESSAGE, NO_BOUNDS, upBounds, upMessageBytes, type WireBounds } from './bounds.ts'
 export { decodeDown, decodeUp, encodeFrames, type Frame, FrameBatch, PROTOCOL_LAYOUT } from './codec.ts'
 export {
   CLOSE_CODES,
   type DownFrame,
   isPermanentClose,
+  NATIVE_PATH,
   type OpenEntry,
   type OpenStatus,
   PROTOCOL_VERSION,
   type ResumePoint,
   type UpFrame,
+  YJS_PATH,
 } from './frames.ts'
-export { ProtocolViolation } from './reader.ts'
+export { ProtocolViolation, WireReader } from './reader.ts'
