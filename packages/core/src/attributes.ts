@@ -8,6 +8,7 @@ import {
   type Json,
   type JsonObject,
   type JsonScalar,
+  jsonBytes,
   jsonEqual,
 } from './json.ts'
 
@@ -31,22 +32,46 @@ function isScalarSet(value: Json | undefined): value is JsonScalar[] {
   return Array.isArray(value) && value.every(isScalar) && new Set(value).size === value.length
 }
 
-/** What turns `before` into `after`; `{}` when they are equal. */
+/**
+ * What turns `before` into `after`; `{}` when they are equal. Says as little as it can, so that as much as can be
+ * survives of what others change meanwhile.
+ */
 export function diffAttributes(before: Json, after: Json): AttributesPatch {
-  const patch: AttributesPatch = {}
-  diffInto(patch, [], before, after)
-  return patch
+  const changes: Changes = { set: [], unset: [], add: [], remove: [] }
+  diffInto(changes, [], before, after)
+  const patch: AttributesPatch = Object.fromEntries(
+    Object.entries(changes).filter(([, entries]) => entries.length > 0),
+  )
+  const most = patchBytes(Math.max(jsonBytes(before), jsonBytes(after)))
+  // many small changes deep down: their paths would take more room than the value
+  return jsonBytes(patch) > most ? { set: [[[], after]] } : patch
 }
 
-function diffInto(patch: AttributesPatch, path: AttributesPath, before: Json | undefined, after: Json): void {
+/** UTF-8 bytes that a patch between two values of at most `bytes` bytes may have. */
+export function patchBytes(bytes: number): number {
+  return 2 * bytes + 256
+}
+
+type Changes = Required<AttributesPatch>
+
+function diffInto(changes: Changes, path: AttributesPath, before: Json | undefined, after: Json): void {
   if (jsonEqual(before, after)) return
   if (isJsonObject(before) && isJsonObject(after)) {
     for (const key of Object.keys(before)) {
-      if (!Object.hasOwn(after, key)) (patch.unset ??= []).push([...path, key])
+      if (!Object.hasOwn(after, key)) changes.unset.push([...path, key])
     }
     for (const [key, value] of Object.entries(after)) {
-      diffInto(patch, [...path, key], Object.hasOwn(before, key) ? before[key] : undefined, value)
+      diffInto(changes, [...path, key], Object.hasOwn(before, key) ? before[key] : undefined, value)
     }
+    return
+  }
+  // A missing object or array is made by what is put into it: two people who each make it both keep theirs.
+  if (before === undefined && isJsonObject(after) && Object.keys(after).length > 0) {
+    for (const [key, value] of Object.entries(after)) diffInto(changes, [...path, key], undefined, value)
+    return
+  }
+  if (before === undefined && isScalarSet(after) && after.length > 0) {
+    changes.add.push([path, after])
     return
   }
   if (isScalarSet(before) && isScalarSet(after)) {
@@ -54,13 +79,13 @@ function diffInto(patch: AttributesPatch, path: AttributesPath, before: Json | u
     const added = after.filter((value) => !before.includes(value))
     const merged = [...before.filter((value) => after.includes(value)), ...added]
     if (jsonEqual(merged, after)) {
-      if (removed.length > 0) (patch.remove ??= []).push([path, removed])
-      if (added.length > 0) (patch.add ??= []).push([path, added])
+      if (removed.length > 0) changes.remove.push([path, removed])
+      if (added.length > 0) changes.add.push([path, added])
       return
     }
   }
-  // `set: [[], …]` replaces the whole value
-  ;(patch.set ??= []).push([path, after])
+  // at the path [] this replaces the whole value
+  changes.set.push([path, after])
 }
 
 /** Whether a patch changes nothing by construction. */
@@ -83,7 +108,7 @@ export function applyAttributesPatch(current: Json, patch: AttributesPatch): Jso
     result =
       change(result, path, (at) => {
         const array = Array.isArray(at) ? at : []
-        return [...array, ...values.filter((value) => !array.includes(value))]
+        return [...array, ...new Set(values.filter((value) => !array.includes(value)))]
       }) ?? {}
   }
   return result

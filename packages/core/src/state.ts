@@ -4,8 +4,14 @@
  */
 import type { Limits } from './limits.ts'
 import type { Outcome } from './operations.ts'
+import type {
+  ConversationRecord,
+  DirectoryRecord,
+  MessageRecord,
+  ParticipantRecord,
+  ReadRecord,
+} from './records.ts'
 import type { RoleTable } from './roles.ts'
-import type { ConversationRecord, DirectoryRecord, MessageRecord, ParticipantRecord, ReadRecord } from './records.ts'
 
 /** A conversation as it stands. Reading only; the relay loads the messages an operation names beforehand. */
 export interface ConversationState {
@@ -62,13 +68,18 @@ export type Change =
   | { type: 'directory.put'; identity: string; record: DirectoryRecord }
   | { type: 'directory.delete'; identity: string; conversationSid: string }
 
-export type Decision = { verdict: 'accepted'; changes: Change[]; warnings?: { code: number; message: string }[] } | DecisionAgainst
+export type Decision =
+  | { verdict: 'accepted'; changes: Change[]; warnings?: { code: number; message: string }[] }
+  | DecisionAgainst
 
 /** Refused for good, or (`later`) answered "not now": the same for forged, unknown and not yet arrived. */
 export type DecisionAgainst = { verdict: 'refused' | 'later'; code: number; message: string }
 
 /** The outcome that goes to the author's devices. */
 export function outcomeOf(id: string, decision: Decision): Outcome {
-  if (decision.verdict !== 'accepted') return { id, verdict: decision.verdict, code: decision.code, message: decision.message }
-  return decision.warnings ? { id, verdict: 'accepted', warnings: decision.warnings } : { id, verdict: 'accepted' }
+  if (decision.verdict !== 'accepted')
+    return { id, verdict: decision.verdict, code: decision.code, message: decision.message }
+  return decision.warnings
+    ? { id, verdict: 'accepted', warnings: decision.warnings }
+    : { id, verdict: 'accepted' }
 }

@@ -1,0 +1,168 @@
+/**
+ * Roles, permissions, and `can`: the one place where a permission is decided.
+ *
+ * Twilio publishes the names of the permissions; the sets below are Confab's reading of its default roles, with
+ * two decisions of our own: a channel user has `editAnyMessageAttributes`, because apps keep reactions in the
+ * attributes of other people's messages, and `addParticipant`, because a member's invite is worth nothing if
+ * only the admin can make one (nobody can give more than they have: see `covers`).
+ */
+import type { ParticipantRecord } from './records.ts'
+import { participantSid, roleSid } from './sid.ts'
+import type { ConversationState, DecideContext } from './state.ts'
+
+export const PERMISSIONS = [
+  'addParticipant',
+  'addNonChatParticipant',
+  'removeParticipant',
+  'deleteConversation',
+  'deleteAnyMessage',
+  'deleteOwnMessage',
+  'editAnyMessage',
+  'editOwnMessage',
+  'editAnyMessageAttributes',
+  'editOwnMessageAttributes',
+  'editAnyParticipantAttributes',
+  'editOwnParticipantAttributes',
+  'editConversationName',
+  'editConversationAttributes',
+  'editNotificationLevel',
+  'sendMessage',
+  'sendMediaMessage',
+  'leaveConversation',
+  'createConversation',
+  'joinConversation',
+  'editAnyUserInfo',
+  'editOwnUserInfo',
+] as const
+
+export type Permission = (typeof PERMISSIONS)[number]
+
+export interface Role {
+  readonly sid: string
+  readonly friendlyName: string
+  readonly type: 'conversation' | 'service'
+  readonly permissions: ReadonlySet<Permission>
+}
+
+/** The roles of a service, by sid. */
+export type RoleTable = ReadonlyMap<string, Role>
+
+export const SERVICE_ADMIN = roleSid('service admin')
+export const SERVICE_USER = roleSid('service user')
+export const CHANNEL_ADMIN = roleSid('channel admin')
+export const CHANNEL_USER = roleSid('channel user')
+
+const CHANNEL_USER_PERMISSIONS: Permission[] = [
+  'addParticipant',
+  'deleteOwnMessage',
+  'editOwnMessage',
+  'editAnyMessageAttributes',
+  'editOwnMessageAttributes',
+  'editOwnParticipantAttributes',
+  'editNotificationLevel',
+  'sendMessage',
+  'sendMediaMessage',
+  'leaveConversation',
+]
+
+/** What a new service starts with. */
+export const DEFAULT_ROLES: RoleTable = new Map(
+  (
+    [
+      [SERVICE_ADMIN, 'service admin', 'service', [...PERMISSIONS]],
+      [
+        SERVICE_USER,
+        'service user',
+        'service',
+        ['createConversation', 'joinConversation', 'editOwnUserInfo'],
+      ],
+      [
+        CHANNEL_ADMIN,
+        'channel admin',
+        'conversation',
+        [
+          ...CHANNEL_USER_PERMISSIONS,
+          'addNonChatParticipant',
+          'removeParticipant',
+          'deleteConversation',
+          'deleteAnyMessage',
+          'editAnyMessage',
+          'editAnyParticipantAttributes',
+          'editConversationName',
+          'editConversationAttributes',
+        ],
+      ],
+      [CHANNEL_USER, 'channel user', 'conversation', CHANNEL_USER_PERMISSIONS],
+    ] satisfies [string, string, Role['type'], Permission[]][]
+  ).map(([sid, friendlyName, type, permissions]) => [
+    sid,
+    { sid, friendlyName, type, permissions: new Set<Permission>(permissions) },
+  ]),
+)
+
+/** Who an actor is in one conversation, looked up once per decision. */
+export interface Standing {
+  /** What a record says of who did it: the identity, or `system`. */
+  readonly name: string
+  /** Null for a system actor. */
+  readonly identity: string | null
+  /** The actor's participant sid, whether or not they are one; null for a system actor. */
+  readonly participantSid: string | null
+  readonly participant: ParticipantRecord | undefined
+  /** The creator before their first join: acts as channel admin. */
+  readonly pendingCreator: boolean
+  readonly conversationRole: Role | undefined
+  readonly serviceRole: Role | undefined
+}
+
+/** Where the actor of `context` stands in the conversation. */
+export function standingOf(state: ConversationState, context: DecideContext): Standing {
+  const { actor, roles } = context
+  const serviceRole = roles.get(context.serviceRoleSid)
+  if (actor.kind === 'system') {
+    return {
+      name: 'system',
+      identity: null,
+      participantSid: null,
+      participant: undefined,
+      pendingCreator: false,
+      conversationRole: undefined,
+      serviceRole,
+    }
+  }
+  const sid = participantSid(context.conversationSid, { identity: actor.identity })
+  const participant = state.participant(sid)
+  const pendingCreator =
+    participant === undefined &&
+    state.conversation?.creatorPending === true &&
+    state.conversation.createdBy === actor.identity
+  return {
+    name: actor.identity,
+    identity: actor.identity,
+    participantSid: sid,
+    participant,
+    pendingCreator,
+    conversationRole: roles.get(pendingCreator ? CHANNEL_ADMIN : (participant?.roleSid ?? '')),
+    serviceRole,
+  }
+}
+
+/** Whether the actor belongs to the conversation: a participant, its pending creator, or the system. */
+export function belongs(standing: Standing): boolean {
+  return standing.identity === null || standing.participant !== undefined || standing.pendingCreator
+}
+
+/** The one place where a permission is decided: the role here, the role in the service, or the system. */
+export function can(standing: Standing, permission: Permission): boolean {
+  return (
+    standing.identity === null ||
+    standing.conversationRole?.permissions.has(permission) === true ||
+    standing.serviceRole?.permissions.has(permission) === true
+  )
+}
+
+/** Whether the actor may give `role` to somebody: nobody gives a permission that they don't have. */
+export function covers(standing: Standing, role: Role): boolean {
+  for (const permission of role.permissions) if (!can(standing, permission)) return false
+  return true
+}
