@@ -59,6 +59,8 @@ export interface ParsedUpdate {
   bytes: Uint8Array
   blocks: ParsedBlock[]
   deletes: DeletedRanges[]
+  /** The bound that it was read with. */
+  jsonDepth: number
 }
 
 /** Bytes that are not an update of the grammar, or one beyond its bounds. The message says what and where. */
@@ -103,18 +105,21 @@ export interface OutboxStruct {
   rightOrigin: ItemId | null
 }
 
+/** What is taken of an update. */
+export interface Admitted {
+  kind: 'admitted'
+  /** To be decided, in an order that respects each client's clock and what was written after what. */
+  operations: AdmittedOperation[]
+  /** Everything new, withdrawn operations included, in an order in which each one's origins come first. */
+  structs: OutboxStruct[]
+  /** Clocks after this admission, of every client with something new; `bound` false: to be bound to the uploader. */
+  clients: { client: number; clock: number; bound: boolean }[]
+  /** Some part was left out because something it depends on isn't here: answer with sync step 1. */
+  missing: boolean
+}
+
 export type Admission =
-  | {
-      kind: 'admitted'
-      /** To be decided, in an order that respects each client's clock and what was written after what. */
-      operations: AdmittedOperation[]
-      /** Everything new, withdrawn operations included, in an order in which each one's origins come first. */
-      structs: OutboxStruct[]
-      /** Clocks after this admission, of every client with something new; `bound` false: to be bound to the uploader. */
-      clients: { client: number; clock: number; bound: boolean }[]
-      /** Some part was left out because something it depends on isn't here: answer with sync step 1. */
-      missing: boolean
-    }
+  | Admitted
   /** A client id in it belongs to somebody else, or to the relay: nothing is taken (70602). */
   | { kind: 'clientTaken'; client: number }
   /** Not an honest update: nothing is taken, the connection is told why and closed (70601). */
