@@ -33,7 +33,8 @@ export function isComplete(doc: Y.Doc): boolean {
 /** Loads `doc` from its rows and keeps every update of it from then on. */
 export function keepDocument(doc: Y.Doc, opening: Promise<Rows>): StoredDocument {
   /** Updates not yet handed to the rows. What the doc held before it was opened is the first. */
-  const queue: Uint8Array[] = doc.store.clients.size > 0 ? [Y.encodeStateAsUpdate(doc)] : []
+  const queue: Uint8Array[] =
+    doc.store.clients.size > 0 || !isComplete(doc) ? [Y.encodeStateAsUpdate(doc)] : []
   let rows: Rows | null = null
   let count = 0
   let broken = false

@@ -1,0 +1,90 @@
+/** A thin hold on one SQLite file: how it is opened, and transactions that take the write lock at once. */
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
+import { ConfabError } from '@confab/core'
+
+/** Milliseconds to wait for another process's write. It holds the lock for one small transaction. */
+const BUSY_TIMEOUT = 5000
+const VERSION = 1
+
+export interface SqliteOptions {
+  /** `full`: a transaction is on the disk when it returns. `normal`: a power cut may take the newest ones, whole. */
+  synchronous: 'full' | 'normal'
+  /** Statements that make the tables of a new file. */
+  schema: string
+  maxBytes?: number | undefined
+}
+
+export interface Sqlite {
+  run(sql: string, ...values: SQLInputValue[]): { lastInsertRowid: number }
+  get(sql: string, ...values: SQLInputValue[]): Record<string, SQLOutputValue> | undefined
+  all(sql: string, ...values: SQLInputValue[]): Record<string, SQLOutputValue>[]
+  /** All of it or nothing. */
+  transaction<T>(work: () => T): T
+  /** Moves the log into the file and empties it, as far as other connections let it. */
+  checkpoint(): void
+  close(): void
+}
+
+export function openSqlite(file: string, options: SqliteOptions): Sqlite {
+  const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT })
+  try {
+    db.exec('pragma journal_mode = wal')
+    db.exec(`pragma synchronous = ${options.synchronous}`)
+    // what is removed is overwritten, so that removed text isn't left in free pages
+    db.exec('pragma secure_delete = on')
+    if (options.maxBytes !== undefined) {
+      const { page_size } = db.prepare('pragma page_size').get() as { page_size: number }
+      db.exec(`pragma max_page_count = ${Math.max(1, Math.floor(options.maxBytes / page_size))}`)
+    }
+    inTransaction(db, () => migrate(db, options.schema))
+  } catch (cause) {
+    db.close()
+    throw cause
+  }
+
+  const statements = new Map<string, StatementSync>()
+  const prepare = (sql: string): StatementSync => {
+    let statement = statements.get(sql)
+    if (!statement) {
+      statement = db.prepare(sql)
+      statements.set(sql, statement)
+    }
+    return statement
+  }
+  return {
+    run(sql, ...values) {
+      return { lastInsertRowid: Number(prepare(sql).run(...values).lastInsertRowid) }
+    },
+    get: (sql, ...values) => prepare(sql).get(...values),
+    all: (sql, ...values) => prepare(sql).all(...values),
+    transaction: (work) => inTransaction(db, work),
+    checkpoint() {
+      db.exec('pragma wal_checkpoint(truncate)')
+    },
+    close() {
+      db.close()
+    },
+  }
+}
+
+function migrate(db: DatabaseSync, schema: string): void {
+  const { user_version: version } = db.prepare('pragma user_version').get() as { user_version: number }
+  if (version === VERSION) return
+  if (version !== 0) throw new ConfabError(70501, 'The store was written by a newer version of Confab')
+  db.exec(schema)
+  db.exec(`pragma user_version = ${VERSION}`)
+}
+
+/** `immediate`: two writers wait for each other at the start, where waiting works, and not in the middle. */
+function inTransaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('begin immediate')
+  try {
+    const result = work()
+    db.exec('commit')
+    return result
+  } catch (cause) {
+    // a full disk has ended it already
+    if (db.isTransaction) db.exec('rollback')
+    throw cause
+  }
+}
