@@ -3,7 +3,15 @@
  * pass `store-suite.ts`. Everything is asynchronous so that a store can be on another machine; reading is by
  * document, writing is one atomic batch for everything that was decided together.
  */
-import type { ConversationRecord, DirectoryRecord, DocumentKind, MessageRecord, Outcome, ParticipantRecord, ReadRecord } from '@confab/core'
+import type {
+  ConversationRecord,
+  DirectoryRecord,
+  DocumentKind,
+  MessageRecord,
+  Outcome,
+  ParticipantRecord,
+  ReadRecord,
+} from '@confab/core'
 
 /** The id of a Yjs item: (client, clock). */
 export type ItemId = [client: number, clock: number]
@@ -16,6 +24,8 @@ export interface RootId {
   clock: number
   /** For `commits`: the sequence number of its first item. */
   base?: number
+  /** The run of the engine that made it (random): another run renews it, so that a restored backup reuses no id. */
+  run?: number
 }
 
 /** The small part of a document that every commit needs and changes. Kept as one row. */
@@ -33,6 +43,10 @@ export interface Head {
   highestIndex: number
   /** Conversation: messages that exist. */
   messageCount: number
+  /** `commits` ids of earlier epochs, newest last: a state vector with one of them can't be continued. */
+  retired?: number[]
+  /** The conversation was deleted: nothing but this row and its decided operations is left. */
+  deleted?: true
 }
 
 /** What a document's map roots hold now, and which item holds it. Loaded with the head. */
@@ -109,8 +123,14 @@ export interface DocumentCommit {
   /** Look-ups across documents, for conversations. */
   uniqueName?: { from: string | null; to: string | null }
   members?: { put: { identity: string; status: DirectoryRecord['status'] }[]; delete: string[] }
-  bindings?: { put: { address: string; proxyAddress: string; participantSid: string }[]; delete: { address: string; proxyAddress: string }[] }
-  /** A new epoch: everything kept of the old one is dropped and replaced by this snapshot. */
+  bindings?: {
+    put: { address: string; proxyAddress: string; participantSid: string }[]
+    delete: { address: string; proxyAddress: string }[]
+  }
+  /**
+   * A new epoch: everything kept of the old one is dropped and replaced by this snapshot, whose `seq` is the head's.
+   * `entry` and the lists above aren't stored then; decided operations and look-ups stay as they are.
+   */
   epoch?: { snapshot: Snapshot; messages: StoredMessage[]; mapItems: MapItem[]; reads: StoredRead[] }
   /** The conversation was deleted: only its tombstone and decided operations remain. */
   deleted?: boolean
@@ -129,7 +149,7 @@ export interface DocumentPoint {
 }
 
 export interface Store {
-  /** Null when the service has no such document. */
+  /** Null when the service has no such document. A deleted conversation has its head and nothing else. */
   load(serviceSid: string, document: string): Promise<LoadedDocument | null>
   /** The messages with these sids, those that exist. */
   messages(key: number, sids: readonly string[]): Promise<StoredMessage[]>
@@ -137,7 +157,10 @@ export interface Store {
   messageRange(key: number, from: number, to: number): Promise<StoredMessage[]>
   /** Outcomes of operations decided before, those of these ids that were. */
   decided(key: number, ids: readonly string[]): Promise<DecidedOperation[]>
-  /** Resume points of the conversations that this identity may read, those among `documents`; in one query. */
+  /**
+   * Resume points of those among `documents` that exist and that this identity may read: its conversations, its
+   * own user document, profiles. One query.
+   */
   points(serviceSid: string, identity: string, documents: readonly string[]): Promise<DocumentPoint[]>
   /** Whether this identity is a participant of, or the not yet joined creator of, the conversation. */
   isMember(key: number, identity: string): Promise<boolean>
@@ -156,12 +179,25 @@ export interface Store {
    */
   commit(commits: readonly DocumentCommit[]): Promise<number[]>
 
-  /** Log entries since the newest snapshot, of documents that have at least `atLeast` of them; for compaction. */
+  /**
+   * Documents whose log is due for compaction: at least `atLeast` entries since the newest snapshot, and at least
+   * half as many as the snapshot stands for (so that all compactions of a document together stay linear), though
+   * never more than 4,096. `seq` is the snapshot's.
+   */
   compactable(atLeast: number, limit: number): Promise<{ key: number; seq: number; entries: number }[]>
   /** Replaces the snapshots (common and per identity) up to `seq` and trims log entries below `keepFrom`. */
-  compact(key: number, snapshot: Snapshot, outboxes: { identity: string; update: Uint8Array }[], keepFrom: number): Promise<void>
+  compact(
+    key: number,
+    snapshot: Snapshot,
+    outboxes: { identity: string; update: Uint8Array }[],
+    keepFrom: number,
+  ): Promise<void>
   /** The parts of a document that compaction merges: its newest snapshots and every log entry from there on. */
-  compactionInput(key: number): Promise<{ snapshot: Snapshot | null; outboxes: { identity: string; update: Uint8Array }[]; entries: LogEntry[] }>
+  compactionInput(key: number): Promise<{
+    snapshot: Snapshot | null
+    outboxes: { identity: string; update: Uint8Array }[]
+    entries: LogEntry[]
+  }>
 
   close(): Promise<void>
 }

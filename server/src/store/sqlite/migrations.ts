@@ -1,0 +1,160 @@
+/**
+ * The schema, as numbered steps. A step is never changed once released: another one follows it. Each runs in a
+ * transaction of its own together with the `user_version` that records it.
+ *
+ * Documents are named by an integer everywhere but in `documents`; ids of 32 hex digits are 16-byte blobs.
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import { ConfabError } from '@confab/core'
+
+const MIGRATIONS: readonly string[] = [
+  // 1: documents, what is served of them, and the look-ups across conversations
+  `
+  CREATE TABLE services (
+    key INTEGER PRIMARY KEY,
+    sid TEXT NOT NULL UNIQUE
+  ) STRICT;
+
+  CREATE TABLE documents (
+    key INTEGER PRIMARY KEY,
+    service INTEGER NOT NULL REFERENCES services (key),
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    -- the newest id in the root commits and its items: with the epoch, the document's resume point
+    commits_id INTEGER NOT NULL,
+    commits_clock INTEGER NOT NULL,
+    roots TEXT NOT NULL,
+    retired TEXT,
+    highest_index INTEGER NOT NULL,
+    message_count INTEGER NOT NULL,
+    snapshot_seq INTEGER NOT NULL DEFAULT 0,
+    log_from INTEGER NOT NULL DEFAULT 0,
+    deleted INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (service, name)
+  ) STRICT;
+  -- finds what compaction has to do without a scan, and costs nothing for documents below the bound
+  CREATE INDEX documents_with_a_tail ON documents (key) WHERE seq - snapshot_seq >= 128;
+
+  CREATE TABLE map_items (
+    document INTEGER NOT NULL,
+    root TEXT NOT NULL,
+    name TEXT NOT NULL,
+    client INTEGER NOT NULL,
+    clock INTEGER NOT NULL,
+    value TEXT,
+    PRIMARY KEY (document, root, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE messages (
+    document INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    sid BLOB NOT NULL,
+    client INTEGER NOT NULL,
+    clock INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (document, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX messages_by_sid ON messages (document, sid);
+
+  CREATE TABLE reads (
+    document INTEGER NOT NULL,
+    participant BLOB NOT NULL,
+    client INTEGER NOT NULL,
+    clock INTEGER NOT NULL,
+    horizon INTEGER,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (document, participant)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE outbox_clients (
+    document INTEGER NOT NULL,
+    client INTEGER NOT NULL,
+    identity TEXT NOT NULL,
+    clock INTEGER NOT NULL,
+    PRIMARY KEY (document, client)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE decided (
+    document INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    identity TEXT NOT NULL,
+    -- null: accepted without a warning
+    outcome TEXT,
+    PRIMARY KEY (document, id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE log (
+    document INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    common BLOB NOT NULL,
+    private BLOB,
+    PRIMARY KEY (document, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  -- identity '' (which nobody can have): the part for every reader
+  CREATE TABLE snapshots (
+    document INTEGER NOT NULL,
+    identity TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (document, identity)
+  ) STRICT;
+
+  CREATE TABLE members (
+    document INTEGER NOT NULL,
+    identity TEXT NOT NULL,
+    service INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    PRIMARY KEY (document, identity)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX members_by_identity ON members (service, identity);
+
+  CREATE TABLE unique_names (
+    service INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    document INTEGER NOT NULL,
+    PRIMARY KEY (service, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX unique_names_by_document ON unique_names (document);
+
+  CREATE TABLE bindings (
+    service INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    proxy TEXT NOT NULL,
+    document INTEGER NOT NULL,
+    participant BLOB NOT NULL,
+    PRIMARY KEY (service, address, proxy)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX bindings_by_document ON bindings (document);
+  `,
+]
+
+/** Tail length from which the partial index above knows a document. */
+export const INDEXED_TAIL = 128
+
+/**
+ * Brings the file to this version's schema.
+ * @throws ConfabError 70502 when the file was written by a newer version
+ */
+export function migrate(db: DatabaseSync): void {
+  const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
+  if (version > MIGRATIONS.length) {
+    throw new ConfabError(
+      70502,
+      `the database has schema ${version} and this relay knows ${MIGRATIONS.length}: run the newer version of the relay`,
+    )
+  }
+  for (let step = version; step < MIGRATIONS.length; step++) {
+    db.exec('BEGIN IMMEDIATE')
+    try {
+      db.exec(MIGRATIONS[step] as string)
+      db.exec(`PRAGMA user_version = ${step + 1}`)
+      db.exec('COMMIT')
+    } catch (error) {
+      db.exec('ROLLBACK')
+      throw error
+    }
+  }
+}

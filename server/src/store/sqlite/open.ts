@@ -1,0 +1,37 @@
+/** Opening the database file: durable, ours alone, at this version's schema. */
+import { DatabaseSync } from 'node:sqlite'
+import { ConfabError } from '@confab/core'
+import { migrate } from './migrations.ts'
+
+/** `SQLITE_BUSY`: somebody else holds the file. */
+const BUSY = 5
+
+/**
+ * @param path a file, made when missing, or `':memory:'`
+ * @throws ConfabError 70502 when the file is in use, is no database, or can't be written
+ */
+export function openDatabase(path: string): DatabaseSync {
+  let db: DatabaseSync | undefined
+  try {
+    // timeout 0: a second relay on the same file must fail at once and not wait for the first to end
+    db = new DatabaseSync(path, { timeout: 0 })
+    // The lock is taken with the first transaction and held until the process ends: two relays on one file would
+    // each serve documents out of its own memory. The system gives it back after a crash.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    db.exec('PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384')
+    db.exec('BEGIN IMMEDIATE; COMMIT')
+    migrate(db)
+    return db
+  } catch (error) {
+    db?.close()
+    if (error instanceof ConfabError) throw error
+    if ((error as { errcode?: number }).errcode === BUSY) {
+      throw new ConfabError(70502, `the database ${path} is in use by another process: one relay per file`, {
+        cause: error,
+      })
+    }
+    throw new ConfabError(70502, `the database ${path} can't be opened: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}

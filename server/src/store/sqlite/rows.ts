@@ -1,0 +1,74 @@
+/** How records lie in rows: ids as blobs, private parts of a log entry as one blob. */
+import type { Outcome } from '@confab/core'
+import { ConfabError } from '@confab/core'
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import type { PrivatePart } from '../store.ts'
+
+/** 16 bytes of an id of 32 hex digits, or of a sid with the given prefix before them. */
+export function idBytes(id: string, prefix = ''): Uint8Array {
+  const bytes = Buffer.from(id.slice(prefix.length), 'hex')
+  if (bytes.length !== 16 || id.length !== prefix.length + 32)
+    throw new ConfabError(20001, `not an id: ${id}`)
+  return bytes
+}
+
+export function idText(bytes: Uint8Array, prefix = ''): string {
+  return prefix + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+}
+
+/** Null for a plain acceptance, which nearly all outcomes are. */
+export function outcomeText(outcome: Outcome): string | null {
+  return outcome.verdict === 'accepted' && !outcome.warnings ? null : JSON.stringify(outcome)
+}
+
+export function outcomeFrom(id: string, text: string | null): Outcome {
+  return text === null ? { id, verdict: 'accepted' } : (JSON.parse(text) as Outcome)
+}
+
+/**
+ * | field | encoding |
+ * |---|---|
+ * | parts | varuint count, then per part: |
+ * | identity | varstring |
+ * | length | varuint: bytes of the rest, so that another reader's part is skipped unread |
+ * | update | varuint8array |
+ * | outcomes | varstring, JSON; empty for none |
+ *
+ * Null when there is none.
+ */
+export function encodePrivate(parts: readonly PrivatePart[]): Uint8Array | null {
+  if (parts.length === 0) return null
+  const encoder = encoding.createEncoder()
+  encoding.writeVarUint(encoder, parts.length)
+  for (const part of parts) {
+    const body = encoding.createEncoder()
+    encoding.writeVarUint8Array(body, part.update)
+    encoding.writeVarString(body, part.outcomes.length > 0 ? JSON.stringify(part.outcomes) : '')
+    encoding.writeVarString(encoder, part.identity)
+    encoding.writeVarUint8Array(encoder, encoding.toUint8Array(body))
+  }
+  return encoding.toUint8Array(encoder)
+}
+
+/** The parts of one identity, or with `identity` null those of everybody (for compaction). */
+export function decodePrivate(bytes: Uint8Array | null, identity: string | null): PrivatePart[] {
+  if (bytes === null) return []
+  const parts: PrivatePart[] = []
+  const decoder = decoding.createDecoder(bytes)
+  for (let count = decoding.readVarUint(decoder); count > 0; count--) {
+    const owner = decoding.readVarString(decoder)
+    const body = decoding.readVarUint8Array(decoder)
+    if (identity !== null && owner !== identity) continue
+    const inner = decoding.createDecoder(body)
+    // copied: the row's buffer belongs to SQLite's result and outlives this call only by accident
+    const update = decoding.readVarUint8Array(inner).slice()
+    const outcomes = decoding.readVarString(inner)
+    parts.push({
+      identity: owner,
+      update,
+      outcomes: outcomes === '' ? [] : (JSON.parse(outcomes) as Outcome[]),
+    })
+  }
+  return parts
+}

@@ -1,0 +1,326 @@
+/** The writing half of the SQLite store: one transaction per batch, prepared statements throughout. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { ConfabError } from '@confab/core'
+import type { DocumentCommit, Head, MapItem, Snapshot, StoredMessage, StoredRead } from '../store.ts'
+import type { SqliteReads } from './reads.ts'
+import { encodePrivate, idBytes, outcomeText } from './rows.ts'
+
+/** What is kept per document, and goes with an epoch or a deletion. */
+const CONTENT = ['map_items', 'messages', 'reads', 'outbox_clients', 'log', 'snapshots'] as const
+
+export class SqliteWrites {
+  private readonly db: DatabaseSync
+  private readonly reads: SqliteReads
+  private readonly statements = new Map<string, StatementSync>()
+
+  constructor(db: DatabaseSync, reads: SqliteReads) {
+    this.db = db
+    this.reads = reads
+  }
+
+  private run(
+    sql: string,
+    ...values: (string | number | Uint8Array | null)[]
+  ): { changes: number | bigint; lastInsertRowid: number | bigint } {
+    let statement = this.statements.get(sql)
+    if (!statement) {
+      statement = this.db.prepare(sql)
+      this.statements.set(sql, statement)
+    }
+    return statement.run(...values)
+  }
+
+  /** All or nothing. */
+  transaction<Result>(work: () => Result): Result {
+    this.run('BEGIN IMMEDIATE')
+    try {
+      const result = work()
+      this.run('COMMIT')
+      return result
+    } catch (error) {
+      // a failed COMMIT (a full disk) has rolled back by itself
+      if (this.db.isTransaction) this.run('ROLLBACK')
+      throw error
+    }
+  }
+
+  /** Gives the keys of new documents, in order. */
+  commit(commits: readonly DocumentCommit[]): number[] {
+    return this.transaction(() => {
+      const made: number[] = []
+      for (const commit of commits) {
+        const key = this.putHead(commit)
+        if (commit.head.key === 0) made.push(key)
+        this.putContent(key, commit)
+        this.putLookups(key, commit)
+      }
+      return made
+    })
+  }
+
+  compact(
+    key: number,
+    snapshot: Snapshot,
+    outboxes: readonly { identity: string; update: Uint8Array }[],
+    keepFrom: number,
+  ): void {
+    this.transaction(() => {
+      const kept = Math.min(keepFrom, snapshot.seq)
+      const { changes } = this.run(
+        'UPDATE documents SET snapshot_seq = ?, log_from = max(log_from, ?) WHERE key = ? AND seq >= ? AND snapshot_seq <= ?',
+        snapshot.seq,
+        kept,
+        key,
+        snapshot.seq,
+        snapshot.seq,
+      )
+      if (changes !== 1) throw new ConfabError(70502, 'the document changed its epoch while it was compacted')
+      this.putSnapshot(key, '', snapshot.seq, snapshot.update)
+      for (const { identity, update } of outboxes) this.putSnapshot(key, identity, snapshot.seq, update)
+      this.run('DELETE FROM log WHERE document = ? AND seq < ?', key, kept)
+    })
+  }
+
+  private putHead({ head, expectedSeq, epoch, deleted }: DocumentCommit): number {
+    const commits = newestCommits(head)
+    const roots = JSON.stringify(head.roots)
+    const retired = head.retired ? JSON.stringify(head.retired) : null
+    if (head.key === 0) {
+      const { lastInsertRowid } = this.run(
+        `INSERT INTO documents (service, name, kind, epoch, seq, commits_id, commits_clock, roots, retired, highest_index,
+          message_count, snapshot_seq, log_from, deleted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        this.serviceKey(head.serviceSid),
+        head.document,
+        head.kind,
+        head.epoch,
+        head.seq,
+        commits.client,
+        commits.clock,
+        roots,
+        retired,
+        head.highestIndex,
+        head.messageCount,
+        epoch ? head.seq : 0,
+        epoch ? head.seq : 0,
+        deleted ? 1 : 0,
+      )
+      return Number(lastInsertRowid)
+    }
+    const { changes } = this.run(
+      `UPDATE documents SET epoch = ?, seq = ?, commits_id = ?, commits_clock = ?, roots = ?, highest_index = ?,
+        message_count = ? WHERE key = ? AND seq = ?`,
+      head.epoch,
+      head.seq,
+      commits.client,
+      commits.clock,
+      roots,
+      head.highestIndex,
+      head.messageCount,
+      head.key,
+      expectedSeq,
+    )
+    if (changes !== 1) {
+      throw new ConfabError(
+        70502,
+        `somebody else wrote ${head.document}: commit ${expectedSeq} isn't its next one`,
+      )
+    }
+    if (epoch) {
+      this.run(
+        'UPDATE documents SET snapshot_seq = ?, log_from = ?, retired = ? WHERE key = ?',
+        head.seq,
+        head.seq,
+        retired,
+        head.key,
+      )
+    }
+    if (deleted) {
+      this.run(
+        'UPDATE documents SET snapshot_seq = ?, log_from = ?, deleted = 1 WHERE key = ?',
+        head.seq,
+        head.seq,
+        head.key,
+      )
+    }
+    return head.key
+  }
+
+  private putContent(key: number, commit: DocumentCommit): void {
+    if (commit.epoch || commit.deleted) {
+      for (const table of CONTENT) this.run(`DELETE FROM ${table} WHERE document = ?`, key)
+    }
+    if (commit.epoch) {
+      const { snapshot, messages, mapItems, reads } = commit.epoch
+      this.putSnapshot(key, '', snapshot.seq, snapshot.update)
+      this.putItems(key, mapItems, messages, reads)
+    } else if (!commit.deleted) {
+      const { entry } = commit
+      this.run(
+        'INSERT INTO log (document, seq, common, private) VALUES (?, ?, ?, ?)',
+        key,
+        entry.seq,
+        entry.update,
+        encodePrivate(entry.private),
+      )
+      this.putItems(key, commit.mapItems, commit.messages.put, commit.reads.put)
+      for (const sid of commit.messages.delete) {
+        this.run('DELETE FROM messages WHERE document = ? AND sid = ?', key, idBytes(sid, 'IM'))
+      }
+      for (const sid of commit.reads.delete) {
+        this.run('DELETE FROM reads WHERE document = ? AND participant = ?', key, idBytes(sid, 'MB'))
+      }
+      for (const { client, identity, clock } of commit.outboxClients) {
+        this.run(
+          `INSERT INTO outbox_clients (document, client, identity, clock) VALUES (?, ?, ?, ?)
+            ON CONFLICT (document, client) DO UPDATE SET clock = excluded.clock`,
+          key,
+          client,
+          identity,
+          clock,
+        )
+      }
+    }
+    for (const { id, identity, outcome } of commit.decided) {
+      // the first decision stands
+      this.run(
+        'INSERT INTO decided (document, id, identity, outcome) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+        key,
+        idBytes(id),
+        identity,
+        outcomeText(outcome),
+      )
+    }
+  }
+
+  private putItems(
+    key: number,
+    mapItems: readonly MapItem[],
+    messages: readonly StoredMessage[],
+    reads: readonly StoredRead[],
+  ): void {
+    for (const { root, key: name, item, value } of mapItems) {
+      this.run(
+        `INSERT INTO map_items (document, root, name, client, clock, value) VALUES (?, ?, ?, ?, ?, ?)
+          ON CONFLICT (document, root, name) DO UPDATE SET client = excluded.client, clock = excluded.clock, value = excluded.value`,
+        key,
+        root,
+        name,
+        item[0],
+        item[1],
+        value === undefined ? null : JSON.stringify(value),
+      )
+    }
+    for (const { record, item } of messages) {
+      this.run(
+        `INSERT INTO messages (document, position, sid, client, clock, record) VALUES (?, ?, ?, ?, ?, ?)
+          ON CONFLICT (document, position) DO UPDATE SET client = excluded.client, clock = excluded.clock, record = excluded.record`,
+        key,
+        record.index,
+        idBytes(record.sid, 'IM'),
+        item[0],
+        item[1],
+        JSON.stringify(record),
+      )
+    }
+    for (const { record, item } of reads) {
+      this.run(
+        `INSERT INTO reads (document, participant, client, clock, horizon, at) VALUES (?, ?, ?, ?, ?, ?)
+          ON CONFLICT (document, participant) DO UPDATE SET client = excluded.client, clock = excluded.clock,
+            horizon = excluded.horizon, at = excluded.at`,
+        key,
+        idBytes(record.participantSid, 'MB'),
+        item[0],
+        item[1],
+        record.lastReadMessageIndex,
+        record.lastReadTimestamp,
+      )
+    }
+  }
+
+  private putLookups(key: number, { head, uniqueName, members, bindings, deleted }: DocumentCommit): void {
+    if (deleted) {
+      for (const table of ['members', 'unique_names', 'bindings'])
+        this.run(`DELETE FROM ${table} WHERE document = ?`, key)
+      return
+    }
+    if (!uniqueName && !members && !bindings) return
+    const service = this.serviceKey(head.serviceSid)
+    if (uniqueName && uniqueName.from !== uniqueName.to) {
+      if (uniqueName.from !== null) {
+        this.run(
+          'DELETE FROM unique_names WHERE service = ? AND name = ? AND document = ?',
+          service,
+          uniqueName.from,
+          key,
+        )
+      }
+      if (uniqueName.to !== null) {
+        this.run(
+          'INSERT INTO unique_names (service, name, document) VALUES (?, ?, ?)',
+          service,
+          uniqueName.to,
+          key,
+        )
+      }
+    }
+    for (const identity of members?.delete ?? []) {
+      this.run('DELETE FROM members WHERE document = ? AND identity = ?', key, identity)
+    }
+    for (const { identity, status } of members?.put ?? []) {
+      this.run(
+        `INSERT INTO members (document, identity, service, status) VALUES (?, ?, ?, ?)
+          ON CONFLICT (document, identity) DO UPDATE SET status = excluded.status`,
+        key,
+        identity,
+        service,
+        status,
+      )
+    }
+    for (const { address, proxyAddress } of bindings?.delete ?? []) {
+      this.run(
+        'DELETE FROM bindings WHERE service = ? AND address = ? AND proxy = ? AND document = ?',
+        service,
+        address,
+        proxyAddress,
+        key,
+      )
+    }
+    for (const { address, proxyAddress, participantSid } of bindings?.put ?? []) {
+      this.run(
+        'INSERT INTO bindings (service, address, proxy, document, participant) VALUES (?, ?, ?, ?, ?)',
+        service,
+        address,
+        proxyAddress,
+        key,
+        idBytes(participantSid, 'MB'),
+      )
+    }
+  }
+
+  private putSnapshot(key: number, identity: string, seq: number, bytes: Uint8Array): void {
+    this.run(
+      `INSERT INTO snapshots (document, identity, seq, bytes) VALUES (?, ?, ?, ?)
+        ON CONFLICT (document, identity) DO UPDATE SET seq = excluded.seq, bytes = excluded.bytes`,
+      key,
+      identity,
+      seq,
+      bytes,
+    )
+  }
+
+  private serviceKey(sid: string): number {
+    const known = this.reads.service(sid)
+    // not remembered here: the transaction may be rolled back
+    return known !== 0
+      ? known
+      : Number(this.run('INSERT INTO services (sid) VALUES (?)', sid).lastInsertRowid)
+  }
+}
+
+function newestCommits(head: Head): { client: number; clock: number } {
+  for (let i = head.roots.length - 1; i >= 0; i--) {
+    const root = head.roots[i]
+    if (root?.root === 'commits') return root
+  }
+  return { client: 0, clock: 0 }
+}
