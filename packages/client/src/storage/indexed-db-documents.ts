@@ -14,13 +14,17 @@ import { shortHash } from './owner.ts'
 import type { Documents } from './storage.ts'
 import { keepDocument, type Rows } from './stored-document.ts'
 
+/** The database in which a store keeps one document under one epoch: `y-indexeddb`'s, by this name. */
+export const documentDatabaseName = (store: string, document: string, epoch: number): string =>
+  `${store}-${shortHash(document)}-${epoch}`
+
 /** The documents of one store, each in a database of its own, named without the document's name. */
 export function indexedDBDocuments(store: string): Documents {
-  const databaseName = (document: string, epoch: number) => `${store}-${shortHash(document)}-${epoch}`
   return {
-    open: (document, epoch, doc) => keepDocument(doc, openRows(databaseName(document, epoch), doc)),
+    open: (document, epoch, doc) =>
+      keepDocument(doc, openRows(documentDatabaseName(store, document, epoch), doc)),
     async remove(document, epoch) {
-      const name = databaseName(document, epoch)
+      const name = documentDatabaseName(store, document, epoch)
       try {
         // Emptied first: a tab that doesn't let go can delay the deletion, and the content must be gone now.
         const db = await openDocumentDatabase(name)

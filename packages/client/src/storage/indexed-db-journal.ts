@@ -185,12 +185,16 @@ async function apply(tx: WriteTransaction, write: JournalWrite): Promise<Journal
   }
   const summaries = tx.objectStore('summaries')
   const values = tx.objectStore('values')
-  await Promise.all([
-    ...(write.removeSummaries ?? []).map((document) => summaries.delete(document)),
-    ...(write.summaries ?? []).map((summary) => summaries.put(summary)),
-    ...Object.entries(write.values ?? {}).map(([key, value]) =>
-      value === undefined ? values.delete(key) : values.put(value, key),
+  // async, so that a value that can't be stored rejects here with all the others, and none is left unhandled
+  const requests: (() => Promise<unknown>)[] = [
+    ...(write.removeSummaries ?? []).map((document) => () => summaries.delete(document)),
+    ...(write.summaries ?? []).map((summary) => () => summaries.put(summary)),
+    ...Object.entries(write.values ?? {}).map(
+      ([key, value]) =>
+        () =>
+          value === undefined ? values.delete(key) : values.put(value, key),
     ),
-  ])
+  ]
+  await Promise.all(requests.map(async (request) => request()))
   return appended
 }

@@ -7,6 +7,9 @@ import { ownerKey } from './owner.ts'
 import { broadcastPeers } from './peers.ts'
 import type { Storage, StoreOwner } from './storage.ts'
 
+/** The name of an owner's journal database, of its BroadcastChannel, and the beginning of its documents' names. */
+export const storeName = (owner: StoreOwner): string => `confab-${ownerKey(owner)}`
+
 interface OwnersSchema extends DBSchema {
   owners: { key: string; value: StoreOwner }
 }
@@ -22,7 +25,7 @@ export function indexedDB(): Storage {
   return {
     kind: 'indexeddb',
     async open(owner) {
-      const name = `confab-${ownerKey(owner)}`
+      const name = storeName(owner)
       const journal = await openIndexedDBJournal(name)
       const peers = broadcastPeers(name)
       return {
