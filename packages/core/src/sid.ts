@@ -49,6 +49,11 @@ export function userSid(serviceSid: string, identity: string): string {
   return `US${hashOf('user', serviceSid, identity)}`
 }
 
+/** The sid of the service that a token belongs to when it names none: one per account. */
+export function defaultServiceSid(accountSid: string): string {
+  return `IS${hashOf('service', accountSid)}`
+}
+
 /** The sid of a role that every service has, by its name. */
 export function roleSid(name: string): string {
   return `RL${hashOf('role', name)}`
