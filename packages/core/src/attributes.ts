@@ -11,6 +11,7 @@ import {
   jsonBytes,
   jsonEqual,
 } from './json.ts'
+import type { Limits } from './limits.ts'
 
 /** A path of object keys; `[]` is the whole value. */
 export type AttributesPath = string[]
@@ -44,91 +45,111 @@ export function diffAttributes(before: Json, after: Json): AttributesPatch {
   )
   const most = patchBytes(Math.max(jsonBytes(before), jsonBytes(after)))
   // many small changes deep down: their paths would take more room than the value
-  return jsonBytes(patch) > most ? { set: [[[], after]] } : patch
+  return jsonBytes(patch) > most || patchEntries(patch) > PATCH_ENTRIES ? { set: [[[], after]] } : patch
 }
 
-/** UTF-8 bytes that a patch between two values of at most `bytes` bytes may have. */
-export function patchBytes(bytes: number): number {
-  return 2 * bytes + 256
-}
+/**
+ * Nesting of attributes: what a patch puts around a value it sets (the operation, the patch, the list, the entry)
+ * has to fit into `jsonDepth` as well, so that whatever can be created can be set.
+ */
+export const attributesDepth = (limits: Pick<Limits, 'jsonDepth'>): number => limits.jsonDepth - 4
 
-type Changes = Required<AttributesPatch>
+/** Entries that one patch may have, of all four kinds together. */
+export const PATCH_ENTRIES = 1000
 
-function diffInto(changes: Changes, path: AttributesPath, before: Json | undefined, after: Json): void {
-  if (jsonEqual(before, after)) return
-  if (isJsonObject(before) && isJsonObject(after)) {
-    for (const key of Object.keys(before)) {
-      if (!Object.hasOwn(after, key)) changes.unset.push([...path, key])
-    }
-    for (const [key, value] of Object.entries(after)) {
-      diffInto(changes, [...path, key], Object.hasOwn(before, key) ? before[key] : undefined, value)
-    }
-    return
+/** How many entries there are; of anything that is shaped like a patch. */
+export function patchEntries(patch: { [Key in keyof AttributesPatch]: unknown }): number {
+  let count = 0
+  for (const kind of ['set', 'unset', 'add', 'remove'] as const) {
+    const entries = patch[kind]
+    if (Array.isArray(entries)) count += entries.length
   }
-  // A missing object or array is made by what is put into it: two people who each make it both keep theirs.
-  if (before === undefined && isJsonObject(after) && Object.keys(after).length > 0) {
-    for (const [key, value] of Object.entries(after)) diffInto(changes, [...path, key], undefined, value)
-    return
-  }
-  if (before === undefined && isScalarSet(after) && after.length > 0) {
-    changes.add.push([path, after])
-    return
-  }
-  if (isScalarSet(before) && isScalarSet(after)) {
-    const removed = before.filter((value) => !after.includes(value))
-    const added = after.filter((value) => !before.includes(value))
-    const merged = [...before.filter((value) => after.includes(value)), ...added]
-    if (jsonEqual(merged, after)) {
-      if (removed.length > 0) changes.remove.push([path, removed])
-      if (added.length > 0) changes.add.push([path, added])
-      return
-    }
-  }
-  // at the path [] this replaces the whole value
-  changes.set.push([path, after])
+  return count
 }
 
 /** Whether a patch changes nothing by construction. */
 export function isEmptyPatch(patch: AttributesPatch): boolean {
-  return !patch.set?.length && !patch.unset?.length && !patch.add?.length && !patch.remove?.length
+  return patchEntries(patch) === 0
 }
 
-/** `current` with the patch applied; never changes its argument. A path through a non-object makes objects. */
+/**
+ * `current` with the patch applied; never changes its argument. A path through a non-object makes objects, and an
+ * addition to a non-array makes an array. Work is proportional to the value and the
+ * patch, whatever the patch says.
+ */
 export function applyAttributesPatch(current: Json, patch: AttributesPatch): Json {
-  let result = current
-  for (const path of patch.unset ?? []) result = change(result, path, () => undefined) ?? {}
-  for (const [path, value] of patch.set ?? []) result = change(result, path, () => value) ?? {}
+  // a place to stand on: the whole value is changed like any other
+  const root: JsonObject = { [ROOT]: copy(current) }
+  for (const path of patch.unset ?? []) {
+    const place = find(root, path, false)
+    if (place) delete place.object[place.key]
+  }
+  for (const [path, value] of patch.set ?? []) {
+    const place = find(root, path, true)
+    if (place) place.object[place.key] = copy(value)
+  }
+  // gathered by array: a thousand entries that name one array cost no more than one
+  const gone = new Map<Json[], { place: Place; values: Set<Json> }>()
   for (const [path, values] of patch.remove ?? []) {
-    result =
-      change(result, path, (at) =>
-        Array.isArray(at) ? at.filter((entry) => !isScalar(entry) || !values.includes(entry)) : at,
-      ) ?? {}
+    const place = find(root, path, false)
+    const array = place && valueAt(place)
+    if (!place || !Array.isArray(array)) continue
+    const entry = gone.get(array) ?? { place, values: new Set() }
+    for (const value of values) entry.values.add(value)
+    gone.set(array, entry)
   }
+  for (const [array, { place, values }] of gone) {
+    place.object[place.key] = array.filter((entry) => !values.has(entry))
+  }
+  const there = new Map<Json[], Set<Json>>()
   for (const [path, values] of patch.add ?? []) {
-    result =
-      change(result, path, (at) => {
-        const array = Array.isArray(at) ? at : []
-        return [...array, ...new Set(values.filter((value) => !array.includes(value)))]
-      }) ?? {}
+    const place = find(root, path, true)
+    if (!place) continue
+    let array = valueAt(place)
+    if (!Array.isArray(array)) {
+      array = []
+      place.object[place.key] = array
+    }
+    const known = there.get(array) ?? new Set(array)
+    there.set(array, known)
+    for (const value of values) {
+      if (!known.has(value)) array.push(value)
+      known.add(value)
+    }
   }
-  return result
+  return root[ROOT] ?? {}
 }
 
-function change(
-  at: Json | undefined,
-  path: AttributesPath,
-  edit: (at: Json | undefined) => Json | undefined,
-): Json | undefined {
-  const [key, ...rest] = path
-  if (key === undefined) return edit(at)
-  if (isForbiddenKey(key)) return at
-  const object: JsonObject = isJsonObject(at) ? { ...at } : {}
-  const value = change(Object.hasOwn(object, key) ? object[key] : undefined, rest, edit)
-  if (value === undefined) {
-    if (!isJsonObject(at)) return at
-    delete object[key]
-  } else {
-    object[key] = value
+const ROOT = 'attributes'
+
+interface Place {
+  object: JsonObject
+  key: string
+}
+
+function valueAt({ object, key }: Place): Json | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined
+}
+
+/** Where the path ends; null when it leads nowhere and nothing is to be made. */
+function find(root: JsonObject, path: AttributesPath, make: boolean): Place | null {
+  if (path.some(isForbiddenKey)) return null
+  let place: Place = { object: root, key: ROOT }
+  for (const key of path) {
+    let next = valueAt(place)
+    if (!isJsonObject(next)) {
+      if (!make) return null
+      next = {}
+      place.object[place.key] = next
+    }
+    place = { object: next, key }
   }
-  return object
+  return place
+}
+
+/** A deep copy, of JSON whose depth was bounded where it came in. */
+function copy(value: Json): Json {
+  if (Array.isArray(value)) return value.map(copy)
+  if (!isJsonObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, copy(entry)]))
 }

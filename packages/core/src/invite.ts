@@ -19,6 +19,8 @@ import { ConfabError } from './error.ts'
 import { fromHex, isSid, toHex } from './sid.ts'
 
 export const INVITE_SECRET_BYTES = 32
+/** The last expiry time that an invite string can say, milliseconds since the epoch. */
+export const INVITE_EXPIRY_LATEST = 2 ** 48 - 1
 
 export interface Invite {
   conversationSid: string
@@ -48,7 +50,7 @@ export function encodeInvite(invite: Invite): string {
     invite.secret.length !== INVITE_SECRET_BYTES ||
     !Number.isSafeInteger(invite.expiresAt) ||
     invite.expiresAt < 0 ||
-    invite.expiresAt >= 2 ** 48
+    invite.expiresAt > INVITE_EXPIRY_LATEST
   ) {
     throw new ConfabError(
       20001,

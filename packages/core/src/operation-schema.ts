@@ -1,100 +1,17 @@
 /**
- * The boundary for operations: from anything that somebody sent to an `Operation`, or to the code that says why not.
- * Device and relay run the same function, so a person hears of a limit before the network does, in the same words.
- *
- * Two passes. The first bounds the value (plain JSON, depth, bytes), so that the second, the schemas, never meets
- * something hostile.
+ * The schemas of operations: strict, so that what is not spelled out here is refused. Used by `parseOperation`,
+ * which bounds a value before it comes here. A check that has a code of its own carries it in `params`.
  */
 import * as z from 'zod/mini'
-import { patchBytes } from './attributes.ts'
-import { ConfabError, ERROR_CODES, type ErrorCode } from './error.ts'
+import { attributesDepth } from './attributes.ts'
+import { ConfabError, type ErrorCode } from './error.ts'
 import { bindingType, isLongerThan, normaliseIdentity } from './identity.ts'
-import { INVITE_SECRET_BYTES, inviteSecretBytes } from './invite.ts'
-import { isForbiddenKey, isJsonObject, isPlainJson, type Json, jsonBytes, utf8Length } from './json.ts'
+import { INVITE_EXPIRY_LATEST, INVITE_SECRET_BYTES, inviteSecretBytes } from './invite.ts'
+import { isForbiddenKey, isPlainJson, type Json } from './json.ts'
 import type { Limits } from './limits.ts'
 import type { Operation } from './operations.ts'
 import { isHexId, isSid, type SidPrefix } from './sid.ts'
 import { timersProblem } from './timers.ts'
-
-export type ParsedOperation =
-  | { ok: Operation }
-  /** `id`: the operation's own, when it has a readable one: its outcome can then be told. */
-  | { error: { id: string | null; code: ErrorCode; message: string } }
-
-/**
- * Reads one operation. Identities come out normalised; unknown keys, and keys that don't belong to its type, are
- * refused; a key whose value is `undefined` counts as absent. Never throws, whatever it is given.
- */
-export function parseOperation(value: unknown, limits: Limits): ParsedOperation {
-  let id: string | null = null
-  try {
-    if (!isJsonObject(value)) return against(id, 70104, 'An operation is an object')
-    // an own key that is not a person's to set must not survive the copy
-    if (Object.hasOwn(value, '__proto__')) return against(id, 70104, 'An operation has no key __proto__')
-    const present = Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined))
-    if (typeof present.id === 'string' && isHexId(present.id)) id = present.id
-    if (!isPlainJson(present, limits.jsonDepth)) {
-      return against(
-        id,
-        70104,
-        `An operation is plain JSON with well-formed text, at most ${limits.jsonDepth} deep`,
-      )
-    }
-    const problem = sizeProblem(present, limits)
-    if (problem) return against(id, problem.code, problem.message)
-    const parsed = z.safeParse(schemaFor(limits), present)
-    if (parsed.success) return { ok: parsed.data as Operation }
-    return { error: { id, ...firstProblem(parsed.error.issues) } }
-  } catch (error) {
-    // a proxy or a getter that throws: nothing that came out of JSON or a Yjs update
-    if (error instanceof ConfabError) return against(id, error.code, error.message)
-    return against(id, 70104, 'An operation is plain JSON')
-  }
-}
-
-const against = (id: string | null, code: ErrorCode, message: string): ParsedOperation => ({
-  error: { id, code, message },
-})
-
-/** Sizes first: a body that is too long is that, before it makes the whole operation too large. */
-function sizeProblem(value: { [key: string]: Json }, limits: Limits): Problem | null {
-  if (typeof value.body === 'string' && utf8Length(value.body) > limits.bodyBytes) {
-    return { code: 70101, message: `A message body has at most ${limits.bodyBytes} bytes of UTF-8` }
-  }
-  const ofConversation = value.type === 'conversation.create' || value.type === 'conversation.update'
-  const most = ofConversation ? limits.conversationAttributesBytes : limits.attributesBytes
-  const isPatch = typeof value.type === 'string' && PATCHING.has(value.type)
-  // what a patch gives is measured where it is applied; here only what `diffAttributes` may need to say it
-  if (jsonBytes(value.attributes) > (isPatch ? patchBytes(most) : most)) {
-    return { code: 70102, message: `Attributes have at most ${most} bytes of JSON` }
-  }
-  if (jsonBytes(value) > limits.operationBytes) {
-    return { code: 70106, message: `An operation has at most ${limits.operationBytes} bytes of JSON` }
-  }
-  return null
-}
-
-const PATCHING: ReadonlySet<string> = new Set<Operation['type']>([
-  'conversation.update',
-  'participant.update',
-  'message.edit',
-])
-
-interface Problem {
-  code: ErrorCode
-  message: string
-}
-
-/** A schema says its code in `params`; whatever zod finds by itself is an invalid parameter. */
-function firstProblem(issues: readonly z.core.$ZodIssue[]): Problem {
-  const issue = issues[0]
-  const code = issue?.code === 'custom' ? issue.params?.code : undefined
-  const where = issue?.path.length ? `${issue.path.join('.')}: ` : ''
-  const message = issue?.message ?? 'Invalid'
-  return typeof code === 'number' && code in ERROR_CODES
-    ? { code: code as ErrorCode, message }
-    : { code: 20001, message: `${where}${message}` }
-}
 
 const check = <T>(test: (value: T) => boolean, code: ErrorCode, error: string) =>
   z.refine<T>(test, { error, params: { code }, abort: true })
@@ -102,7 +19,8 @@ const check = <T>(test: (value: T) => boolean, code: ErrorCode, error: string) =
 /** One set of schemas per set of limits. */
 const schemas = new WeakMap<Limits, ReturnType<typeof makeSchema>>()
 
-function schemaFor(limits: Limits): ReturnType<typeof makeSchema> {
+/** The schema of any operation under these limits. */
+export function operationSchema(limits: Limits): ReturnType<typeof makeSchema> {
   let schema = schemas.get(limits)
   if (!schema) {
     schema = makeSchema(limits)
@@ -111,41 +29,59 @@ function schemaFor(limits: Limits): ReturnType<typeof makeSchema> {
   return schema
 }
 
-// the value is plain JSON already, and bounded
-const json = z.custom<Json>(() => true)
-
 const hexId = z.string().check(check(isHexId, 20001, 'Must be 32 lower-case hex digits'))
 const sid = (prefix: SidPrefix) =>
   z
     .string()
     .check(check((text) => isSid(prefix, text), 20001, `Must be ${prefix} and 32 lower-case hex digits`))
-const hash = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'Must be 64 lower-case hex digits'))
+const hash = z
+  .string()
+  .check(check((text) => /^[0-9a-f]{64}$/.test(text), 20001, 'Must be 64 lower-case hex digits'))
 const count = z.int().check(z.nonnegative())
-const path = z.array(
-  z.string().check(check((key) => !isForbiddenKey(key), 70104, 'A path has no key __proto__')),
-)
+/** The last time that a `Date` can hold. */
+const time = z.int().check(z.nonnegative(), z.maximum(8_640_000_000_000_000))
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()])
+const timers = z.strictObject({ inactive: z.optional(z.string()), closed: z.optional(z.string()) }).check(
+  problemOf((value) => {
+    const problem = timersProblem(value)
+    if (problem) throw new ConfabError(problem.code, problem.message)
+  }),
+)
+const secret = z.string().check(
+  problemOf((text) => {
+    // its length first: decoding costs
+    if (text.length > 2 * INVITE_SECRET_BYTES) throw new ConfabError(70203)
+    inviteSecretBytes(text)
+  }),
+)
 
-function makeSchema(limits: Limits) {
+/** What differs with the limits: text, identities, addresses, attributes and their patches. */
+function makeFields(limits: Limits) {
+  const { nameLength, identityLength } = limits
   const name = z
     .string()
     .check(
-      check(
-        (text) => !isLongerThan(text, limits.nameLength),
-        70103,
-        `A name has at most ${limits.nameLength} characters`,
-      ),
+      check((text) => !isLongerThan(text, nameLength), 70103, `A name has at most ${nameLength} characters`),
     )
   // a name that looks like a sid could be taken for somebody else's conversation
   const uniqueName = name.check(
     check((text) => text !== '' && !isSid('CH', text), 20001, 'A unique name is not empty and not a sid'),
   )
-  const longPath = check<string[]>((keys) => keys.length <= limits.jsonDepth, 70104, 'A path is too deep')
+  const depth = attributesDepth(limits)
+  const attributes = z
+    .custom<Json>()
+    .check(check((value) => isPlainJson(value, depth), 70104, `Attributes are nested at most ${depth} deep`))
+  const path = z
+    .array(z.string())
+    .check(
+      check((keys) => keys.length <= depth && !keys.some(isForbiddenKey), 70104, 'Not a path of attributes'),
+    )
+  const values = z.array(scalar)
   const patch = z.strictObject({
-    set: z.optional(z.array(z.tuple([path.check(longPath), json]))),
-    unset: z.optional(z.array(path.check(longPath))),
-    add: z.optional(z.array(z.tuple([path.check(longPath), z.array(scalar)]))),
-    remove: z.optional(z.array(z.tuple([path.check(longPath), z.array(scalar)]))),
+    set: z.optional(z.array(z.tuple([path, z.custom<Json>()]))),
+    unset: z.optional(z.array(path)),
+    add: z.optional(z.array(z.tuple([path, values]))),
+    remove: z.optional(z.array(z.tuple([path, values]))),
   })
   const identity = z.pipe(
     z.string(),
@@ -160,16 +96,10 @@ function makeSchema(limits: Limits) {
   )
   const address = z
     .string()
-    .check(check((text) => !isLongerThan(text, limits.identityLength), 20001, 'The address is too long'))
+    .check(check((text) => !isLongerThan(text, identityLength), 20001, 'The address is too long'))
   const binding = z
     .strictObject({ address, proxyAddress: address, projectedAddress: z.optional(address) })
     .check(problemOf((value) => void bindingType(value)))
-  const timers = z.strictObject({ inactive: z.optional(z.string()), closed: z.optional(z.string()) }).check(
-    problemOf((value) => {
-      const problem = timersProblem(value)
-      if (problem) throw new ConfabError(problem.code, problem.message)
-    }),
-  )
   const media = z.strictObject({
     sid: sid('ME'),
     category: z.enum(['media', 'body', 'history']),
@@ -177,26 +107,25 @@ function makeSchema(limits: Limits) {
     contentType: name,
     size: count,
   })
-  const secret = z.string().check(
-    problemOf((text) => {
-      // its length first: decoding costs
-      if (text.length > 2 * INVITE_SECRET_BYTES) throw new ConfabError(70203)
-      inviteSecretBytes(text)
-    }),
-  )
+  return { name, uniqueName, attributes, patch, identity, binding, media }
+}
 
-  const base = <Type extends Operation['type']>(type: Type) => ({
-    id: hexId,
-    type: z.literal(type),
-    dateWritten: count,
-  })
+const base = <Type extends Operation['type']>(type: Type) => ({
+  id: hexId,
+  type: z.literal(type),
+  dateWritten: time,
+})
+
+function makeSchema(limits: Limits) {
+  const { name, uniqueName, attributes, patch, identity, binding, media } = makeFields(limits)
+  const { mediaPerMessage } = limits
   return z.discriminatedUnion('type', [
     z.strictObject({
       ...base('conversation.create'),
       nonce: hexId,
       friendlyName: z.optional(name),
       uniqueName: z.optional(uniqueName),
-      attributes: z.optional(json),
+      attributes: z.optional(attributes),
       timers: z.optional(timers),
     }),
     z.strictObject({
@@ -216,7 +145,7 @@ function makeSchema(limits: Limits) {
         ...base('participant.add'),
         identity: z.optional(identity),
         binding: z.optional(binding),
-        attributes: z.optional(json),
+        attributes: z.optional(attributes),
         roleSid: z.optional(sid('RL')),
       })
       .check(
@@ -237,13 +166,9 @@ function makeSchema(limits: Limits) {
       ...base('message.post'),
       body: z.optional(z.string()),
       subject: z.optional(name),
-      attributes: z.optional(json),
+      attributes: z.optional(attributes),
       media: z.optional(
-        z
-          .array(media)
-          .check(
-            z.maxLength(limits.mediaPerMessage, `A message has at most ${limits.mediaPerMessage} media`),
-          ),
+        z.array(media).check(z.maxLength(mediaPerMessage, `A message has at most ${mediaPerMessage} media`)),
       ),
       author: z.optional(identity),
     }),
@@ -260,7 +185,7 @@ function makeSchema(limits: Limits) {
       ...base('invite.create'),
       hash,
       roleSid: sid('RL'),
-      expiresAt: count,
+      expiresAt: time.check(z.maximum(INVITE_EXPIRY_LATEST)),
       maxUses: z.int().check(z.positive(), z.maximum(limits.participants)),
     }),
     z.strictObject({ ...base('invite.revoke'), hash }),

@@ -37,8 +37,7 @@ export function project(
   const state = new DraftState(base)
   const refusedLocally: { operation: Operation; decision: DecisionAgainst }[] = []
   for (const operation of pending) {
-    // accepted already, and its outcome not yet seen
-    if (operation.type === 'message.post' && base.message(messageSidOf(operation.id)) !== undefined) continue
+    if (isAcceptedAlready(base, operation)) continue
     const decision = decide(state, operation, contextFor(operation))
     if (decision.verdict === 'accepted') state.apply(decision.changes)
     else refusedLocally.push({ operation, decision })
@@ -55,4 +54,10 @@ export function project(
     else posts.push(record)
   }
   return { state, posts, edited, removed, refusedLocally }
+}
+
+/** Its outcome has not been seen here yet, but its effect has. */
+function isAcceptedAlready(base: ConversationState, operation: Operation): boolean {
+  if (operation.type === 'message.post') return base.message(messageSidOf(operation.id)) !== undefined
+  return operation.type === 'conversation.create' && base.conversation !== null
 }

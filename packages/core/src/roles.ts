@@ -44,7 +44,7 @@ export interface Role {
   readonly permissions: ReadonlySet<Permission>
 }
 
-/** The roles of a service, by sid. */
+/** The roles of a service, by sid. The four default ones are always among them. */
 export type RoleTable = ReadonlyMap<string, Role>
 
 export const SERVICE_ADMIN = roleSid('service admin')
@@ -161,8 +161,12 @@ export function can(standing: Standing, permission: Permission): boolean {
   )
 }
 
-/** Whether the actor may give `role` to somebody: nobody gives a permission that they don't have. */
+/**
+ * Whether the actor, who may add people, may give them `role`: nobody gives a permission that they don't have. The
+ * default role is what adding means, and open to all who may add.
+ */
 export function covers(standing: Standing, role: Role): boolean {
+  if (role.sid === CHANNEL_USER) return true
   for (const permission of role.permissions) if (!can(standing, permission)) return false
   return true
 }

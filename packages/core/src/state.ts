@@ -47,7 +47,7 @@ export interface DecideContext {
   bindingOwner(address: string, proxyAddress: string): string | null
   /** How many conversations this identity has; 0 when unknown. */
   conversationCount(identity: string): number
-  /** Whether a person's invite is judged by its record (relay) or hoped for (a device that hasn't met the relay). */
+  /** True on a device: an invite that isn't known here is hoped for. A relay judges it by its record. */
   trustInvites: boolean
 }
 

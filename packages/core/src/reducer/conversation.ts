@@ -91,7 +91,7 @@ export function update(scene: Scene, operation: ConversationUpdate): Decision {
       conversation.attributes,
       operation.attributes,
       limits.conversationAttributesBytes,
-      limits.jsonDepth,
+      limits,
     )
     if (patched) values.attributes = patched.attributes
   }

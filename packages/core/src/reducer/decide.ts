@@ -8,6 +8,7 @@ import { belongs, standingOf } from '../roles.ts'
 import type { ConversationState, DecideContext, Decision } from '../state.ts'
 import * as conversation from './conversation.ts'
 import * as invite from './invite.ts'
+import * as membership from './membership.ts'
 import * as message from './message.ts'
 import * as participant from './participant.ts'
 import * as read from './read.ts'
@@ -33,11 +34,11 @@ function decideOrThrow(state: ConversationState, operation: Operation, context: 
   const standing = standingOf(state, context)
   if (operation.type === 'conversation.create')
     return conversation.create(state, operation, context, standing)
-  if (operation.type === 'conversation.join') return participant.join(state, operation, context, standing)
+  if (operation.type === 'conversation.join') return membership.join(state, operation, context, standing)
   if (state.conversation === null) return refused(20404, 'There is no such conversation')
   const scene = { state, conversation: state.conversation, context, standing }
   // before the next line: leaving what one isn't in does nothing, as Twilio has it
-  if (operation.type === 'conversation.leave') return participant.leave(scene)
+  if (operation.type === 'conversation.leave') return membership.leave(scene)
   if (!belongs(standing)) return refused(50430)
 
   switch (operation.type) {

@@ -49,12 +49,7 @@ export function edit(scene: Scene, operation: MessageEdit): Decision {
   if (operation.attributes !== undefined) {
     needFor(standing, message, 'editOwnMessageAttributes', 'editAnyMessageAttributes')
   }
-  const patched = patchedAttributes(
-    message.attributes,
-    operation.attributes,
-    limits.attributesBytes,
-    limits.jsonDepth,
-  )
+  const patched = patchedAttributes(message.attributes, operation.attributes, limits.attributesBytes, limits)
   const body = operation.body ?? message.body
   if (!patched && body === message.body) return accepted()
   const record: MessageRecord = defined({

@@ -1,72 +1,14 @@
-/** Joining, leaving, adding, removing and changing participants. */
+/** Adding, removing and changing participants, by others. */
 import { bindingType } from '../identity.ts'
-import type { ConversationJoin, ParticipantAdd, ParticipantRemove, ParticipantUpdate } from '../operations.ts'
-import type { ConversationRecord, Identity, MessagingBindingRecord, ParticipantRecord } from '../records.ts'
-import { CHANNEL_ADMIN, CHANNEL_USER, can, covers, type Role, type Standing } from '../roles.ts'
+import type { ParticipantAdd, ParticipantRemove, ParticipantUpdate } from '../operations.ts'
+import type { Identity, MessagingBindingRecord, ParticipantRecord } from '../records.ts'
+import { CHANNEL_ADMIN, CHANNEL_USER, can, covers, type Role } from '../roles.ts'
 import { participantSid } from '../sid.ts'
-import type { Change, ConversationState, DecideContext, Decision, DecisionAgainst } from '../state.ts'
+import type { Change, Decision, DecisionAgainst } from '../state.ts'
 import { stateOf } from './conversation.ts'
-import { redeem, withoutInvitesOf } from './invite.ts'
-import {
-  accepted,
-  defined,
-  directoryRecord,
-  later,
-  need,
-  orAbsent,
-  patchedAttributes,
-  refused,
-  type Scene,
-} from './verdicts.ts'
-
-export function join(
-  state: ConversationState,
-  operation: ConversationJoin,
-  context: DecideContext,
-  standing: Standing,
-): Decision {
-  const { identity } = standing
-  if (identity === null) return refused(20001, 'Only a person joins: a system actor adds participants')
-  if (standing.participant) return accepted()
-  const { conversation } = state
-  if (conversation && standing.pendingCreator) {
-    return accepted(...entering(conversation, identity, CHANNEL_ADMIN, undefined, context))
-  }
-  // what this needs of the actor comes before anything that depends on the conversation
-  need(standing, 'joinConversation')
-  if (operation.invite === undefined) return later()
-
-  const redeemed = redeem(conversation, operation.invite, context)
-  if (redeemed !== null && conversation !== null) {
-    const full = isFull(state, identity, context)
-    if (full) return full
-    return accepted(
-      { type: 'conversation.set', values: { invites: redeemed.invites } },
-      ...entering(conversation, identity, redeemed.roleSid, undefined, context),
-    )
-  }
-  if (!context.trustInvites) return later()
-
-  // On a device that hasn't met the relay: the conversation is opened as far as its holder knows it. Who created it
-  // and which role the invite gives will be learnt; nothing here is ever sent.
-  const hoped: ConversationRecord = conversation ?? {
-    sid: context.conversationSid,
-    createdBy: '',
-    dateCreated: context.now,
-  }
-  return accepted(
-    ...(conversation ? [] : [{ type: 'conversation.set' as const, values: hoped }]),
-    ...entering(hoped, identity, CHANNEL_USER, undefined, context),
-  )
-}
-
-/** Somebody who hasn't joined has nothing to leave. */
-export function leave(scene: Scene): Decision {
-  const { participant } = scene.standing
-  if (!participant) return accepted()
-  need(scene.standing, 'leaveConversation')
-  return accepted(...going(scene, participant))
-}
+import { withoutInvitesOf } from './invite.ts'
+import { entering, going, isFull } from './membership.ts'
+import { accepted, defined, need, orAbsent, patchedAttributes, refused, type Scene } from './verdicts.ts'
 
 export function add(scene: Scene, operation: ParticipantAdd): Decision {
   const { identity, binding } = operation
@@ -126,7 +68,8 @@ function addNonChat(scene: Scene, operation: ParticipantAdd, binding: MessagingB
 /** Removing who is not there is accepted and changes nothing: two people may remove the same one offline. */
 export function remove(scene: Scene, operation: ParticipantRemove): Decision {
   const { state, standing } = scene
-  need(standing, operation.sid === standing.participant?.sid ? 'leaveConversation' : 'removeParticipant')
+  const own = operation.sid === standing.participant?.sid
+  if (!(own && can(standing, 'leaveConversation'))) need(standing, 'removeParticipant')
   const participant = state.participant(operation.sid)
   return participant ? accepted(...going(scene, participant)) : accepted()
 }
@@ -150,7 +93,7 @@ export function update(scene: Scene, operation: ParticipantUpdate): Decision {
     participant.attributes,
     operation.attributes,
     limits.attributesBytes,
-    limits.jsonDepth,
+    limits,
   )
   const given = operation.roleSid === undefined ? undefined : givenRole(scene, operation.roleSid)
   if (given && 'verdict' in given) return given
@@ -167,63 +110,11 @@ export function update(scene: Scene, operation: ParticipantUpdate): Decision {
   return accepted(...changes)
 }
 
-/** The role to give, if it is one of a conversation's and the actor has all that it permits. */
+/** The role to give, if it is one of a conversation's and the actor may give it. */
 function givenRole({ context, standing }: Scene, sid: string): Role | DecisionAgainst {
   const role = context.roles.get(sid)
   if (role?.type !== 'conversation') return refused(50434)
   return covers(standing, role)
     ? role
     : refused(20403, `Nobody gives more than they have: ${role.friendlyName}`)
-}
-
-function isFull(
-  state: ConversationState,
-  identity: Identity,
-  context: DecideContext,
-): DecisionAgainst | null {
-  const { limits } = context
-  if (state.participantCount >= limits.participants) return refused(50417)
-  // the creator's own entry is there already
-  const listed = state.conversation?.creatorPending === true && state.conversation.createdBy === identity
-  if (!listed && context.conversationCount(identity) >= limits.conversationsPerIdentity) return refused(50422)
-  return null
-}
-
-/** A chat participant comes in; the creator's first time ends their waiting. */
-function entering(
-  conversation: ConversationRecord,
-  identity: Identity,
-  roleSid: string,
-  attributes: ParticipantRecord['attributes'],
-  { now }: DecideContext,
-): Change[] {
-  const sid = participantSid(conversation.sid, { identity })
-  const record: ParticipantRecord = defined({
-    sid,
-    type: 'chat',
-    identity,
-    roleSid,
-    attributes,
-    dateCreated: now,
-  })
-  const changes: Change[] = [
-    { type: 'participant.put', record },
-    { type: 'directory.put', identity, record: directoryRecord(conversation, 'joined', now) },
-  ]
-  if (conversation.creatorPending && conversation.createdBy === identity) {
-    changes.push({ type: 'conversation.set', values: { creatorPending: undefined } })
-  }
-  return changes
-}
-
-/** A participant goes, with the horizon, the directory entry and the invites that stood on their name. */
-function going({ state, conversation }: Scene, participant: ParticipantRecord): Change[] {
-  const { sid, identity } = participant
-  const changes: Change[] = [{ type: 'participant.delete', record: participant }]
-  if (state.read(sid)) changes.push({ type: 'read.delete', participantSid: sid })
-  if (identity !== undefined) {
-    changes.push({ type: 'directory.delete', identity, conversationSid: conversation.sid })
-  }
-  changes.push(...withoutInvitesOf(conversation, participant))
-  return changes
 }

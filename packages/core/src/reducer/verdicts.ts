@@ -1,7 +1,8 @@
 /** What the families of the reducer share: how a verdict is said, and what every decision looks at. */
-import { type AttributesPatch, applyAttributesPatch } from '../attributes.ts'
+import { type AttributesPatch, applyAttributesPatch, attributesDepth } from '../attributes.ts'
 import { ConfabError, ERROR_CODES, type ErrorCode } from '../error.ts'
 import { isPlainJson, type Json, jsonBytes, jsonEqual } from '../json.ts'
+import type { Limits } from '../limits.ts'
 import type { ConversationRecord, DirectoryRecord } from '../records.ts'
 import { can, type Permission, type Standing } from '../roles.ts'
 import type { Change, ConversationState, DecideContext, Decision, DecisionAgainst } from '../state.ts'
@@ -27,6 +28,11 @@ export function later(): DecisionAgainst {
   return { verdict: 'later', code: 70201, message: ERROR_CODES[70201].title }
 }
 
+/** What becomes of everything that was queued behind a `conversation.create` that was refused. */
+export function behindRefusedCreate(): DecisionAgainst {
+  return refused(70402, 'The conversation could not be created')
+}
+
 /** @throws ConfabError 20403 when the actor lacks the permission */
 export function need(standing: Standing, permission: Permission): void {
   if (!can(standing, permission)) throw new ConfabError(20403, `This needs the permission ${permission}`)
@@ -35,19 +41,20 @@ export function need(standing: Standing, permission: Permission): void {
 /**
  * Attributes after the patch; undefined when it changes nothing. `{}` is kept as absent: records leave out defaults.
  * @param most UTF-8 bytes of the result as JSON
- * @throws ConfabError 70102 when the result is larger; 70104 when it is deeper than `depth`
+ * @throws ConfabError 70102 when the result is larger; 70104 when it is nested deeper than attributes may be
  */
 export function patchedAttributes(
   current: Json | undefined,
   patch: AttributesPatch | undefined,
   most: number,
-  depth: number,
+  limits: Limits,
 ): { attributes: Json | undefined } | undefined {
   if (patch === undefined) return undefined
   const before = current ?? {}
   const after = applyAttributesPatch(before, patch)
   if (jsonEqual(before, after)) return undefined
   if (jsonBytes(after) > most) throw new ConfabError(70102, `Attributes have at most ${most} bytes of JSON`)
+  const depth = attributesDepth(limits)
   if (!isPlainJson(after, depth)) throw new ConfabError(70104, `Attributes are nested at most ${depth} deep`)
   return { attributes: orAbsent(after) }
 }

@@ -1,0 +1,123 @@
+/**
+ * The boundary for operations: from anything that somebody sent to an `Operation`, or to the code that says why not.
+ * Device and relay run the same function, so a person hears of a limit before the network does, in the same words.
+ *
+ * Two passes. The first bounds the value (plain JSON, depth, bytes), so that the second, the schemas, never meets
+ * something hostile.
+ */
+import * as z from 'zod/mini'
+import { PATCH_ENTRIES, patchBytes, patchEntries } from './attributes.ts'
+import { ConfabError, ERROR_CODES, type ErrorCode } from './error.ts'
+import { isJsonObject, isPlainJson, type Json, jsonBytes, utf8Length } from './json.ts'
+import type { Limits } from './limits.ts'
+import { operationSchema } from './operation-schema.ts'
+import type { Operation } from './operations.ts'
+import { isHexId } from './sid.ts'
+
+export type ParsedOperation =
+  | { ok: Operation }
+  /** `id`: the operation's own, when it has a readable one: its outcome can then be told. */
+  | { error: { id: string | null; code: ErrorCode; message: string } }
+
+/**
+ * Reads one operation. Identities come out normalised; unknown keys, and keys that don't belong to its type, are
+ * refused; a key whose value is `undefined` counts as absent. Never throws, whatever it is given.
+ */
+export function parseOperation(value: unknown, limits: Limits): ParsedOperation {
+  let id: string | null = null
+  try {
+    if (!isJsonObject(value)) return against(id, 70104, 'An operation is an object')
+    // an own key that is not a person's to set must not survive the copy
+    if (Object.hasOwn(value, '__proto__')) return against(id, 70104, 'An operation has no key __proto__')
+    const present = Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined))
+    if (typeof present.id === 'string' && isHexId(present.id)) id = present.id
+    if (!isPlainJson(present, limits.jsonDepth)) {
+      return against(
+        id,
+        70104,
+        `An operation is plain JSON with well-formed text, at most ${limits.jsonDepth} deep`,
+      )
+    }
+    const problem = sizeProblem(present, limits)
+    if (problem) return against(id, problem.code, problem.message)
+    const parsed = z.safeParse(operationSchema(limits), present)
+    if (parsed.success) return { ok: parsed.data }
+    return { error: { id, ...firstProblem(parsed.error.issues) } }
+  } catch (error) {
+    // a proxy or a getter that throws: nothing that came out of JSON or a Yjs update
+    if (error instanceof ConfabError) return against(id, error.code, error.message)
+    return against(id, 70104, 'An operation is plain JSON')
+  }
+}
+
+const against = (id: string | null, code: ErrorCode, message: string): ParsedOperation => ({
+  error: { id, code, message },
+})
+
+/** Sizes first: a body that is too long is that, before it makes the whole operation too large. */
+function sizeProblem(value: { [key: string]: Json }, limits: Limits): Problem | null {
+  if (typeof value.body === 'string' && utf8Length(value.body) > limits.bodyBytes) {
+    return { code: 70101, message: `A message body has at most ${limits.bodyBytes} bytes of UTF-8` }
+  }
+  const ofConversation = value.type === 'conversation.create' || value.type === 'conversation.update'
+  const most = ofConversation ? limits.conversationAttributesBytes : limits.attributesBytes
+  const isPatch = typeof value.type === 'string' && PATCHING.has(value.type)
+  // what a patch gives is measured where it is applied; here only what `diffAttributes` may need to say it
+  if (jsonBytes(value.attributes) > (isPatch ? patchBytes(most) : most)) {
+    return { code: 70102, message: `Attributes have at most ${most} bytes of JSON` }
+  }
+  // the schema would describe each bad entry
+  if (isPatch && isJsonObject(value.attributes) && patchEntries(value.attributes) > PATCH_ENTRIES) {
+    return { code: 70106, message: `A patch has at most ${PATCH_ENTRIES} entries` }
+  }
+  if (jsonBytes(value) > limits.operationBytes) {
+    return { code: 70106, message: `An operation has at most ${limits.operationBytes} bytes of JSON` }
+  }
+  return null
+}
+
+const PATCHING: ReadonlySet<string> = new Set<Operation['type']>([
+  'conversation.update',
+  'participant.update',
+  'message.edit',
+])
+
+interface Problem {
+  code: ErrorCode
+  message: string
+}
+
+/** A schema says its code in `params`; whatever zod finds by itself is an invalid parameter. */
+function firstProblem(issues: readonly z.core.$ZodIssue[]): Problem {
+  const issue = issues[0]
+  if (issue === undefined) return { code: 20001, message: ERROR_CODES[20001].title }
+  const code = issue.code === 'custom' ? issue.params?.code : undefined
+  if (typeof code === 'number' && code in ERROR_CODES) {
+    return { code: code as ErrorCode, message: issue.message }
+  }
+  const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
+  return { code: 20001, message: (where + describe(issue)).slice(0, MESSAGE_LENGTH).toWellFormed() }
+}
+
+/** Messages are stored and sent: what they quote of a stranger's keys is cut. */
+const MESSAGE_LENGTH = 200
+
+// zod/mini brings no words of its own, to stay small
+function describe(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `Must be of type ${issue.expected}`
+    case 'unrecognized_keys':
+      return `Unknown key ${issue.keys[0]}`
+    case 'invalid_value':
+      return `Must be one of ${issue.values.join(', ')}`
+    case 'invalid_union':
+      return 'Unknown kind'
+    case 'too_small':
+      return `Must be at least ${issue.minimum}`
+    case 'too_big':
+      return `Must be at most ${issue.maximum}`
+    default:
+      return issue.message
+  }
+}
