@@ -58,10 +58,17 @@ function admit(update: ParsedUpdate, knowledge: AdmissionKnowledge): Admission {
   const operations: AdmittedOperation[] = []
   const structs: OutboxStruct[] = []
   const clocks = new Map<number, number>()
+  const { clientRoom = Number.POSITIVE_INFINITY } = knowledge
+  let bindings = 0
   let full = false
   const stopped = new Set<number>()
   for (const entry of taken) {
     if (stopped.size > 0 && dependsOn(entry, stopped, clocks, knowledge)) {
+      stopped.add(entry.client)
+      continue
+    }
+    if (!clocks.has(entry.client) && knowledge.owner(entry.client) === null && ++bindings > clientRoom) {
+      full = true
       stopped.add(entry.client)
       continue
     }

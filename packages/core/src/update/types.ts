@@ -84,6 +84,8 @@ export interface AdmissionKnowledge {
   owner(client: number): ClientOwner
   /** Operations that may still be taken now; the rest is left for a later upload, as if it were missing. */
   room: number
+  /** Client ids that may still be bound to this identity here; the rest is left likewise. Unbounded when absent. */
+  clientRoom?: number
 }
 
 /** One undecided operation. */
