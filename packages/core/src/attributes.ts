@@ -67,6 +67,47 @@ export function patchEntries(patch: { [Key in keyof AttributesPatch]: unknown })
   return count
 }
 
+/** UTF-8 bytes that a patch between two values of at most `bytes` bytes may have. */
+export function patchBytes(bytes: number): number {
+  return 2 * bytes + 256
+}
+
+type Changes = Required<AttributesPatch>
+
+function diffInto(changes: Changes, path: AttributesPath, before: Json | undefined, after: Json): void {
+  if (jsonEqual(before, after)) return
+  if (isJsonObject(before) && isJsonObject(after)) {
+    for (const key of Object.keys(before)) {
+      if (!Object.hasOwn(after, key)) changes.unset.push([...path, key])
+    }
+    for (const [key, value] of Object.entries(after)) {
+      diffInto(changes, [...path, key], Object.hasOwn(before, key) ? before[key] : undefined, value)
+    }
+    return
+  }
+  // A missing object or array is made by what is put into it: two people who each make it both keep theirs.
+  if (before === undefined && isJsonObject(after) && Object.keys(after).length > 0) {
+    for (const [key, value] of Object.entries(after)) diffInto(changes, [...path, key], undefined, value)
+    return
+  }
+  if (before === undefined && isScalarSet(after) && after.length > 0) {
+    changes.add.push([path, after])
+    return
+  }
+  if (isScalarSet(before) && isScalarSet(after)) {
+    const removed = before.filter((value) => !after.includes(value))
+    const added = after.filter((value) => !before.includes(value))
+    const merged = [...before.filter((value) => after.includes(value)), ...added]
+    if (jsonEqual(merged, after)) {
+      if (removed.length > 0) changes.remove.push([path, removed])
+      if (added.length > 0) changes.add.push([path, added])
+      return
+    }
+  }
+  // at the path [] this replaces the whole value
+  changes.set.push([path, after])
+}
+
 /** Whether a patch changes nothing by construction. */
 export function isEmptyPatch(patch: AttributesPatch): boolean {
   return patchEntries(patch) === 0

@@ -38,6 +38,8 @@ export function parseOperation(value: unknown, limits: Limits): ParsedOperation 
         `An operation is plain JSON with well-formed text, at most ${limits.jsonDepth} deep`,
       )
     }
+    // no operation has as many: what is wrong need not be said key by key
+    if (Object.keys(present).length > 16) return against(id, 20001, 'An operation has no such keys')
     const problem = sizeProblem(present, limits)
     if (problem) return against(id, problem.code, problem.message)
     const parsed = z.safeParse(operationSchema(limits), present)
