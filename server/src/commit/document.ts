@@ -1,0 +1,589 @@
+/**
+ * One document as the relay holds it: plain records, and which Yjs item holds each. Takes the changes of accepted
+ * operations and turns them at once into the bytes of the next commit. Pure and synchronous; it knows no store and
+ * no connection. Messages aren't in it: those that an operation names are given to it for the commit.
+ *
+ * Longer than two screens: reading the state, writing it and finishing a commit share every field, and apart they
+ * would have to trust each other with all of them.
+ */
+import {
+  type Change,
+  type ConversationRecord,
+  type ConversationState,
+  type DirectoryRecord,
+  encodeStateVector,
+  type MessageRecord,
+  type OutboxStruct,
+  type Outcome,
+  outboxName,
+  type ParticipantRecord,
+  type ReadRecord,
+  type RefusalRecord,
+  type ResumePoint,
+  UpdateWriter,
+  withValues,
+} from '@confab/core'
+import type {
+  DecidedOperation,
+  DocumentCommit,
+  Head,
+  ItemId,
+  LoadedDocument,
+  MapItem,
+  OutboxClient,
+  PrivatePart,
+  StoredMessage,
+  StoredRead,
+} from '../store/store.ts'
+import { RootIds, type RunIds } from './root-ids.ts'
+
+/** Refusals that a user document keeps. */
+const REFUSALS = 100
+
+/** Writers that no commit is using: a document has one only from its first change to the end of the commit. */
+export type WriterPool = UpdateWriter[]
+
+/** What a commit has gathered since the last one. */
+interface Gathered {
+  writer: UpdateWriter
+  mapItems: Map<MapItem, MapItem>
+  puts: Map<string, StoredMessage>
+  deletes: Set<string>
+  readPuts: Map<string, StoredRead>
+  readDeletes: Set<string>
+  clients: Map<number, OutboxClient>
+  structs: Map<string, OutboxStruct[]>
+  outcomes: Map<string, Outcome[]>
+  decided: DecidedOperation[]
+  members: Map<string, DirectoryRecord['status'] | null>
+  bindings: NonNullable<DocumentCommit['bindings']>
+  uniqueNameBefore: string | null
+  deleted: boolean
+}
+
+export class DocumentModel implements ConversationState {
+  readonly head: Head
+  conversation: ConversationRecord | null = null
+  participantCount = 0
+  nonChatCount = 0
+  readonly #ids: RootIds
+  readonly #writers: WriterPool
+  readonly #maps = new Map<string, Map<string, MapItem>>()
+  /** Identities of chat participants. */
+  readonly #members = new Set<string>()
+  readonly #reads = new Map<string, StoredRead>()
+  readonly #outbox = new Map<number, OutboxClient>()
+  /** Client ids per identity. */
+  readonly #outboxSizes = new Map<string, number>()
+  /** Messages that the operations of the next commit name, and those that it has made. */
+  readonly #messages = new Map<string, StoredMessage>()
+  #gathered: Gathered | null = null
+  /** Slot of the newest refusal: they lie in a ring, so that the store needs no row for what was trimmed. */
+  #newestRefusal: number | null = null
+
+  constructor(loaded: LoadedDocument, run: RunIds, writers: WriterPool) {
+    this.head = loaded.head
+    this.#ids = new RootIds(loaded.head, run, (client) => this.#outbox.has(client))
+    this.#writers = writers
+    for (const item of loaded.mapItems) this.#putItem(item)
+    for (const read of loaded.reads) this.#reads.set(read.record.participantSid, read)
+    for (const client of loaded.outboxClients) this.#bind(client)
+    this.#readState()
+  }
+
+  /** A document that doesn't exist yet. */
+  static fresh(
+    serviceSid: string,
+    document: string,
+    kind: Head['kind'],
+    run: RunIds,
+    writers: WriterPool,
+  ): DocumentModel {
+    const head: Head = {
+      key: 0,
+      serviceSid,
+      document,
+      kind,
+      epoch: 1,
+      seq: 0,
+      roots: [],
+      highestIndex: -1,
+      messageCount: 0,
+    }
+    return new DocumentModel({ head, mapItems: [], reads: [], outboxClients: [] }, run, writers)
+  }
+
+  // ── the state that the reducer sees ───────────────────────────────────────────────────────────────
+
+  get highestIndex(): number {
+    return this.head.highestIndex
+  }
+
+  participant(sid: string): ParticipantRecord | undefined {
+    return this.#maps.get('participants')?.get(sid)?.value as ParticipantRecord | undefined
+  }
+
+  *participants(): Iterable<ParticipantRecord> {
+    for (const { value } of this.#maps.get('participants')?.values() ?? []) {
+      if (value !== undefined) yield value as ParticipantRecord
+    }
+  }
+
+  message(sid: string): MessageRecord | undefined {
+    return this.#messages.get(sid)?.record
+  }
+
+  read(participantSid: string): ReadRecord | undefined {
+    return this.#reads.get(participantSid)?.record
+  }
+
+  /** Messages that were loaded for the operations about to be decided. */
+  know(messages: readonly StoredMessage[]): void {
+    for (const message of messages) this.#messages.set(message.record.sid, message)
+  }
+
+  knowsMessage(sid: string): boolean {
+    return this.#messages.has(sid)
+  }
+
+  /** A participant, or the creator who hasn't joined yet. */
+  isMember(identity: string): boolean {
+    return (
+      this.#members.has(identity) ||
+      (this.conversation?.creatorPending === true && this.conversation.createdBy === identity)
+    )
+  }
+
+  // ── ids and clocks ────────────────────────────────────────────────────────────────────────────────
+
+  get point(): ResumePoint {
+    const { epoch } = this.head
+    const newest = this.#ids.newest('commits')
+    return { epoch, commitsId: newest?.client ?? 0, clock: newest?.clock ?? 0 }
+  }
+
+  isRelayId(client: number): boolean {
+    return this.#ids.has(client)
+  }
+
+  /** Whose outbox a client id writes to, and its clock. */
+  outboxClient(client: number): OutboxClient | undefined {
+    return this.#outbox.get(client)
+  }
+
+  /** Items held of a client, whoever's it is. */
+  clock(client: number): number {
+    return this.#outbox.get(client)?.clock ?? this.#ids.clock(client)
+  }
+
+  /** Everything that a copy of this identity's may hold: the relay's roots and the own outbox. */
+  stateVector(identity: string): Uint8Array {
+    const clocks = this.#ids.clocks()
+    for (const { client, clock, identity: owner } of this.#outbox.values()) {
+      if (owner === identity) clocks.set(client, clock)
+    }
+    return encodeStateVector(clocks)
+  }
+
+  /** Why a new epoch is due, or null. */
+  epochDue(outboxClients: number): boolean {
+    if (this.head.deleted) return false
+    if (this.#ids.renewals > 64) return true
+    for (const size of this.#outboxSizes.values()) if (size > outboxClients) return true
+    return false
+  }
+
+  // ── changes ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes the changes of an accepted operation; those of the directory only as far as they say who belongs. */
+  apply(changes: readonly Change[]): void {
+    for (const change of changes) this.#apply(change)
+  }
+
+  #apply(change: Change): void {
+    const { head } = this
+    switch (change.type) {
+      case 'conversation.set':
+        this.#setConversation(change.values)
+        break
+      case 'conversation.delete':
+        this.#gather().deleted = true
+        this.#empty()
+        break
+      case 'participant.put': {
+        const { record } = change
+        const before = this.participant(record.sid)
+        if (!before && record.binding) {
+          const { address, proxyAddress } = record.binding
+          this.#gather().bindings.put.push({ address, proxyAddress, participantSid: record.sid })
+        }
+        this.#count(before, -1)
+        this.#count(record, 1)
+        this.#set('participants', record.sid, record)
+        break
+      }
+      case 'participant.delete':
+        this.#count(this.participant(change.record.sid), -1)
+        this.#freeBinding(change.record)
+        this.#unset('participants', change.record.sid)
+        break
+      case 'message.append':
+        head.highestIndex = Math.max(head.highestIndex, change.record.index)
+        head.messageCount++
+        this.#putMessage(change.record)
+        break
+      case 'message.replace':
+        this.#deleteItem(this.#messages.get(change.record.sid))
+        this.#putMessage(change.record)
+        break
+      case 'message.delete': {
+        const { sid } = change.record
+        this.#deleteItem(this.#messages.get(sid))
+        this.#messages.delete(sid)
+        head.messageCount--
+        const gathered = this.#gather()
+        gathered.puts.delete(sid)
+        gathered.deletes.add(sid)
+        break
+      }
+      case 'read.put':
+        this.#putRead(change.record)
+        break
+      case 'read.delete':
+        this.#deleteItem(this.#reads.get(change.participantSid))
+        this.#reads.delete(change.participantSid)
+        this.#gather().readPuts.delete(change.participantSid)
+        this.#gather().readDeletes.add(change.participantSid)
+        break
+      case 'directory.put':
+        this.#gather().members.set(change.identity, change.record.status)
+        break
+      case 'directory.delete':
+        this.#gather().members.set(change.identity, null)
+        break
+    }
+  }
+
+  #setConversation(values: Partial<ConversationRecord>): void {
+    const gathered = this.#gather()
+    this.conversation = withValues(this.conversation, values)
+    for (const [key, value] of Object.entries(values)) {
+      if (value === undefined) this.#unset('conversation', key)
+      else this.#set('conversation', key, value)
+    }
+    // a closed conversation holds no pair of addresses
+    if (values.state?.current === 'closed')
+      for (const record of this.participants()) this.#freeBinding(record, gathered)
+  }
+
+  /** A user document: an entry of the list of conversations. */
+  putDirectory(record: DirectoryRecord): void {
+    this.#set('conversations', record.sid, record)
+  }
+
+  deleteDirectory(conversationSid: string): void {
+    this.#unset('conversations', conversationSid)
+  }
+
+  /** A user document: one more refusal; the oldest beyond a hundred goes. */
+  putRefusal(record: RefusalRecord): void {
+    const ring = this.#mapOf('refusals')
+    const slot = String(this.#newestRefusal === null ? 0 : (this.#newestRefusal + 1) % REFUSALS)
+    this.#deleteItem(ring.get(slot))
+    const origin = this.#ids.last('refusals')
+    const item = this.#ids.next('refusals')
+    this.#gather().writer.append('refusals', item, origin, record)
+    this.#change({ root: 'refusals', key: slot, item, value: record })
+    this.#newestRefusal = Number(slot)
+  }
+
+  /** Items of an author's outbox that are decided now, and what became of the operations in them. */
+  settle(
+    identity: string,
+    structs: readonly OutboxStruct[],
+    clients: readonly { client: number; clock: number }[],
+  ): void {
+    const gathered = this.#gather()
+    const list = gathered.structs.get(identity)
+    if (list) list.push(...structs)
+    else gathered.structs.set(identity, [...structs])
+    for (const { client, clock } of clients) {
+      const bound = { identity, client, clock }
+      this.#bind(bound)
+      gathered.clients.set(client, bound)
+    }
+  }
+
+  /** The outcome of an operation, for its author's devices. `recorded`: it was decided before. */
+  conclude(identity: string, outcome: Outcome, recorded: boolean): void {
+    const gathered = this.#gather()
+    const list = gathered.outcomes.get(identity)
+    if (list) list.push(outcome)
+    else gathered.outcomes.set(identity, [outcome])
+    if (!recorded) gathered.decided.push({ id: outcome.id, identity, outcome })
+  }
+
+  /** A system actor's operation: remembered, and told to nobody. */
+  remember(outcome: Outcome): void {
+    this.#gather().decided.push({ id: outcome.id, identity: '', outcome })
+  }
+
+  // ── commits ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** Something waits to be committed. */
+  get isDirty(): boolean {
+    return this.#gathered !== null
+  }
+
+  /** Everything since the last commit, as one. Null when there is nothing. */
+  finish(): DocumentCommit | null {
+    const gathered = this.#gathered
+    if (!gathered) return null
+    this.#gathered = null
+    this.#messages.clear()
+    const { head } = this
+    const { writer } = gathered
+    const expectedSeq = head.seq
+    const origin = this.#ids.last('commits')
+    writer.appendDeleted('commits', this.#ids.next('commits'), origin)
+    head.seq++
+    const update = writer.finish()
+    const members = [...gathered.members]
+    const commit: DocumentCommit = {
+      head: this.#headCopy(),
+      expectedSeq,
+      entry: { seq: expectedSeq, update, private: this.#privateParts(gathered) },
+      mapItems: [...gathered.mapItems.values()],
+      messages: { put: [...gathered.puts.values()], delete: [...gathered.deletes] },
+      reads: { put: [...gathered.readPuts.values()], delete: [...gathered.readDeletes] },
+      outboxClients: [...gathered.clients.values()],
+      decided: gathered.decided,
+    }
+    const uniqueName = this.conversation?.uniqueName ?? null
+    if (uniqueName !== gathered.uniqueNameBefore)
+      commit.uniqueName = { from: gathered.uniqueNameBefore, to: uniqueName }
+    if (members.length > 0) {
+      commit.members = {
+        put: members.flatMap(([identity, status]) => (status === null ? [] : [{ identity, status }])),
+        delete: members.flatMap(([identity, status]) => (status === null ? [identity] : [])),
+      }
+    }
+    if (gathered.bindings.put.length + gathered.bindings.delete.length > 0)
+      commit.bindings = gathered.bindings
+    if (gathered.deleted) {
+      commit.deleted = true
+      head.deleted = true
+    }
+    this.#writers.push(writer)
+    return commit
+  }
+
+  #privateParts({ structs, outcomes, writer }: Gathered): PrivatePart[] {
+    const parts: PrivatePart[] = []
+    for (const identity of new Set([...structs.keys(), ...outcomes.keys()])) {
+      const own = structs.get(identity) ?? []
+      const outbox = outboxName(identity)
+      for (const struct of own) writer.outboxDeleted(outbox, struct)
+      parts.push({
+        identity,
+        update: own.length > 0 ? writer.finish() : new Uint8Array(0),
+        outcomes: outcomes.get(identity) ?? [],
+      })
+    }
+    return parts
+  }
+
+  /**
+   * A fresh document of the same state: every root under new ids, the outboxes forgotten.
+   * @param messages all of them, ascending by index
+   */
+  newEpoch(messages: readonly StoredMessage[]): DocumentCommit {
+    const { head } = this
+    const expectedSeq = head.seq
+    const { writer } = this.#gather()
+    this.#ids.startEpoch()
+    this.#outbox.clear()
+    this.#outboxSizes.clear()
+    head.epoch++
+    head.seq = 0
+    const mapItems: MapItem[] = []
+    for (const [root, items] of this.#maps) {
+      const array = root === 'refusals'
+      const live = [...items.values()].filter(({ value }) => value !== undefined)
+      if (array) live.sort((a, b) => this.#refusalAge(b) - this.#refusalAge(a))
+      items.clear()
+      for (const { key, value } of live) {
+        const origin = this.#ids.last(root)
+        const item = this.#ids.next(root)
+        if (array) writer.append(root, item, origin, value)
+        else writer.setKey(root, key, item, null, value)
+        const moved = { root, key, item, value }
+        items.set(key, moved)
+        mapItems.push(moved)
+      }
+    }
+    const moved: StoredMessage[] = []
+    for (const { record } of messages) moved.push({ record, item: this.#append('messages', record) })
+    const reads: StoredRead[] = []
+    for (const { record } of this.#reads.values()) reads.push({ record, item: this.#append('reads', record) })
+    for (const read of reads) this.#reads.set(read.record.participantSid, read)
+    writer.appendDeleted('commits', this.#ids.next('commits'), null)
+    head.seq = 1
+    const update = writer.finish()
+    this.#gathered = null
+    this.#writers.push(writer)
+    return {
+      head: this.#headCopy(),
+      expectedSeq,
+      entry: { seq: 0, update, private: [] },
+      mapItems: [],
+      messages: { put: [], delete: [] },
+      reads: { put: [], delete: [] },
+      outboxClients: [],
+      decided: [],
+      epoch: { snapshot: { seq: 1, update }, messages: moved, mapItems, reads },
+    }
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────────────
+
+  #gather(): Gathered {
+    this.#gathered ??= {
+      writer: this.#writers.pop() ?? new UpdateWriter(),
+      mapItems: new Map(),
+      puts: new Map(),
+      deletes: new Set(),
+      readPuts: new Map(),
+      readDeletes: new Set(),
+      clients: new Map(),
+      structs: new Map(),
+      outcomes: new Map(),
+      decided: [],
+      members: new Map(),
+      bindings: { put: [], delete: [] },
+      uniqueNameBefore: this.conversation?.uniqueName ?? null,
+      deleted: false,
+    }
+    return this.#gathered
+  }
+
+  #mapOf(root: string): Map<string, MapItem> {
+    let map = this.#maps.get(root)
+    if (!map) {
+      map = new Map()
+      this.#maps.set(root, map)
+    }
+    return map
+  }
+
+  #putItem(item: MapItem): void {
+    this.#mapOf(item.root).set(item.key, item)
+  }
+
+  /** Notes what a key of a root holds now. Of several changes in one commit the last one is stored. */
+  #change(item: MapItem): void {
+    const before = this.#mapOf(item.root).get(item.key)
+    const { mapItems } = this.#gather()
+    if (before) mapItems.delete(before)
+    mapItems.set(item, item)
+    this.#putItem(item)
+  }
+
+  #set(root: string, key: string, value: unknown): void {
+    const origin = this.#maps.get(root)?.get(key)?.item ?? null
+    const item = this.#ids.next(root)
+    this.#gather().writer.setKey(root, key, item, origin, value)
+    this.#change({ root, key, item, value })
+  }
+
+  #unset(root: string, key: string): void {
+    const before = this.#maps.get(root)?.get(key)
+    if (!before || before.value === undefined) return
+    this.#deleteItem(before)
+    this.#change({ root, key, item: before.item, value: undefined })
+  }
+
+  #append(root: string, record: unknown): ItemId {
+    const origin = this.#ids.last(root)
+    const item = this.#ids.next(root)
+    this.#gather().writer.append(root, item, origin, record)
+    return item
+  }
+
+  #deleteItem(held: { item: ItemId } | undefined): void {
+    if (held) this.#gather().writer.delete(held.item[0], held.item[1], 1)
+  }
+
+  #putMessage(record: MessageRecord): void {
+    const message = { record, item: this.#append('messages', record) }
+    this.#messages.set(record.sid, message)
+    this.#gather().puts.set(record.sid, message)
+  }
+
+  #putRead(record: ReadRecord): void {
+    this.#deleteItem(this.#reads.get(record.participantSid))
+    const read = { record, item: this.#append('reads', record) }
+    this.#reads.set(record.participantSid, read)
+    this.#gather().readDeletes.delete(record.participantSid)
+    this.#gather().readPuts.set(record.participantSid, read)
+  }
+
+  #freeBinding({ binding }: ParticipantRecord, gathered = this.#gather()): void {
+    if (!binding) return
+    const { address, proxyAddress } = binding
+    const pending = gathered.bindings.put.findIndex(
+      (put) => put.address === address && put.proxyAddress === proxyAddress,
+    )
+    if (pending >= 0) gathered.bindings.put.splice(pending, 1)
+    gathered.bindings.delete.push({ address, proxyAddress })
+  }
+
+  #bind(client: OutboxClient): void {
+    if (!this.#outbox.has(client.client)) {
+      this.#outboxSizes.set(client.identity, (this.#outboxSizes.get(client.identity) ?? 0) + 1)
+    }
+    this.#outbox.set(client.client, client)
+  }
+
+  #count(record: ParticipantRecord | undefined, by: 1 | -1): void {
+    if (!record) return
+    this.participantCount += by
+    if (record.type !== 'chat') this.nonChatCount += by
+    if (record.identity === undefined) return
+    if (by === 1) this.#members.add(record.identity)
+    else this.#members.delete(record.identity)
+  }
+
+  #readState(): void {
+    const values: Record<string, unknown> = {}
+    for (const { key, value } of this.#maps.get('conversation')?.values() ?? []) {
+      if (value !== undefined) values[key] = value
+    }
+    if ('sid' in values) this.conversation = values as unknown as ConversationRecord
+    for (const record of this.participants()) this.#count(record, 1)
+    let newest: MapItem | null = null
+    for (const item of this.#maps.get('refusals')?.values() ?? []) {
+      if (newest === null || this.#ids.compare('refusals', item.item, newest.item) > 0) newest = item
+    }
+    if (newest) this.#newestRefusal = Number(newest.key)
+  }
+
+  /** 0 for the newest. */
+  #refusalAge({ key }: MapItem): number {
+    return ((this.#newestRefusal ?? 0) - Number(key) + REFUSALS) % REFUSALS
+  }
+
+  #empty(): void {
+    this.conversation = null
+    this.participantCount = this.nonChatCount = 0
+    this.head.messageCount = 0
+    this.#maps.clear()
+    this.#members.clear()
+    this.#reads.clear()
+    this.#messages.clear()
+  }
+
+  #headCopy(): Head {
+    return { ...this.head, roots: this.head.roots.map((root) => ({ ...root })) }
+  }
+}
