@@ -1,0 +1,121 @@
+/**
+ * The relay's front: HTTP and WebSockets on one port. It owns sockets and their bounds, starts a session for each,
+ * and decides nothing else.
+ */
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { CLOSE_CODES, type Limits, upMessageBytes } from '@confab/core'
+import { WebSocketServer } from 'ws'
+import type { Log, Outlet, Session } from '../session/session.ts'
+import { httpHandler, isAllowedOrigin, type Origins, pathOf } from './http.ts'
+import { type Route, routeOf } from './routes.ts'
+import { connect, outletOf } from './socket.ts'
+
+export interface GatewayOptions {
+  host: string
+  /** 0 picks a free one. */
+  port: number
+  limits: Limits
+  origins: Origins
+  /** WebSockets at a time; more are turned away with 503. */
+  maxConnections: number
+  version: string
+  log: Log
+  /** Starts a session for a WebSocket. */
+  session(route: Exclude<Route, { kind: 'none' }>, outlet: Outlet): Session
+}
+
+export interface Gateway {
+  readonly port: number
+  /** Takes no more connections; those that are open go on. */
+  stopAccepting(): void
+  /** Closes every connection, and resolves when they are gone. */
+  close(code: number, reason: string): Promise<void>
+}
+
+/** Milliseconds. What browsers and tools send arrives within a round trip or two. */
+const REQUEST_TIMEOUT = 10_000
+
+/** @throws the system's error when the port can't be listened on */
+export async function openGateway(options: GatewayOptions): Promise<Gateway> {
+  const sessions = new Set<Session>()
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    clientTracking: false,
+    maxPayload: upMessageBytes(options.limits),
+    // A message in more pieces than these was cut up to cost us memory.
+    maxFragments: 1024,
+    maxBufferedChunks: 16 * 1024,
+  })
+  const server = createServer(
+    {
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: REQUEST_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      keepAliveTimeout: 5000,
+      connectionsCheckingInterval: REQUEST_TIMEOUT / 2,
+      noDelay: true,
+    },
+    httpHandler(options),
+  )
+  // Sockets that aren't WebSockets yet need a bound of their own.
+  server.maxConnections = options.maxConnections + 256
+  let isAccepting = true
+
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', (error) => options.log.debug({ err: error }, 'socket error'))
+    const route = routeOf(request.url ?? '/')
+    options.log.debug({ path: pathOf(request.url), remote: request.socket.remoteAddress }, 'upgrade')
+    if (!isAccepting || sessions.size >= options.maxConnections) return turnAway(socket, 503)
+    if (route.kind === 'none') return turnAway(socket, 404)
+    webSockets.handleUpgrade(request, socket, head, (ws) => {
+      const outlet = outletOf(ws, socket as Socket)
+      ws.on('error', (error) => options.log.debug({ err: error }, 'WebSocket error'))
+      if (!isAllowedOrigin(request.headers.origin, options.origins)) {
+        // A browser tells its page a close code, but never the status of a refused upgrade.
+        return outlet.close(CLOSE_CODES.forbidden, 'This origin is not allowed here')
+      }
+      const session = options.session(route, outlet)
+      sessions.add(session)
+      ws.on('close', () => sessions.delete(session))
+      connect(ws, session)
+    })
+  })
+
+  const port = await listen(server, options)
+  const gone = new Promise<void>((resolve) => server.once('close', resolve))
+  return {
+    port,
+    stopAccepting() {
+      isAccepting = false
+      server.close()
+    },
+    async close(code, reason) {
+      isAccepting = false
+      if (server.listening) server.close()
+      for (const session of sessions) session.close(code, reason)
+      server.closeAllConnections()
+      await gone
+    },
+  }
+}
+
+function listen(server: Server, { host, port }: { host: string; port: number }): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port }, () => {
+      server.off('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+function turnAway(socket: Duplex, status: 404 | 503): void {
+  const title = status === 404 ? 'Not Found' : 'Service Unavailable'
+  const retry = status === 503 ? 'Retry-After: 5\r\n' : ''
+  socket.end(`HTTP/1.1 ${status} ${title}\r\n${retry}Connection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+    socket.destroy(),
+  )
+}

@@ -1,0 +1,26 @@
+/** The time of a session, passed in: tests turn it by hand. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Runs once after so many milliseconds; the result cancels. */
+  after(milliseconds: number, run: () => void): () => void
+  /** Runs once everything that this turn of the event loop brought has been handled. */
+  defer(run: () => void): void
+}
+
+// Node takes longer delays as 1 ms.
+const LONGEST_TIMEOUT = 2 ** 31 - 1
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(milliseconds, run) {
+    let timer: NodeJS.Timeout
+    const wait = (left: number) => {
+      const step = Math.min(left, LONGEST_TIMEOUT)
+      timer = setTimeout(() => (left > step ? wait(left - step) : run()), step)
+    }
+    wait(milliseconds)
+    return () => clearTimeout(timer)
+  },
+  defer: (run) => setImmediate(run),
+}
