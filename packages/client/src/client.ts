@@ -1,0 +1,330 @@
+/** Longer than two screens: every member of the public surface carries its documentation. */
+import { ConfabError } from '@confab/core'
+import type { CancellablePromise } from './cancellable-promise.ts'
+import { jsonOf, nameOf, textOf } from './checks.ts'
+import type { ClientOptions, CreateConversationOptions, TokenSource } from './client-options.ts'
+import type { Conversation } from './conversation.ts'
+import { ReplayEventEmitter } from './emitter.ts'
+import { HeldOperation, pendingOperation } from './held-operation.ts'
+import { contentUrls, type Media } from './media.ts'
+import type { Message } from './message.ts'
+import { Page, type Paginator } from './paginator.ts'
+import type { Participant } from './participant.ts'
+import { type PushNotification, readPushNotification } from './push-notification.ts'
+import { Startup } from './startup.ts'
+import type { Surface } from './surface.ts'
+import { readTokenClaims } from './token-claims.ts'
+import type {
+  ConnectionError,
+  ConnectionState,
+  ConversationUpdatedEventArgs,
+  MessageUpdatedEventArgs,
+  ParticipantUpdatedEventArgs,
+  PendingOperation,
+  State,
+  UserUpdatedEventArgs,
+} from './types.ts'
+import type { User } from './user.ts'
+import { Users } from './users.ts'
+import { VERSION } from './version.ts'
+
+export type ClientEvents = {
+  conversationAdded: (conversation: Conversation) => void
+  conversationJoined: (conversation: Conversation) => void
+  conversationLeft: (conversation: Conversation) => void
+  conversationRemoved: (conversation: Conversation) => void
+  conversationUpdated: (data: ConversationUpdatedEventArgs) => void
+  participantJoined: (participant: Participant) => void
+  participantLeft: (participant: Participant) => void
+  participantUpdated: (data: ParticipantUpdatedEventArgs) => void
+  messageAdded: (message: Message) => void
+  messageRemoved: (message: Message) => void
+  messageUpdated: (data: MessageUpdatedEventArgs) => void
+  typingEnded: (participant: Participant) => void
+  typingStarted: (participant: Participant) => void
+  tokenAboutToExpire: () => void
+  tokenExpired: () => void
+  pushNotification: (pushNotification: PushNotification) => void
+  userSubscribed: (user: User) => void
+  userUnsubscribed: (user: User) => void
+  userUpdated: (data: UserUpdatedEventArgs) => void
+  stateChanged: (state: State) => void
+  initialized: () => void
+  initFailed: (data: { error?: ConnectionError }) => void
+  connectionStateChanged: (state: ConnectionState) => void
+  connectionError: (data: ConnectionError) => void
+  operationRefused: (held: HeldOperation) => void
+}
+
+/**
+ * A person's conversations on this device. It starts by itself, opens what the device holds, and meets the relay
+ * when it can be reached; everything works before that. Calls made before it is initialised wait for it.
+ *
+ * When the client can't start (its storage doesn't open, or nothing tells where the relay is), it emits
+ * `stateChanged` with `failed` and `initFailed`, and every method rejects with that error. After `shutdown` every
+ * method rejects with `ConfabError` 70701.
+ */
+export class Client extends ReplayEventEmitter<ClientEvents> {
+  /** A conversation is known to this client: at each start, and whenever one is new. */
+  static readonly conversationAdded = 'conversationAdded'
+  /** This person takes part in a conversation: at each start, and whenever one begins to. */
+  static readonly conversationJoined = 'conversationJoined'
+  /** This person no longer takes part in a conversation. */
+  static readonly conversationLeft = 'conversationLeft'
+  /** A conversation is no longer known to this client. */
+  static readonly conversationRemoved = 'conversationRemoved'
+  static readonly conversationUpdated = 'conversationUpdated'
+  static readonly participantJoined = 'participantJoined'
+  static readonly participantLeft = 'participantLeft'
+  static readonly participantUpdated = 'participantUpdated'
+  static readonly messageAdded = 'messageAdded'
+  /** The message shows its old index. */
+  static readonly messageRemoved = 'messageRemoved'
+  static readonly messageUpdated = 'messageUpdated'
+  static readonly typingEnded = 'typingEnded'
+  static readonly typingStarted = 'typingStarted'
+  /** The token ends soon: bring another by `updateToken`. Nothing to do when a function fetches them. */
+  static readonly tokenAboutToExpire = 'tokenAboutToExpire'
+  /** The token has ended: the client goes on without the relay until it is given another. */
+  static readonly tokenExpired = 'tokenExpired'
+  static readonly pushNotification = 'pushNotification'
+  static readonly userSubscribed = 'userSubscribed'
+  static readonly userUnsubscribed = 'userUnsubscribed'
+  static readonly userUpdated = 'userUpdated'
+  /** `initialized` or `failed`. */
+  static readonly stateChanged = 'stateChanged'
+  /** What the device holds is readable, with or without a network. */
+  static readonly initialized = 'initialized'
+  static readonly initFailed = 'initFailed'
+  static readonly connectionStateChanged = 'connectionStateChanged'
+  static readonly connectionError = 'connectionError'
+  /** The relay refused something that was done on this device; its content is held. */
+  static readonly operationRefused = 'operationRefused'
+
+  static readonly version: string = VERSION
+  readonly version: string = VERSION
+
+  readonly #startup: Startup
+  readonly #users: Users
+
+  /**
+   * @param token an access token, or a function that fetches one
+   */
+  constructor(token: TokenSource, options?: ClientOptions | null) {
+    super()
+    const identity = typeof token === 'string' ? readTokenClaims(token).identity : undefined
+    this.#users = new Users(identity ?? options?.identity ?? '', {
+      userSubscribed: (user) => this.emit('userSubscribed', user),
+      userUnsubscribed: (user) => this.emit('userUnsubscribed', user),
+    })
+    this.#startup = new Startup(this, token, options ?? {}, this.#users)
+  }
+
+  /**
+   * A client that is initialised already: use `onWithReplay` for events that came before.
+   * @throws ConfabError as `initFailed` would tell
+   * @deprecated Call the constructor.
+   */
+  static async create(token: TokenSource, options?: ClientOptions | null): Promise<Client> {
+    const client = new Client(token, options)
+    await client.#startup.ready
+    return client
+  }
+
+  /**
+   * Reads the payload of a push notification as APNs or FCM delivered it.
+   * @throws ConfabError 20001 when it is not one
+   */
+  static parsePushNotification(notificationPayload: unknown): PushNotification {
+    return readPushNotification(notificationPayload)
+  }
+
+  /** How the connection to the relay is. */
+  get connectionState(): ConnectionState {
+    return this.#startup.connectionState
+  }
+
+  /** Whose client this is. Its identity is `''` until it is known. */
+  get user(): User {
+    return this.#users.myself
+  }
+
+  /** False: the relay tells nobody who is connected. */
+  get reachabilityEnabled(): boolean {
+    return false
+  }
+
+  /** The newest token; `''` before one was fetched. @deprecated */
+  get token(): string {
+    return this.#startup.token
+  }
+
+  /**
+   * Goes on with another token of the same person, on the live connection if there is one.
+   * @throws ConfabError 20003 when it is somebody else's
+   */
+  async updateToken(token: string): Promise<Client> {
+    await this.#startup.updateToken(nameOf(token, 'A token'))
+    return this
+  }
+
+  /** Stops, having stored everything. What is pending is sent by the next client on this storage. Idempotent. */
+  async shutdown(): Promise<void> {
+    await this.#startup.shutdown()
+  }
+
+  /** Disconnects, and stays so until `goOnline`. Everything goes on working. */
+  async goOffline(): Promise<void> {
+    await (await this.#surface()).working().goOffline()
+  }
+
+  /** Connects again after `goOffline`. */
+  async goOnline(): Promise<void> {
+    await (await this.#surface()).working().goOnline()
+  }
+
+  /**
+   * The conversation with this sid. The relay is asked for one that isn't known here.
+   * @throws ConfabError 20404 when it isn't this person's or doesn't exist, which look the same, or can't be asked for
+   */
+  async getConversationBySid(conversationSid: string): Promise<Conversation> {
+    return this.#find(nameOf(conversationSid, 'A conversation sid'), (sid, surface) =>
+      surface.engine.conversation(sid),
+    )
+  }
+
+  /** The same as `getConversationBySid`. */
+  async peekConversationBySid(conversationSid: string): Promise<Conversation> {
+    return this.getConversationBySid(conversationSid)
+  }
+
+  /**
+   * The conversation with this unique name.
+   * @throws ConfabError 20404 as `getConversationBySid`
+   */
+  async getConversationByUniqueName(uniqueName: string): Promise<Conversation> {
+    return this.#find(nameOf(uniqueName, 'A unique name'), (name, surface) =>
+      surface.engine.conversations().find(({ record }) => record.uniqueName === name),
+    )
+  }
+
+  /** All conversations of this person, by their newest message, newest first, on one page. */
+  async getSubscribedConversations(): Promise<Paginator<Conversation>> {
+    const surface = await this.#surface()
+    const newest = ({
+      lastMessage,
+      record,
+    }: {
+      lastMessage: { dateCreated: number } | null
+      record: { dateCreated: number }
+    }) => lastMessage?.dateCreated ?? record.dateCreated
+    const views = surface
+      .working()
+      .conversations()
+      .toSorted((a, b) => newest(b) - newest(a))
+    return new Page({ items: views.map((view) => surface.show(view).conversation), next: null, prev: null })
+  }
+
+  /**
+   * Creates a conversation, which its creator may join next. Works offline; when a unique name turns out to be
+   * taken, the conversation is created without it.
+   * @throws ConfabError 70103 for a name that is too long, 70102 and 70104 for the attributes, 50422 when this
+   * person has too many, 20403 without the permission, 70501 when storage fails
+   */
+  async createConversation(options: CreateConversationOptions = {}): Promise<Conversation> {
+    const surface = await this.#surface()
+    const engine = surface.working()
+    const { friendlyName, uniqueName, attributes } = options ?? {}
+    const { sid, draft } = engine.newConversation({
+      ...(friendlyName == null ? {} : { friendlyName: textOf(friendlyName, 'A friendly name') }),
+      ...(uniqueName == null || uniqueName === '' ? {} : { uniqueName: textOf(uniqueName, 'A unique name') }),
+      ...(attributes === undefined ? {} : { attributes: jsonOf(attributes, engine.limits.jsonDepth) }),
+    })
+    await engine.submit(sid, [draft])
+    const live = surface.find(sid)
+    if (!live) throw new ConfabError(20404, `The conversation ${sid} was removed again`)
+    return live.conversation
+  }
+
+  /**
+   * Opens and joins the conversation of an invite, with or without a network. What is written there is sent when
+   * the relay lets this person in.
+   * @throws ConfabError 70203 when it is no invite, 70202 when it has expired, 70201 when the relay doesn't take
+   * it, 70501 when storage fails
+   */
+  async joinByInvite(invite: string): Promise<Conversation> {
+    const surface = await this.#surface()
+    return surface.show(await surface.working().joinByInvite(nameOf(invite, 'An invite'))).conversation
+  }
+
+  /** What was done on this device and the relay has not decided yet, oldest first. `[]` before initialisation. */
+  getPendingOperations(): PendingOperation[] {
+    return this.#startup.surface?.engine.pendingOperations().map(pendingOperation) ?? []
+  }
+
+  /** What was refused; its content is kept until it is resent or discarded. `[]` before initialisation. */
+  getHeldOperations(): HeldOperation[] {
+    const { surface } = this.#startup
+    return surface?.engine.heldOperations().map((view) => new HeldOperation(surface, view)) ?? []
+  }
+
+  /**
+   * The user with this identity, followed from now on. Somebody whose profile isn't known here has no name.
+   * @throws ConfabError 20001 for a malformed identity
+   */
+  async getUser(identity: string): Promise<User> {
+    await this.#surface()
+    return this.#users.get(identity)
+  }
+
+  /** The users that are followed, this person first. */
+  async getSubscribedUsers(): Promise<User[]> {
+    await this.#surface()
+    return this.#users.subscribed()
+  }
+
+  /** The same as `Client.parsePushNotification`. */
+  parsePushNotification(notificationPayload: unknown): PushNotification {
+    return readPushNotification(notificationPayload)
+  }
+
+  /**
+   * Reads a payload and emits `pushNotification`.
+   * @throws ConfabError 20001 when it is no push notification
+   */
+  async handlePushNotification(notificationPayload: unknown): Promise<void> {
+    this.emit('pushNotification', readPushNotification(notificationPayload))
+  }
+
+  /**
+   * Where each attachment can be fetched, by its sid.
+   * @throws ConfabError 20404 when one can't be
+   */
+  getTemporaryContentUrlsForMediaSids(mediaSids: string[]): CancellablePromise<Map<string, string>> {
+    return contentUrls(mediaSids)
+  }
+
+  /**
+   * Where each attachment can be fetched, by its sid.
+   * @throws ConfabError 20404 when one can't be
+   */
+  getTemporaryContentUrlsForMedia(contentSet: Media[]): CancellablePromise<Map<string, string>> {
+    return contentUrls(contentSet.map((media) => media.sid))
+  }
+
+  #surface(): Promise<Surface> {
+    return this.#startup.ready
+  }
+
+  async #find(
+    name: string,
+    known: (name: string, surface: Surface) => import('./engine/engine.ts').ConversationView | undefined,
+  ): Promise<Conversation> {
+    const surface = await this.#surface()
+    const engine = surface.working()
+    const view = known(name, surface) ?? (await engine.findConversation(name))
+    if (!view)
+      throw new ConfabError(20404, `There is no conversation ${name} for you, or the relay can't be asked`)
+    return surface.show(view).conversation
+  }
+}

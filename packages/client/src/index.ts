@@ -1,0 +1,121 @@
+/**
+ * The Confab SDK. What stands here is public; its declarations name no type of the engine's, of Yjs or of a schema
+ * library's.
+ */
+import type { ClientStorage, ClientTransport } from './client-options.ts'
+import { directory as openDirectory } from './storage/directory.ts'
+import { indexedDB as openIndexedDB } from './storage/indexed-db.ts'
+import { memory as openMemory } from './storage/memory.ts'
+import { native as openNative } from './transport/native.ts'
+import { yWebsocket as openYWebsocket } from './transport/y-websocket.ts'
+
+/**
+ * Keeps a client's data in one folder (Node). A second client on the same folder shares it. `maxBytes` bounds it:
+ * what would need more is refused (70501).
+ */
+export const directory: (path: string, options?: { maxBytes?: number }) => ClientStorage = (path, options) =>
+  openDirectory(path, options)
+/** Keeps a client's data in IndexedDB (browsers). Tabs share it. */
+export const indexedDB: () => ClientStorage = () => openIndexedDB()
+/** Keeps a client's data as long as this object lives. Clients given the same object share it. */
+export const memory: () => ClientStorage = () => openMemory()
+/** One WebSocket for all conversations. */
+export const native: () => ClientTransport = () => openNative()
+/** The stock y-websocket provider: one WebSocket for each conversation. */
+export const yWebsocket: () => ClientTransport = () => openYWebsocket()
+
+export { ConfabError, type ErrorBody, type ErrorCode } from '@confab/core'
+export { CancellablePromise } from './cancellable-promise.ts'
+export { Client, type ClientEvents } from './client.ts'
+export type {
+  ClientLimits,
+  ClientLogger,
+  ClientOptions,
+  ClientStorage,
+  ClientTransport,
+  CreateConversationOptions,
+  LogLevel,
+  TokenSource,
+} from './client-options.ts'
+export type {
+  ChannelMetadata,
+  ContentData,
+  ContentDataAction,
+  ContentDataActionOther,
+  ContentDataActionPhone,
+  ContentDataActionReply,
+  ContentDataActionUrl,
+  ContentDataCallToAction,
+  ContentDataCard,
+  ContentDataListItem,
+  ContentDataListPicker,
+  ContentDataLocation,
+  ContentDataMedia,
+  ContentDataOther,
+  ContentDataQuickReply,
+  ContentDataReply,
+  ContentDataText,
+  EmailRecipientDescriptor,
+  EmailRecipientLevel,
+  RecipientDescriptor,
+  UnknownRecipientDescriptor,
+} from './content.ts'
+export { Conversation, type ConversationEvents } from './conversation.ts'
+export { AggregatedDeliveryReceipt, DetailedDeliveryReceipt } from './delivery-receipts.ts'
+export { ReplayEventEmitter } from './emitter.ts'
+export { HeldOperation } from './held-operation.ts'
+export { Media } from './media.ts'
+export { Message, type MessageEvents } from './message.ts'
+export { ContentTemplateVariable, MessageBuilder, UnsentMessage } from './message-builder.ts'
+export { Page as RestPaginator, type Paginator } from './paginator.ts'
+export { Participant, type ParticipantEvents } from './participant.ts'
+export {
+  NotificationTypes,
+  PushNotification,
+  type PushNotificationData,
+  type PushNotificationDescriptor,
+  type PushNotificationType,
+} from './push-notification.ts'
+export type {
+  ConnectionError,
+  ConnectionState,
+  ConversationBindings,
+  ConversationEmailBinding,
+  ConversationLimits,
+  ConversationSmsBinding,
+  ConversationState,
+  ConversationStatus,
+  ConversationUpdatedEventArgs,
+  ConversationUpdateReason,
+  DeliveryAmount,
+  DeliveryStatus,
+  InviteOptions,
+  JSONArray,
+  JSONObject,
+  JSONValue,
+  LastMessage,
+  MediaCategory,
+  MessageStatus,
+  MessageType,
+  MessageUpdatedEventArgs,
+  MessageUpdateReason,
+  NotificationLevel,
+  NotificationsChannelType,
+  OperationContent,
+  ParticipantAddressBinding,
+  ParticipantBindingOptions,
+  ParticipantBindings,
+  ParticipantEmailBinding,
+  ParticipantEmailLevel,
+  ParticipantResponse,
+  ParticipantType,
+  ParticipantUpdatedEventArgs,
+  ParticipantUpdateReason,
+  PendingOperation,
+  SendEmailOptions,
+  SendMediaOptions,
+  State,
+  UserUpdatedEventArgs,
+  UserUpdateReason,
+} from './types.ts'
+export { User, type UserEvents } from './user.ts'

@@ -1,0 +1,55 @@
+import { ConfabError } from '@confab/core'
+
+/** One page of a list. It never changes: the next and the previous page are other objects. */
+export interface Paginator<T> {
+  hasNextPage: boolean
+  hasPrevPage: boolean
+  items: T[]
+  /** Rejects with `ConfabError` 20404 when there is no next page. */
+  nextPage(): Promise<Paginator<T>>
+  /** Rejects with `ConfabError` 20404 when there is no previous page. */
+  prevPage(): Promise<Paginator<T>>
+}
+
+/** @internal */
+export interface PageSource<T> {
+  items: T[]
+  /** Null when there is no such page. */
+  next: (() => Promise<Page<T>>) | null
+  prev: (() => Promise<Page<T>>) | null
+}
+
+/** A page, and how to get its neighbours. */
+export class Page<T> implements Paginator<T> {
+  readonly #source: PageSource<T>
+
+  /** @internal */
+  constructor(source: PageSource<T>) {
+    this.#source = source
+  }
+
+  get hasNextPage(): boolean {
+    return this.#source.next !== null
+  }
+
+  get hasPrevPage(): boolean {
+    return this.#source.prev !== null
+  }
+
+  /** A fresh array each time: sorting or emptying it changes nobody's page. */
+  get items(): T[] {
+    return [...this.#source.items]
+  }
+
+  /** @throws ConfabError 20404 when there is no next page. */
+  async nextPage(): Promise<Page<T>> {
+    if (!this.#source.next) throw new ConfabError(20404, 'There is no next page')
+    return this.#source.next()
+  }
+
+  /** @throws ConfabError 20404 when there is no previous page. */
+  async prevPage(): Promise<Page<T>> {
+    if (!this.#source.prev) throw new ConfabError(20404, 'There is no previous page')
+    return this.#source.prev()
+  }
+}

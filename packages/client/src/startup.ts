@@ -1,0 +1,152 @@
+/** From a token and an app's options to a running engine, and back again at `shutdown`. */
+import { ConfabError } from '@confab/core'
+import type { Client } from './client.ts'
+import type { ClientOptions, TokenSource } from './client-options.ts'
+import { createEngine } from './engine/create.ts'
+import type { EngineFactory } from './engine/engine.ts'
+import { eventsTo } from './events.ts'
+import { logFor } from './log.ts'
+import { defaultStorage } from './storage/default.ts'
+import type { Storage } from './storage/storage.ts'
+import { Surface } from './surface.ts'
+import { readTokenClaims } from './token-claims.ts'
+import { native } from './transport/native.ts'
+import type { TransportFactory } from './transport/transport.ts'
+import type { ConnectionState } from './types.ts'
+import type { Users } from './users.ts'
+
+/** How tests put an engine of their own under a client; not reachable from the package. */
+export const SEAMS = Symbol('seams')
+export interface Seams {
+  createEngine?: EngineFactory
+  now?: () => number
+}
+
+export class Startup {
+  /** Resolves when the client is initialised; rejects when it can't be, or was shut down before. */
+  readonly ready: Promise<Surface>
+  /** Once there is an engine. */
+  surface: Surface | undefined
+  /** The newest token; `''` before one was fetched. */
+  token: string
+  readonly #client: Client
+  readonly #source: TokenSource
+  readonly #options: ClientOptions & { [SEAMS]?: Seams }
+  readonly #users: Users
+  #down: Promise<void> | undefined
+
+  constructor(client: Client, source: TokenSource, options: ClientOptions, users: Users) {
+    this.#client = client
+    this.#source = source
+    this.#options = options
+    this.#users = users
+    this.token = typeof source === 'string' ? source : ''
+    this.ready = this.#start()
+    // whoever calls something hears of it there; nobody may be listening
+    this.ready.catch(() => {})
+  }
+
+  get connectionState(): ConnectionState {
+    return this.surface?.engine.connectionState ?? (this.#down ? 'disconnected' : 'connecting')
+  }
+
+  async updateToken(token: string): Promise<void> {
+    const surface = await this.ready
+    await surface.working().updateToken(token)
+    this.token = token
+  }
+
+  shutdown(): Promise<void> {
+    this.#down ??= this.#stop()
+    return this.#down
+  }
+
+  async #stop(): Promise<void> {
+    this.surface?.close()
+    await this.surface?.engine.shutdown()
+  }
+
+  async #start(): Promise<Surface> {
+    // events never fire while the constructor runs
+    await Promise.resolve()
+    try {
+      const url = this.#options.url ?? (await this.#urlOfToken())
+      if (this.#down) throw new ConfabError(70701)
+      this.surface = this.#assemble(url)
+    } catch (error) {
+      const failure =
+        error instanceof ConfabError
+          ? error
+          : new ConfabError(20500, 'The client failed to start', { cause: error })
+      if (!this.#down) this.#failed(failure)
+      throw failure
+    }
+    await this.surface.engine.ready
+    return this.surface
+  }
+
+  #assemble(url: string): Surface {
+    const { storage, transport, limits, identity, [SEAMS]: seams = {} } = this.#options
+    const now = seams.now ?? Date.now
+    const engine = (seams.createEngine ?? createEngine)({
+      url,
+      token: () => this.#fetchToken(),
+      ...(identity === undefined ? {} : { identity }),
+      storage: (storage as Storage | undefined) ?? defaultStorage(),
+      transport: (transport as TransportFactory | undefined) ?? native(),
+      ...(limits === undefined ? {} : { limits }),
+      log: logFor(this.#options),
+      now,
+    })
+    const surface = new Surface(this.#client, engine, now, url)
+    engine.start(
+      eventsTo(this.#client, surface, {
+        initialized: () => {
+          this.#users.identify(engine.owner.identity)
+          this.#client.emit('stateChanged', 'initialized')
+          this.#client.emit('initialized')
+        },
+        initFailed: (error) => this.#failed(error),
+        tokenAboutToExpire: () => {
+          this.#client.emit('tokenAboutToExpire')
+          if (typeof this.#source === 'function') void this.#renew(surface)
+        },
+      }),
+    )
+    return surface
+  }
+
+  /** A failure to renew is no event of its own: the token will expire, and that is one. */
+  async #renew(surface: Surface): Promise<void> {
+    try {
+      const token = await this.#fetchToken()
+      await surface.working().updateToken(token)
+    } catch (error) {
+      logFor(this.#options)('warn', 'no fresh token could be had', error)
+    }
+  }
+
+  async #fetchToken(): Promise<string> {
+    if (typeof this.#source === 'function') this.token = await this.#source()
+    return this.token
+  }
+
+  async #urlOfToken(): Promise<string> {
+    const { url } = readTokenClaims(await this.#fetchToken())
+    if (url === undefined) {
+      throw new ConfabError(
+        20001,
+        "Where is the relay? Give the option `url`, or a token that carries the relay's URL",
+      )
+    }
+    return url
+  }
+
+  #failed(error: ConfabError): void {
+    const { message, status, code } = error
+    this.#client.emit('stateChanged', 'failed')
+    this.#client.emit('initFailed', {
+      error: { terminal: true, message, httpStatusCode: status, errorCode: code },
+    })
+  }
+}

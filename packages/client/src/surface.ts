@@ -1,0 +1,80 @@
+/** The objects that an app holds, one per thing, and what they share. Internal: apps see only the classes. */
+import { ConfabError } from '@confab/core'
+import type { Client } from './client.ts'
+import { Conversation } from './conversation.ts'
+import type { ConversationView, Engine } from './engine/engine.ts'
+import { LiveMessages } from './live-messages.ts'
+import { LiveParticipants } from './live-participants.ts'
+import { OwnUpdates } from './own-updates.ts'
+
+/** A conversation's object and those of what is in it. */
+export class LiveConversation {
+  /** The last that was seen; still shown after the conversation is gone. */
+  view: ConversationView
+  readonly conversation: Conversation
+  readonly messages: LiveMessages
+  readonly participants: LiveParticipants
+
+  constructor(surface: Surface, view: ConversationView) {
+    this.view = view
+    this.conversation = new Conversation(surface, this)
+    this.messages = new LiveMessages(surface, this.conversation)
+    this.participants = new LiveParticipants(surface, this.conversation)
+  }
+}
+
+export class Surface {
+  readonly client: Client
+  readonly engine: Engine
+  readonly now: () => number
+  readonly ownUpdates = new OwnUpdates()
+  /** Where the relay answers HTTP, with no slash at the end. */
+  readonly httpUrl: string
+  #closed = false
+  readonly #conversations = new Map<string, LiveConversation>()
+
+  constructor(client: Client, engine: Engine, now: () => number, url: string) {
+    this.client = client
+    this.engine = engine
+    this.now = now
+    this.httpUrl = url.replace(/^ws/, 'http').replace(/\/+$/, '')
+  }
+
+  /** The engine, to do something with it. Throws 70701 after `shutdown`. */
+  working(): Engine {
+    if (this.#closed) throw new ConfabError(70701)
+    return this.engine
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  /** The objects of the conversation that this view shows. */
+  show(view: ConversationView): LiveConversation {
+    const known = this.#conversations.get(view.sid)
+    if (known) {
+      known.view = view
+      return known
+    }
+    const live = new LiveConversation(this, view)
+    this.#conversations.set(view.sid, live)
+    return live
+  }
+
+  /** The objects of a conversation that is known here. */
+  find(conversationSid: string): LiveConversation | undefined {
+    const view = this.engine.conversation(conversationSid)
+    return view ? this.show(view) : this.#conversations.get(conversationSid)
+  }
+
+  /** Whether these are still the conversation's objects: they no longer are once it was removed. */
+  holds(live: LiveConversation): boolean {
+    return this.#conversations.get(live.view.sid) === live
+  }
+
+  /** The conversation is gone: should it come back, it has other objects. */
+  forget(conversationSid: string): void {
+    this.#conversations.delete(conversationSid)
+  }
+}

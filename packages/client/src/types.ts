@@ -1,0 +1,229 @@
+/** The plain types of the surface: what an app may name. Nothing here refers to the engine. */
+
+/** A JSON value. */
+export type JSONValue = null | string | number | boolean | JSONObject | JSONArray
+/** A JSON object. */
+export type JSONObject = { [x: string]: JSONValue }
+/** A JSON array. */
+export type JSONArray = JSONValue[]
+
+/** Whether the client initialised. */
+export type State = 'failed' | 'initialized'
+
+/** How the connection to the relay is. Everything works in every one of them. */
+export type ConnectionState =
+  | 'unknown'
+  | 'disconnecting'
+  | 'disconnected'
+  | 'retrying'
+  | 'connecting'
+  | 'connected'
+  | 'denied'
+  | 'error'
+
+/** Why a connection, or the start of a client, failed. */
+export interface ConnectionError {
+  /** The client will not try again by itself. */
+  terminal: boolean
+  message: string
+  httpStatusCode?: number
+  errorCode?: number
+}
+
+/** What of a conversation changed. */
+export type ConversationUpdateReason =
+  | 'attributes'
+  | 'createdBy'
+  | 'dateCreated'
+  | 'dateUpdated'
+  | 'friendlyName'
+  | 'lastReadMessageIndex'
+  | 'state'
+  | 'status'
+  | 'uniqueName'
+  | 'lastMessage'
+  | 'notificationLevel'
+  | 'bindings'
+
+/** `notParticipating`: created here and not joined yet. */
+export type ConversationStatus = 'notParticipating' | 'joined'
+
+export type NotificationLevel = 'default' | 'muted'
+
+export interface ConversationState {
+  current: 'active' | 'inactive' | 'closed'
+  /** When the state began. */
+  dateUpdated: Date
+}
+
+export interface ConversationUpdatedEventArgs {
+  conversation: import('./conversation.ts').Conversation
+  updateReasons: ConversationUpdateReason[]
+}
+
+export interface ConversationEmailBinding {
+  name?: string
+  projected_address: string
+}
+export interface ConversationSmsBinding {
+  address?: string
+}
+export interface ConversationBindings {
+  email?: ConversationEmailBinding
+  sms?: ConversationSmsBinding
+}
+
+/** The newest message, pending ones included. */
+export interface LastMessage {
+  index?: number
+  dateCreated?: Date
+}
+
+/** What one message of a conversation may carry. */
+export interface ConversationLimits {
+  mediaAttachmentsCountLimit: number
+  mediaAttachmentSizeLimitInMb: number
+  mediaAttachmentsTotalSizeLimitInMb: number
+  emailHistoriesAllowedContentTypes: string[]
+  emailBodiesAllowedContentTypes: string[]
+}
+
+/** One attachment to send, when it is no `FormData`. */
+export interface SendMediaOptions {
+  contentType: null | string
+  filename?: string
+  media: null | string | Uint8Array | Blob
+}
+
+export interface SendEmailOptions {
+  /** The message's subject. */
+  subject?: string
+}
+
+/** What of a message changed. */
+export type MessageUpdateReason =
+  | 'body'
+  | 'lastUpdatedBy'
+  | 'dateCreated'
+  | 'dateUpdated'
+  | 'attributes'
+  | 'author'
+  | 'deliveryReceipt'
+  | 'subject'
+  | 'media'
+
+export type MessageType = 'text' | 'media'
+
+/** `pending`: written on this device, not yet decided by the relay; its index is provisional. */
+export type MessageStatus = 'pending' | 'accepted'
+
+export interface MessageUpdatedEventArgs {
+  message: import('./message.ts').Message
+  updateReasons: MessageUpdateReason[]
+}
+
+/** What of a participant changed. */
+export type ParticipantUpdateReason =
+  | 'attributes'
+  | 'dateCreated'
+  | 'dateUpdated'
+  | 'roleSid'
+  | 'lastReadMessageIndex'
+  | 'lastReadTimestamp'
+  | 'bindings'
+
+/** Anything but `chat` takes part by an address on a channel. */
+export type ParticipantType = 'chat' | 'sms' | 'whatsapp' | 'email' | string
+
+export interface ParticipantUpdatedEventArgs {
+  participant: import('./participant.ts').Participant
+  updateReasons: ParticipantUpdateReason[]
+}
+
+export type ParticipantEmailLevel = 'to' | 'cc'
+export interface ParticipantEmailBinding {
+  name: string
+  address: string
+  level: ParticipantEmailLevel
+}
+/** A person's address on a channel, bound to one of the service's. */
+export interface ParticipantAddressBinding {
+  address: string
+  proxy_address: string
+  projected_address?: string
+}
+/** By the participant's type. */
+export interface ParticipantBindings {
+  email?: ParticipantEmailBinding
+  sms?: ParticipantAddressBinding
+  whatsapp?: ParticipantAddressBinding
+}
+export interface ParticipantBindingOptions {
+  email?: ParticipantEmailBinding
+}
+
+/** A participant as the REST API writes it, which `add` and `addNonChatParticipant` resolve to. */
+export interface ParticipantResponse {
+  account_sid: string
+  chat_service_sid: string
+  conversation_sid: string
+  role_sid: string
+  sid: string
+  /** JSON text. */
+  attributes: string
+  /** ISO 8601. */
+  date_created: string
+  /** ISO 8601. */
+  date_updated: string
+  identity: string
+  messaging_binding: {
+    type: 'chat' | 'sms' | 'whatsapp' | 'email'
+    address: string
+    proxy_address: string
+  } | null
+  url: string
+  links: { conversation: string }
+}
+
+/** What of a user changed. */
+export type UserUpdateReason = 'friendlyName' | 'attributes' | 'reachabilityOnline' | 'reachabilityNotifiable'
+
+export interface UserUpdatedEventArgs {
+  user: import('./user.ts').User
+  updateReasons: UserUpdateReason[]
+}
+
+export type MediaCategory = 'media' | 'body' | 'history'
+
+export type DeliveryStatus = 'sent' | 'delivered' | 'failed' | 'read' | 'undelivered' | 'queued'
+/** To how many of a message's recipients something applies. */
+export type DeliveryAmount = 'none' | 'some' | 'all'
+
+export type NotificationsChannelType = 'twilsock' | 'apn' | 'fcm'
+
+/** What `conversation.createInvite` takes. */
+export interface InviteOptions {
+  /** Sid of the role that its users join with; the default channel user's when left out. */
+  role?: string
+  /** Seconds until it ends; a week when left out. */
+  expiresIn?: number
+  /** How many may join by it; one when left out. */
+  maxUses?: number
+}
+
+/** What an operation says, as plain JSON. `body` is a message's text. */
+export interface OperationContent {
+  readonly id: string
+  /** For example `message.post`, `participant.add`, `conversation.update`. */
+  readonly type: string
+  /** Milliseconds since the epoch, by this device's clock. */
+  readonly dateWritten: number
+  readonly body?: string
+  readonly [key: string]: JSONValue | undefined
+}
+
+/** Something done on this device that the relay has not decided yet. */
+export interface PendingOperation {
+  readonly conversationSid: string | null
+  readonly operation: OperationContent
+}
