@@ -15,6 +15,7 @@ import type {
 } from '@confab/core'
 import type { Storage, StoreOwner } from '../storage/storage.ts'
 import type { TransportFactory } from '../transport/transport.ts'
+import type { Platform } from './platform.ts'
 
 /** `pending`: written here, not yet decided (its index is provisional). */
 export type MessageStatus = 'pending' | 'accepted'
@@ -84,7 +85,14 @@ export type ParticipantUpdateReason =
   | 'lastReadMessageIndex'
   | 'lastReadTimestamp'
 
-export type ConnectionState = 'unknown' | 'connecting' | 'connected' | 'disconnecting' | 'disconnected' | 'denied' | 'error'
+export type ConnectionState =
+  | 'unknown'
+  | 'connecting'
+  | 'connected'
+  | 'disconnecting'
+  | 'disconnected'
+  | 'denied'
+  | 'error'
 
 /**
  * What the engine tells the surface, in the order in which apps must hear it (semantics.md, "Events").
@@ -92,7 +100,12 @@ export type ConnectionState = 'unknown' | 'connecting' | 'connected' | 'disconne
  */
 export interface EngineEvents {
   connectionStateChanged(state: ConnectionState): void
-  connectionError(error: { terminal: boolean; message: string; httpStatusCode?: number; errorCode?: number }): void
+  connectionError(error: {
+    terminal: boolean
+    message: string
+    httpStatusCode?: number
+    errorCode?: number
+  }): void
   /** The store is open and the list is readable, with or without a network. */
   initialized(): void
   initFailed(error: ConfabError): void
@@ -101,12 +114,20 @@ export interface EngineEvents {
 
   conversationAdded(view: ConversationView): void
   conversationJoined(view: ConversationView): void
-  conversationUpdated(view: ConversationView, previous: ConversationView, reasons: ConversationUpdateReason[]): void
+  conversationUpdated(
+    view: ConversationView,
+    previous: ConversationView,
+    reasons: ConversationUpdateReason[],
+  ): void
   conversationLeft(view: ConversationView): void
   conversationRemoved(view: ConversationView): void
 
   participantJoined(conversationSid: string, participant: ParticipantView): void
-  participantUpdated(conversationSid: string, participant: ParticipantView, reasons: ParticipantUpdateReason[]): void
+  participantUpdated(
+    conversationSid: string,
+    participant: ParticipantView,
+    reasons: ParticipantUpdateReason[],
+  ): void
   participantLeft(conversationSid: string, participant: ParticipantView): void
 
   messageAdded(conversationSid: string, message: MessageView): void
@@ -127,7 +148,11 @@ export interface ParticipantView {
 }
 
 /** An operation without what the engine adds (id, dateWritten). */
-export type OperationDraft = Operation extends infer One ? (One extends Operation ? Omit<One, 'id' | 'dateWritten'> : never) : never
+export type OperationDraft = Operation extends infer One
+  ? One extends Operation
+    ? Omit<One, 'id' | 'dateWritten'>
+    : never
+  : never
 
 export interface MessagePage {
   /** Ascending by index. */
@@ -166,14 +191,21 @@ export interface Engine {
   message(conversationSid: string, messageSid: string): Promise<MessageView | undefined>
 
   /** A new conversation's sid (of this identity and a fresh nonce), and the draft that creates it. */
-  newConversation(fields: { friendlyName?: string; uniqueName?: string; attributes?: Json }): { sid: string; draft: OperationDraft }
+  newConversation(fields: { friendlyName?: string; uniqueName?: string; attributes?: Json }): {
+    sid: string
+    draft: OperationDraft
+  }
   /**
    * Validates against what is seen, makes it durable, shows it, sends it. Resolves at the relay's acceptance, at a
    * disconnect, or 2 s after it was durable, whichever is first; rejects when refused within that time, or at once
    * when local rules, limits or the store refuse it. `wait: 'durable'` resolves as soon as it is durable.
    * Drafts given together are stored together, in order.
    */
-  submit(conversationSid: string, drafts: OperationDraft[], options?: { wait?: 'verdict' | 'durable' }): Promise<Operation[]>
+  submit(
+    conversationSid: string,
+    drafts: OperationDraft[],
+    options?: { wait?: 'verdict' | 'durable' },
+  ): Promise<Operation[]>
   /** Removes a message. A post that never left this device is withdrawn instead. */
   removeMessage(conversationSid: string, messageSid: string): Promise<void>
 
@@ -184,7 +216,10 @@ export interface Engine {
   discard(operationId: string): Promise<void>
 
   /** A string that fits a link or a QR code. Works offline. `expiresIn` in seconds. */
-  createInvite(conversationSid: string, options: { roleSid?: string; expiresIn?: number; maxUses?: number }): Promise<string>
+  createInvite(
+    conversationSid: string,
+    options: { roleSid?: string; expiresIn?: number; maxUses?: number },
+  ): Promise<string>
   /** Opens the invited conversation locally and joins it. */
   joinByInvite(invite: string): Promise<ConversationView>
 
@@ -214,6 +249,8 @@ export interface EngineOptions {
   /** Injected for tests; default to the platform's. */
   now?: () => number
   random?: () => number
+  /** Replaces clock, randomness and deferral altogether, as a simulation needs; `now` and `random` are then not asked. */
+  platform?: Platform
 }
 
 /** `createEngine` of `create.ts` is one. Pure construction: nothing happens before `start`. */

@@ -1,0 +1,200 @@
+/** Whether there is a relay, and with which token. Documents are none of its business: it hands them on. */
+import { CLOSE_CODES, ConfabError, type DocumentName } from '@confab/core'
+import type {
+  Disconnect,
+  OpenRequest,
+  Transport,
+  TransportEvents,
+  TransportFactory,
+  Welcome,
+} from '../transport/transport.ts'
+import type { ConnectionState, EngineEvents } from './engine.ts'
+import type { Link } from './host.ts'
+import { type Platform, randomFraction } from './platform.ts'
+import { readToken, type TokenClaims } from './token.ts'
+
+export interface ConnectionOptions {
+  url: string
+  transport: TransportFactory
+  /** Fetches a token. */
+  token(): Promise<string>
+  /** Whose connection it is: a token of anybody else is refused here. */
+  identity: string
+  platform: Platform
+  tell(event: (events: EngineEvents) => void): void
+  /** Events about documents, and about being connected. */
+  events: Omit<TransportEvents, 'connecting' | 'tokenExpiring' | 'disconnected'> & { disconnected(): void }
+}
+
+const AGENT = 'confab-client/0.1.0'
+
+export class Connection implements Link {
+  state: ConnectionState = 'unknown'
+  /** What the relay's clock was ahead of this device's at the last welcome, in milliseconds. Decides nothing but when to give up an invite. */
+  skew = 0
+  readonly #options: ConnectionOptions
+  #transport: Transport | null = null
+  #connected = false
+  /** A token brought by `updateToken`, used until the relay refuses it. */
+  #brought: string | null = null
+  /** This attempt's token was already reported as expired. */
+  #reported = false
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+  }
+
+  get connected(): boolean {
+    return this.#connected
+  }
+
+  relayNow(): number {
+    return this.#options.platform.now() + this.skew
+  }
+
+  start(): void {
+    if (this.#transport) return
+    const { url, transport, platform } = this.#options
+    const made = transport({
+      url,
+      token: () => this.#token(),
+      agent: AGENT,
+      random: () => randomFraction(platform),
+    })
+    this.#transport = made
+    this.#become('connecting')
+    made.start(this.#eventsOf(made))
+  }
+
+  async stop(): Promise<void> {
+    const transport = this.#transport
+    if (!transport) return
+    this.#transport = null
+    this.#become('disconnecting')
+    this.#gone()
+    await transport.stop()
+    if (!this.#transport) this.#become('disconnected')
+  }
+
+  /** @throws ConfabError 20003 when the token is another identity's */
+  updateToken(token: string): void {
+    this.#check(token)
+    this.#brought = token
+    this.#transport?.setToken(token)
+  }
+
+  open(requests: OpenRequest[]): void {
+    if (this.#connected && requests.length > 0) this.#transport?.open(requests)
+  }
+
+  reopen(request: OpenRequest): void {
+    if (!this.#connected) return
+    this.#transport?.close([request.document])
+    this.#transport?.open([request])
+  }
+
+  update(document: DocumentName, update: Uint8Array): void {
+    if (this.#connected) this.#transport?.update(document, update)
+  }
+
+  awareness(document: DocumentName, update: Uint8Array): void {
+    if (this.#connected) this.#transport?.awareness(document, update)
+  }
+
+  closeDocuments(documents: DocumentName[]): void {
+    if (this.#connected && documents.length > 0) this.#transport?.close(documents)
+  }
+
+  #eventsOf(transport: Transport): TransportEvents {
+    const { events } = this.#options
+    // what a transport still says after it was stopped is of another life
+    const live =
+      <Arguments extends unknown[]>(task: (...given: Arguments) => void) =>
+      (...given: Arguments) => {
+        if (this.#transport === transport) task(...given)
+      }
+    return {
+      connecting: live(() => {
+        this.#reported = false
+        this.#become('connecting')
+      }),
+      connected: live((welcome) => this.#welcomed(welcome)),
+      disconnected: live((why) => this.#disconnected(why)),
+      tokenExpiring: live((expiresAt) => {
+        const seconds = Math.max(0, Math.round((expiresAt - this.relayNow()) / 1000))
+        this.#options.tell((listeners) => listeners.tokenAboutToExpire(seconds))
+      }),
+      current: live(events.current),
+      received: live(events.received),
+      outcomes: live(events.outcomes),
+      requested: live(events.requested),
+      absent: live(events.absent),
+      awareness: live(events.awareness),
+      nack: live(events.nack),
+    }
+  }
+
+  #welcomed(welcome: Welcome): void {
+    this.#connected = true
+    this.skew = welcome.now - this.#options.platform.now()
+    this.#become('connected')
+    this.#options.events.connected(welcome)
+  }
+
+  #disconnected(why: Disconnect): void {
+    this.#gone()
+    if (why.code === CLOSE_CODES.tokenExpired) this.#reportExpired()
+    if (why.code === CLOSE_CODES.tokenExpired || why.code === CLOSE_CODES.unauthenticated)
+      this.#brought = null
+    this.#become(why.permanent ? (DENIED.has(why.code) ? 'denied' : 'error') : 'disconnected')
+    this.#options.tell((events) =>
+      events.connectionError({
+        terminal: why.permanent,
+        message: why.reason || 'The relay cannot be reached',
+        ...(DENIED.has(why.code) ? { httpStatusCode: 401, errorCode: 20003 } : {}),
+      }),
+    )
+  }
+
+  #gone(): void {
+    if (!this.#connected) return
+    this.#connected = false
+    this.#options.events.disconnected()
+  }
+
+  async #token(): Promise<string> {
+    const token = this.#brought ?? (await this.#options.token())
+    if (this.#check(token).expiresAt <= this.#options.platform.now()) {
+      // by this device's clock alone, so it is tried all the same
+      this.#reportExpired()
+      if (token === this.#brought) this.#brought = null
+    }
+    return token
+  }
+
+  #check(token: string): TokenClaims {
+    const claims = readToken(token)
+    if (claims.identity !== this.#options.identity) {
+      throw new ConfabError(20003, `This client is ${this.#options.identity}'s, and the token is not`)
+    }
+    return claims
+  }
+
+  #reportExpired(): void {
+    if (this.#reported) return
+    this.#reported = true
+    this.#options.tell((events) => events.tokenExpired())
+  }
+
+  #become(state: ConnectionState): void {
+    if (this.state === state) return
+    this.state = state
+    this.#options.tell((events) => events.connectionStateChanged(state))
+  }
+}
+
+const DENIED: ReadonlySet<number> = new Set([
+  CLOSE_CODES.unauthenticated,
+  CLOSE_CODES.tokenExpired,
+  CLOSE_CODES.forbidden,
+])

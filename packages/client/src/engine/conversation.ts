@@ -1,0 +1,695 @@
+/**
+ * One conversation on this device: its document (opened when needed), the operations of this identity that are
+ * undecided, what is seen of both, and what the app was told. Longer than two screens because everything here turns
+ * on the same few fields; what can stand alone stands in `replica`, `seen`, `ledger`, `kept-document`, `decided`.
+ */
+import {
+  type Decision,
+  DraftState,
+  decide,
+  messageSidOf,
+  type Operation,
+  type Outcome,
+  type ResumePoint,
+} from '@confab/core'
+import * as Y from 'yjs'
+import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
+import type { OpenRequest } from '../transport/transport.ts'
+import { applyOutcomes, isDoor, strand } from './decided.ts'
+import type { ConversationView, EngineEvents, ParticipantView } from './engine.ts'
+import type { ConversationHost } from './host.ts'
+import { KeptDocument } from './kept-document.ts'
+import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
+import { LOCAL } from './outbox.ts'
+import { randomFraction, randomUint32 } from './platform.ts'
+import { Replica, type ReplicaChanges } from './replica.ts'
+import { Seen } from './seen.ts'
+import { Serial } from './serial.ts'
+import { highestIndexOf, pointOf, summarise, viewOf } from './summary.ts'
+import type { SeenParticipant } from './timeline.ts'
+import { Typing } from './typing.ts'
+import { covers, PEER, RELAY } from './y-document.ts'
+
+export interface RelayNews {
+  replace: boolean
+  point: ResumePoint | null
+  updates: Uint8Array[]
+  outcomes: Outcome[]
+}
+
+const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
+/** Milliseconds after a removal until the stored copy is rewritten: several removals share one rewriting. */
+const COMPACT_AFTER = 1000
+/** First and longest wait, in milliseconds, before an operation that was answered "not now" is sent again. */
+const RETRY_FIRST = 1000
+const RETRY_MOST = 60_000
+/** Share of `limits.updateBytes` that an upload fills: its headers are estimated. */
+const FILL = 0.9
+
+export class LocalConversation {
+  readonly sid: string
+  /** For closing the documents that were used least recently. */
+  lastUsed = 0
+  readonly #host: ConversationHost
+  readonly #kept: KeptDocument
+  readonly #serial: Serial
+  readonly #ledger = new Ledger()
+  readonly #typing: Typing
+  #replica: Replica | null = null
+  #seen: Seen | null = null
+  #opening: Promise<void> | null = null
+  #summary: StoredSummary | null
+  #view: ConversationView | null
+  /** Decided here and on their way to the disk. */
+  #inflight: Operation[] = []
+  /** What is seen, with the ones in flight. */
+  #draft: DraftState | null = null
+  #channel: 'closed' | 'open' | 'absent' = 'closed'
+  /** Where the relay believes this device to be; null when not open. */
+  #asked: ResumePoint | null = null
+  /** The next news is a whole document: this one can't be continued. */
+  #startOver = false
+  #compactTimer: unknown = null
+  #retryTimer: unknown = null
+  #retryDelay = RETRY_FIRST
+  #answered: (() => void)[] = []
+
+  constructor(host: ConversationHost, sid: string, summary: StoredSummary | null) {
+    this.sid = sid
+    this.#host = host
+    this.#summary = summary
+    this.#view = summary && viewOf(summary)
+    const warn = (message: string, error: unknown) => host.warn(message, { sid, error })
+    this.#kept = new KeptDocument(host.documents, sid, warn)
+    this.#serial = new Serial((error) => warn('A conversation could not be brought up to date', error))
+    this.#typing = new Typing(host.platform, host.identity, (identity, typing) =>
+      this.#tellTyping(identity, typing),
+    )
+  }
+
+  /** Null when there is nothing here for this identity. */
+  get view(): ConversationView | null {
+    return this.#view
+  }
+
+  get seen(): Seen {
+    if (!this.#seen) throw new Error('The conversation is not open')
+    return this.#seen
+  }
+
+  /** The highest index that the relay has given, as far as it is known here. */
+  get highestAccepted(): number {
+    return this.#replica?.highestIndex ?? -1
+  }
+
+  get pending(): readonly JournalEntry[] {
+    return this.#host.journal.pending(this.sid)
+  }
+
+  participants(): ParticipantView[] {
+    return [...this.seen.participants().values()].map((participant) => this.#participantView(participant))
+  }
+
+  /** Resolves when the document is readable. */
+  opened(): Promise<void> {
+    this.lastUsed = this.#host.platform.now()
+    if (this.#replica) return Promise.resolve()
+    this.#opening ??= new Promise((resolve, reject) => {
+      this.#serial.run(async () => {
+        try {
+          if (!this.#replica) await this.#load()
+          resolve()
+        } catch (error) {
+          reject(error)
+        } finally {
+          this.#opening = null
+        }
+      })
+    })
+    return this.#opening
+  }
+
+  // --- this person's operations
+
+  /** Decides an operation on what is seen and what is on its way to the disk, and remembers it if it is accepted. */
+  admit(operation: Operation): Decision {
+    const contextFor = this.#host.contextFor(this.sid)
+    if (!this.#draft) {
+      this.#draft = new DraftState(this.seen.state)
+      for (const before of this.#inflight) {
+        const decision = decide(this.#draft, before, contextFor(before))
+        if (decision.verdict === 'accepted') this.#draft.apply(decision.changes)
+      }
+    }
+    const decision = decide(this.#draft, operation, contextFor(operation))
+    if (decision.verdict === 'accepted' && decision.changes.length > 0) this.#draft.apply(decision.changes)
+    if (decision.verdict === 'accepted') this.#inflight.push(operation)
+    return decision
+  }
+
+  /** Takes back what was admitted: it was not stored. */
+  dismiss(operations: readonly Operation[]): void {
+    this.#inflight = this.#inflight.filter((one) => !operations.includes(one))
+    this.#draft = null
+  }
+
+  /** Shows and sends operations that are durable; those withdrawn left the journal in the same write. */
+  appended(entries: readonly JournalEntry[], withdrawn: readonly string[]): void {
+    const ids = new Set(entries.map((entry) => entry.id))
+    this.#inflight = this.#inflight.filter((one) => !ids.has(one.id))
+    if (this.#inflight.length === 0) this.#draft = null
+    const operations = entries.map((entry) => entry.operation)
+    const updates = this.#write(operations, new Set(withdrawn))
+    this.#host.post({
+      kind: 'appended',
+      document: this.sid,
+      entries: [...entries],
+      removed: [...withdrawn],
+      updates,
+    })
+    if (withdrawn.length > 0 || !this.#extend(operations)) this.#rebuild(null)
+    this.#openChannel()
+    this.#refresh()
+  }
+
+  /** The effect of an operation in flight or pending is not told until `release`. */
+  withhold(parts: readonly Part[]): void {
+    this.#ledger.withhold(parts)
+  }
+
+  release(parts: readonly Part[]): void {
+    this.#ledger.release(parts)
+    this.#host.changed(this)
+  }
+
+  /** Ids of the undecided operations that make or edit this message. */
+  pendingOf(messageSid: string): string[] {
+    return this.pending
+      .filter(({ id, operation }) =>
+        operation.type === 'message.post'
+          ? messageSidOf(id) === messageSid
+          : operation.type === 'message.edit' && operation.sid === messageSid,
+      )
+      .map((entry) => entry.id)
+  }
+
+  announceTyping(): void {
+    if (this.#channel === 'open') this.#host.link.awareness(this.sid, this.#typing.announce())
+  }
+
+  // --- the relay
+
+  /** What to ask of a relay that was just met. */
+  connected(): OpenRequest {
+    this.#channel = 'open'
+    this.#asked = this.#startOver
+      ? NOTHING
+      : (this.#replica?.point ?? (this.#summary ? pointOf(this.#summary) : NOTHING))
+    return { document: this.sid, point: this.#asked, pending: this.pending.length > 0 }
+  }
+
+  disconnected(): void {
+    this.#channel = 'closed'
+    this.#asked = null
+    this.#typing.clear()
+    this.#host.platform.clearTimeout(this.#retryTimer)
+    this.#retryTimer = null
+    this.#answer()
+  }
+
+  /** Resolves when the relay has answered for this document, or can't. */
+  answered(): Promise<void> {
+    return new Promise((resolve) => this.#answered.push(resolve))
+  }
+
+  current(): void {
+    this.#answer()
+  }
+
+  received(news: RelayNews): void {
+    const asked = this.#asked ?? NOTHING
+    this.#withReplica((replica) => {
+      if (!news.replace && !this.#startOver && !covers(replica.point, asked)) {
+        // the stored copy lost a write that the summary has: this news doesn't fit on it
+        this.#reopen()
+        return
+      }
+      if (news.replace || this.#startOver) this.#adopt(news)
+      else this.#apply(replica, news)
+      if (this.#channel !== 'closed') {
+        this.#channel = 'open'
+        this.#asked = this.#replica?.point ?? null
+      }
+      this.#answer()
+    })
+  }
+
+  outcomes(outcomes: readonly Outcome[]): void {
+    this.#withReplica(() => {
+      this.#settle(outcomes)
+      this.#rebuild(null)
+      this.#refresh()
+    })
+  }
+
+  requested(stateVector: Uint8Array): void {
+    this.#withReplica(() => this.#upload(Y.decodeStateVector(stateVector)))
+  }
+
+  absent(): void {
+    if (this.#channel !== 'closed') this.#channel = 'absent'
+    this.#serial.run(async () => {
+      if (this.#summary || this.#replica?.conversation) {
+        if (!this.#replica) await this.#load()
+        this.lose(true)
+      } else this.#strandIfShut()
+      this.#answer()
+    })
+  }
+
+  awareness(update: Uint8Array): void {
+    this.#typing.received(update)
+  }
+
+  nack(error: { code: number; retryAfter: number }): void {
+    if (error.code !== 70602) {
+      this.#retry(error.retryAfter)
+      return
+    }
+    this.#withReplica((replica) => {
+      if (replica.point.commitsId === 0) {
+        this.#install(this.#make(0))
+        this.#restoreOutbox()
+        this.#rebuild(null)
+      } else this.#startOver = true
+      this.#reopen()
+    })
+  }
+
+  // --- other clients on the same store
+
+  peerAppended(
+    entries: readonly JournalEntry[],
+    removed: readonly string[],
+    updates: readonly Uint8Array[],
+  ): void {
+    for (const id of removed) this.#host.journal.forget(id)
+    for (const entry of entries) this.#host.journal.add(entry)
+    this.#withReplica((replica) => {
+      replica.apply(updates, PEER)
+      this.#rebuild(null)
+      this.#openChannel()
+      // the one that wrote it may have no connection
+      for (const update of updates) this.#host.link.update(this.sid, update)
+      this.#refresh()
+    }, updates)
+  }
+
+  peerNews(epoch: number, updates: readonly Uint8Array[], accepted: readonly string[]): void {
+    this.#withReplica((replica) => {
+      const first = replica.conversation === null
+      if (first) replica.epoch = epoch
+      if (replica.epoch === epoch) replica.apply(updates, PEER)
+      for (const id of accepted) {
+        this.#host.journal.forget(id)
+        this.#host.verdicts.accepted(id)
+      }
+      this.#baseChanged(replica, first)
+    })
+  }
+
+  /** Operations left the pending list elsewhere. */
+  pendingChanged(): void {
+    if (!this.#replica) return
+    this.#rebuild(null)
+    this.#refresh()
+  }
+
+  // --- what the app is told
+
+  /** Says what is due. */
+  flush(events: EngineEvents): void {
+    const seen = this.#seen
+    const due = this.#ledger.tell({
+      view: this.#view,
+      participants: () => seen?.participants() ?? new Map(),
+      message: (sid) => seen?.message(sid),
+    })
+    for (const event of due) this.#emit(events, event)
+  }
+
+  #emit(events: EngineEvents, event: LedgerEvent): void {
+    switch (event.type) {
+      case 'conversationUpdated':
+        events.conversationUpdated(event.view, event.previous, event.reasons)
+        break
+      case 'conversationAdded':
+      case 'conversationJoined':
+      case 'conversationLeft':
+      case 'conversationRemoved':
+        events[event.type](event.view)
+        break
+      case 'participantJoined':
+      case 'participantLeft':
+        events[event.type](this.sid, this.#participantView(event.participant))
+        break
+      case 'participantUpdated':
+        events.participantUpdated(this.sid, this.#participantView(event.participant), event.reasons)
+        break
+      case 'messageAdded':
+        this.#typing.ended(event.message.record.author)
+        events.messageAdded(this.sid, event.message)
+        break
+      case 'messageRemoved':
+        events.messageRemoved(this.sid, event.message)
+        break
+      case 'messageUpdated':
+        events.messageUpdated(this.sid, event.message, event.reasons)
+    }
+  }
+
+  // --- its life
+
+  /**
+   * This identity is no participant any more: the copy goes, and what was written here is held.
+   * @param tellPeers whether the other clients on this store are to do the same
+   */
+  lose(tellPeers: boolean): void {
+    const epoch = this.#replica?.epoch ?? this.#summary?.epoch ?? 0
+    this.#ledger.lose()
+    this.#summary = null
+    this.#install(this.#make(0))
+    this.#kept.replace(null, [epoch])
+    this.#host.journal.saveSummary(this.sid, () => this.#summarise())
+    if (tellPeers) {
+      this.#host.post({ kind: 'lost', document: this.sid })
+      strand(this.#host, this.pending, 70401)
+    }
+    this.#rebuild(null)
+    this.#refresh()
+  }
+
+  /** Whether its document may be closed: nothing of it is at work. */
+  get quiet(): boolean {
+    return (
+      this.#replica !== null &&
+      this.#serial.idle &&
+      this.pending.length === 0 &&
+      this.#inflight.length === 0 &&
+      this.#ledger.settled &&
+      this.#compactTimer === null
+    )
+  }
+
+  /** Nothing is known, told or pending: it may be forgotten. */
+  get empty(): boolean {
+    return this.#view === null && !this.#summary && this.pending.length === 0 && this.#inflight.length === 0
+  }
+
+  /** Closes the document; the summary remains. */
+  async close(): Promise<void> {
+    if (this.#compactTimer !== null) this.#compactNow()
+    this.#typing.clear()
+    this.#host.platform.clearTimeout(this.#retryTimer)
+    if (!this.#replica) return
+    this.#summary = this.#summarise()
+    this.#replica = null
+    this.#seen = null
+    this.#draft = null
+    await this.#kept.close()
+  }
+
+  settled(): Promise<void> {
+    return this.#serial.settled()
+  }
+
+  #withReplica(task: (replica: Replica) => void, before: readonly Uint8Array[] = []): void {
+    this.#serial.run(() => {
+      if (this.#replica) task(this.#replica)
+      else return this.#load(before).then(() => task(this.#replica as Replica))
+    })
+  }
+
+  /** @param more updates that belong to the document and may not be stored yet */
+  async #load(more: readonly Uint8Array[] = []): Promise<void> {
+    const summary = this.#summary
+    const make = (epoch: number) => this.#make(epoch)
+    const replica = summary ? await this.#kept.load(summary.epoch, make) : make(0)
+    replica.apply(more, PEER)
+    this.#install(replica)
+    this.#restoreOutbox()
+    const seen = new Seen(replica, this.#operations(), this.#host.contextFor(this.sid))
+    this.#seen = seen
+    // what was stored after the summary was told of is news to this client
+    const from = summary ? replica.position(highestIndexOf(summary) + 1) : replica.messageCount
+    for (const record of replica.ordered.slice(from)) this.#ledger.note(record.sid, undefined)
+    this.#ledger.takeParticipants(seen.participants())
+    if (this.#asked && !covers(replica.point, this.#asked)) this.#reopen()
+    this.#refresh()
+  }
+
+  #make(epoch: number): Replica {
+    return new Replica(epoch, randomUint32(this.#host.platform), this.#host.identity)
+  }
+
+  #install(replica: Replica): void {
+    replica.attach()
+    this.#replica = replica
+    this.#draft = null
+    replica.doc.on(
+      'update',
+      (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) => {
+        if (origin !== LOCAL || this.#replica !== replica) return
+        if (update.length > this.#host.limits.updateBytes * FILL) this.#upload(transaction.beforeState)
+        else if (this.#channel !== 'closed') this.#host.link.update(this.sid, update)
+      },
+    )
+  }
+
+  /** Appends what the journal has and the outbox lacks: a write that was lost, or an epoch. */
+  #restoreOutbox(): void {
+    const replica = this.#replica as Replica
+    const pending = this.#operations()
+    if (pending.length === 0) return
+    const live = replica.outbox.live()
+    const missing = pending.filter((operation) => !live.has(operation.id))
+    if (missing.length > 0) replica.outbox.write(missing)
+  }
+
+  #operations(): Operation[] {
+    return this.pending.map((entry) => entry.operation)
+  }
+
+  /** Changes the outbox; gives the updates that did it. */
+  #write(operations: readonly Operation[], withdrawn: ReadonlySet<string>): Uint8Array[] {
+    const replica = this.#replica as Replica
+    const updates: Uint8Array[] = []
+    const collect = (update: Uint8Array) => void updates.push(update)
+    replica.doc.on('update', collect)
+    replica.outbox.write(operations, withdrawn)
+    replica.doc.off('update', collect)
+    return updates
+  }
+
+  #upload(stateVector: ReadonlyMap<number, number>): void {
+    if (this.#channel === 'closed' || !this.#replica) return
+    const bytes = this.#host.limits.updateBytes * FILL
+    for (const update of this.#replica.outbox.encodeAbove(stateVector, bytes))
+      this.#host.link.update(this.sid, update)
+  }
+
+  /** A conversation that the relay hasn't been asked for yet: it answers with a request for what is pending. */
+  #openChannel(): void {
+    if (this.#channel === 'closed' && this.#host.link.connected) this.#host.link.open([this.connected()])
+  }
+
+  #reopen(): void {
+    if (this.#host.link.connected) this.#host.link.reopen(this.connected())
+  }
+
+  #retry(delay: number): void {
+    if (this.#retryTimer !== null || this.#channel === 'closed') return
+    this.#retryTimer = this.#host.platform.setTimeout(() => {
+      this.#retryTimer = null
+      if (this.pending.length > 0) this.#reopen()
+    }, delay)
+  }
+
+  #apply(replica: Replica, news: RelayNews): void {
+    const first = replica.conversation === null
+    if (first && news.point) replica.epoch = news.point.epoch
+    replica.apply(news.updates, RELAY)
+    const accepted = this.#settle(news.outcomes)
+    const { epoch } = replica
+    this.#host.post({ kind: 'news', document: this.sid, epoch, updates: news.updates, accepted })
+    this.#baseChanged(replica, first)
+  }
+
+  #baseChanged(replica: Replica, first: boolean): void {
+    const changes = replica.takeChanges()
+    this.#rebuild(changes, first)
+    if (!this.#kept.keeping && replica.point.commitsId !== 0) {
+      this.#kept.keep(replica, () => {
+        // an older copy may have been there
+        if (this.#replica === replica) this.#rebuild(replica.takeChanges(), first)
+      })
+    }
+    if (changes.removed) this.#compactSoon()
+    this.#saveSummary()
+    this.#refresh()
+  }
+
+  /** Goes on with a new document; what is undecided is appended to it again. */
+  #adopt(news: RelayNews): void {
+    const old = this.#replica as Replica
+    const was = this.#seen as Seen
+    this.#startOver = false
+    const next = this.#make(news.point?.epoch ?? old.epoch)
+    next.apply(news.updates, RELAY)
+    this.#settle(news.outcomes)
+    this.#install(next)
+    this.#restoreOutbox()
+    const seen = new Seen(next, this.#operations(), this.#host.contextFor(this.sid))
+    this.#seen = seen
+    const first = old.conversation === null && this.#isHistory(was)
+    for (const { sid } of [...old.ordered, ...next.ordered]) this.#note(sid, was.message(sid), first)
+    for (const sid of [...was.touched(), ...seen.touched()]) this.#note(sid, was.message(sid), first)
+    if (first) this.#ledger.takeParticipants(seen.participants())
+    this.#kept.replace(next, [...new Set([old.epoch, next.epoch])])
+    this.#saveSummary()
+    this.#refresh()
+  }
+
+  /** Applies outcomes to the journal; gives the ids of what was accepted. */
+  #settle(outcomes: readonly Outcome[]): string[] {
+    const { accepted, later } = applyOutcomes(
+      this.#host,
+      this.sid,
+      outcomes,
+      this.#replica?.conversation === null,
+    )
+    if (this.#replica?.conversation === null && this.pending.length === 0) {
+      // what was refused with the creation, or the joining, must not be sent after all
+      const live = this.#replica.outbox.live()
+      if (live.size > 0) this.#install(this.#make(0))
+    }
+    if (later && !this.#strandIfShut()) {
+      this.#retry(this.#retryDelay * (0.5 + randomFraction(this.#host.platform)))
+      this.#retryDelay = Math.min(RETRY_MOST, this.#retryDelay * 2)
+    } else if (accepted.length > 0) this.#retryDelay = RETRY_FIRST
+    return accepted
+  }
+
+  /**
+   * The relay knows no such conversation of this identity's. What is pending may still open it; otherwise it is held.
+   * Gives whether it was.
+   */
+  #strandIfShut(): boolean {
+    if (this.#channel !== 'absent' || this.pending.length === 0) return false
+    if (this.pending.some((entry) => isDoor(entry.operation))) return false
+    strand(this.#host, this.pending, 70401)
+    if (this.#replica) {
+      this.#install(this.#make(0))
+      this.#rebuild(null)
+      this.#refresh()
+    }
+    return true
+  }
+
+  /** Takes posts into what is seen; gives false when everything is to be projected again. */
+  #extend(operations: readonly Operation[]): boolean {
+    if (!this.#seen || operations.some((operation) => operation.type !== 'message.post')) return false
+    for (const operation of operations) {
+      this.#ledger.note(messageSidOf(operation.id), undefined)
+      this.#seen.extend(operation)
+    }
+    return true
+  }
+
+  /**
+   * Projects again.
+   * @param changes what the relay changed since the last time
+   * @param first whether that was the first that was heard of the conversation
+   */
+  #rebuild(changes: ReplicaChanges | null, first = false): void {
+    const replica = this.#replica
+    if (!replica) return
+    const was = this.#seen
+    const base = changes ?? replica.takeChanges()
+    const seen = new Seen(replica, this.#operations(), this.#host.contextFor(this.sid))
+    this.#seen = seen
+    this.#draft = null
+    if (!was) return
+    const silent = first && this.#isHistory(was)
+    const before = (sid: string) => (base.messages.has(sid) ? base.messages.get(sid) : replica.message(sid))
+    for (const sid of new Set([...base.messages.keys(), ...was.touched(), ...seen.touched()])) {
+      this.#note(sid, was.message(sid, before), silent)
+    }
+    if (silent) this.#ledger.takeParticipants(seen.participants())
+  }
+
+  /** Whether what the relay now says lies before this device's first sight, which a creator's doesn't. */
+  #isHistory(was: Seen): boolean {
+    return was.state.conversation?.createdBy !== this.#host.identity
+  }
+
+  #note(sid: string, before: ReturnType<Seen['message']>, silent: boolean): void {
+    const now = this.#seen?.message(sid)
+    if (before?.record === now?.record && before?.status === now?.status) return
+    if (silent && before === undefined && now?.status === 'accepted' && !this.#ledger.isNew(sid)) return
+    this.#ledger.note(sid, before)
+  }
+
+  #refresh(): void {
+    const pending = this.pending.length > 0
+    const { identity } = this.#host
+    this.#view = this.#seen
+      ? this.#seen.view(this.sid, identity, pending)
+      : this.#summary && viewOf(this.#summary)
+    this.#host.changed(this)
+  }
+
+  #saveSummary(): void {
+    this.#host.journal.saveSummary(this.sid, () => this.#summarise())
+  }
+
+  #summarise(): StoredSummary | null {
+    const replica = this.#replica
+    if (!replica) return this.#summary
+    const { identity } = this.#host
+    const accepted = new Seen(replica, [], this.#host.contextFor(this.sid)).view(this.sid, identity, false)
+    this.#summary = accepted && summarise(accepted, replica.point, replica.highestIndex)
+    return this.#summary
+  }
+
+  #compactSoon(): void {
+    if (this.#compactTimer !== null) return
+    this.#compactTimer = this.#host.platform.setTimeout(() => this.#compactNow(), COMPACT_AFTER)
+  }
+
+  #compactNow(): void {
+    this.#host.platform.clearTimeout(this.#compactTimer)
+    this.#compactTimer = null
+    this.#kept.compact()
+  }
+
+  #answer(): void {
+    for (const resolve of this.#answered.splice(0)) resolve()
+  }
+
+  #participantView({ record, read }: SeenParticipant): ParticipantView {
+    const typing = record.identity !== undefined && this.#typing.isTyping(record.identity)
+    return { record, read: read ?? null, typing }
+  }
+
+  #tellTyping(identity: string, typing: boolean): void {
+    const participant = [...(this.#seen?.participants().values() ?? [])].find(
+      (one) => one.record.identity === identity,
+    )
+    if (!participant || this.#view?.status !== 'joined') return
+    const view = { ...this.#participantView(participant), typing }
+    this.#host.tell((events) =>
+      typing ? events.typingStarted(this.sid, view) : events.typingEnded(this.sid, view),
+    )
+  }
+}

@@ -1,0 +1,481 @@
+/** `createEngine`: one identity's conversations on one device. Puts the parts together and hands things on. */
+import {
+  ConfabError,
+  type DirectoryRecord,
+  type DocumentName,
+  isSid,
+  type Limits,
+  limitsWith,
+  type Operation,
+  userDocument,
+} from '@confab/core'
+import type { JournalEntry, Store, StoredSummary, StoreOwner } from '../storage/storage.ts'
+import type { Welcome } from '../transport/transport.ts'
+import { Connection, type ConnectionOptions } from './connection.ts'
+import { contextMaker } from './context.ts'
+import { LocalConversation } from './conversation.ts'
+import { heldView } from './decided.ts'
+import { Directory } from './directory.ts'
+import type {
+  ConnectionState,
+  ConversationView,
+  Engine,
+  EngineEvents,
+  EngineOptions,
+  HeldOperationView,
+  MessagePage,
+  MessageView,
+  OperationDraft,
+  ParticipantView,
+  PendingOperationView,
+} from './engine.ts'
+import type { ConversationHost } from './host.ts'
+import { OperationJournal } from './journal.ts'
+import { findOwner } from './owner.ts'
+import type { PeerMessage } from './peers.ts'
+import { type Platform, platformOf } from './platform.ts'
+import { TaskQueue } from './task-queue.ts'
+import { shutDownError, Verdicts } from './verdicts.ts'
+import { inviteKey, Writer } from './writer.ts'
+
+/** Documents that stay open while nothing is pending in them; those used least recently are closed. */
+const OPEN_DOCUMENTS = 50
+/** Milliseconds between looking for documents to close. */
+const TIDY_EVERY = 30_000
+/** Milliseconds that `findConversation` waits for the relay's answer. */
+const FIND_WAIT = 5000
+
+export function createEngine(options: EngineOptions): Engine {
+  return new LocalEngine(options)
+}
+
+/** What exists once the store is open. */
+interface Parts {
+  owner: StoreOwner
+  store: Store
+  journal: OperationJournal
+  verdicts: Verdicts
+  connection: Connection
+  host: ConversationHost
+  writer: Writer
+  directory: Directory
+}
+
+class LocalEngine implements Engine {
+  readonly ready: Promise<void>
+  readonly #options: EngineOptions
+  readonly #platform: Platform
+  readonly #conversations = new Map<string, LocalConversation>()
+  readonly #queue: TaskQueue<EngineEvents>
+  readonly #settleReady: { resolve(): void; reject(error: ConfabError): void }
+  #parts: Parts | null = null
+  #limits: Limits
+  #inviteExpiry = new Map<string, number>()
+  #wantsOnline = true
+  #initialized = false
+  #stopping: Promise<void> | null = null
+  #tidyTimer: unknown = null
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#platform = platformOf(options)
+    this.#limits = limitsWith(options.limits)
+    this.#queue = new TaskQueue(this.#platform, (error) => this.#warn('A listener threw', error))
+    const settle = Promise.withResolvers<void>()
+    this.ready = settle.promise
+    this.#settleReady = settle
+    // Whoever calls something hears of it there.
+    this.ready.catch(() => {})
+  }
+
+  start(events: EngineEvents): void {
+    this.#queue.start(events)
+    this.#start().catch((cause) => {
+      const error = cause instanceof ConfabError ? cause : new ConfabError(70501, undefined, { cause })
+      this.#queue.tell((listeners) => listeners.initFailed(error))
+      this.#settleReady.reject(error)
+    })
+  }
+
+  get owner(): StoreOwner {
+    return this.#started.owner
+  }
+
+  get limits(): Limits {
+    return this.#limits
+  }
+
+  get connectionState(): ConnectionState {
+    return this.#parts?.connection.state ?? 'unknown'
+  }
+
+  // --- what is known
+
+  conversations(): ConversationView[] {
+    return [...this.#conversations.values()].flatMap((conversation) => conversation.view ?? [])
+  }
+
+  conversation(sid: string): ConversationView | undefined {
+    return this.#conversations.get(sid)?.view ?? undefined
+  }
+
+  async findConversation(sidOrUniqueName: string): Promise<ConversationView | undefined> {
+    const { connection, directory, host } = await this.#running()
+    const known =
+      this.conversation(sidOrUniqueName) ??
+      this.conversations().find((view) => view.record.uniqueName === sidOrUniqueName)
+    if (known) return known
+    const named = directory.byUniqueName(sidOrUniqueName)
+    const sid = isSid('CH', sidOrUniqueName) ? sidOrUniqueName : named?.sid
+    if (sid === undefined || !connection.connected) return undefined
+    const conversation = this.#conversationOf(sid)
+    const answer = conversation.answered()
+    connection.reopen(conversation.connected())
+    const timer = host.platform.setTimeout(() => conversation.current(), FIND_WAIT)
+    await answer
+    host.platform.clearTimeout(timer)
+    const view = conversation.view ?? undefined
+    if (!view && conversation.empty) this.#forget(conversation)
+    return view
+  }
+
+  async participants(conversationSid: string): Promise<ParticipantView[]> {
+    return (await this.#opened(conversationSid)).participants()
+  }
+
+  async messages(
+    conversationSid: string,
+    query: { count: number; anchor?: number; direction: 'backwards' | 'forward' },
+  ): Promise<MessagePage> {
+    return (await this.#opened(conversationSid)).seen.page(query)
+  }
+
+  async message(conversationSid: string, messageSid: string): Promise<MessageView | undefined> {
+    return (await this.#opened(conversationSid)).seen.message(messageSid)
+  }
+
+  pendingOperations(): PendingOperationView[] {
+    return (this.#parts?.journal.allPending() ?? []).map(pendingView)
+  }
+
+  heldOperations(): HeldOperationView[] {
+    return (this.#parts?.journal.held() ?? []).map(heldView)
+  }
+
+  // --- what is changed
+
+  newConversation(fields: Parameters<Engine['newConversation']>[0]): { sid: string; draft: OperationDraft } {
+    return this.#started.writer.newConversation(fields)
+  }
+
+  async submit(
+    conversationSid: string,
+    drafts: OperationDraft[],
+    options: { wait?: 'verdict' | 'durable' } = {},
+  ): Promise<Operation[]> {
+    const { writer } = await this.#running()
+    return writer.submit(conversationSid, drafts, options.wait ?? 'verdict')
+  }
+
+  async removeMessage(conversationSid: string, messageSid: string): Promise<void> {
+    await (await this.#running()).writer.removeMessage(conversationSid, messageSid)
+  }
+
+  async resend(operationId: string): Promise<void> {
+    await (await this.#running()).writer.resend(operationId)
+  }
+
+  async discard(operationId: string): Promise<void> {
+    const { journal, host } = await this.#running()
+    const entry = journal.get(operationId)
+    if (entry?.state !== 'held') throw new ConfabError(20404, 'There is no such held operation')
+    await journal.append([], { remove: [operationId] })
+    host.post({ kind: 'removed', document: entry.document, ids: [operationId] })
+  }
+
+  async createInvite(
+    conversationSid: string,
+    options: { roleSid?: string; expiresIn?: number; maxUses?: number },
+  ): Promise<string> {
+    return (await this.#running()).writer.createInvite(conversationSid, options)
+  }
+
+  async joinByInvite(invite: string): Promise<ConversationView> {
+    return (await this.#running()).writer.joinByInvite(invite)
+  }
+
+  typing(conversationSid: string): void {
+    this.#conversations.get(conversationSid)?.announceTyping()
+  }
+
+  // --- its life
+
+  async goOffline(): Promise<void> {
+    this.#wantsOnline = false
+    await (await this.#running()).connection.stop()
+  }
+
+  async goOnline(): Promise<void> {
+    this.#wantsOnline = true
+    const { connection } = await this.#running()
+    if (this.#wantsOnline) connection.start()
+  }
+
+  async updateToken(token: string): Promise<void> {
+    ;(await this.#running()).connection.updateToken(token)
+  }
+
+  shutdown(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  get #started(): Parts {
+    if (!this.#parts) throw new ConfabError(20500, 'The client is not initialised yet')
+    return this.#parts
+  }
+
+  async #running(): Promise<Parts> {
+    if (this.#stopping) throw shutDownError()
+    await this.ready
+    if (this.#stopping) throw shutDownError()
+    return this.#started
+  }
+
+  async #opened(sid: string): Promise<LocalConversation> {
+    await this.#running()
+    const conversation = this.#conversations.get(sid)
+    if (!conversation?.view) throw new ConfabError(20404, 'There is no such conversation')
+    await conversation.opened()
+    return conversation
+  }
+
+  async #start(): Promise<void> {
+    const owner = await findOwner(this.#options, this.#platform)
+    if (this.#stopping) throw shutDownError()
+    const store = await this.#options.storage.open(owner)
+    await this.#options.storage.rememberOwner(owner)
+    const { entries, summaries, values } = await store.journal.load()
+    const parts = this.#assemble(owner, store, entries)
+    this.#parts = parts
+    this.#restoreValues(values)
+    for (const summary of summaries) this.#restore(summary)
+    for (const document of parts.journal.documentsWithPending()) this.#conversationOf(document)
+    // a list shows pending operations too, and only an open document can
+    await Promise.all([
+      parts.directory.load(summaries.find(({ document }) => document === parts.directory.name)?.epoch ?? 0),
+      ...parts.journal.documentsWithPending().map((document) => this.#conversationOf(document).opened()),
+    ])
+    this.#directoryChanged(parts.directory.conversations())
+    store.peers.onMessage((message) => this.#fromPeer(message as PeerMessage))
+    if (this.#stopping) throw shutDownError()
+    this.#queue.tell((events) => events.initialized())
+    this.#initialized = true
+    for (const conversation of this.#conversations.values()) parts.host.changed(conversation)
+    this.#settleReady.resolve()
+    if (this.#wantsOnline) parts.connection.start()
+    this.#tidyLater()
+  }
+
+  #assemble(owner: StoreOwner, store: Store, entries: readonly JournalEntry[]): Parts {
+    const { identity } = owner
+    const platform = this.#platform
+    const tell = (event: (events: EngineEvents) => void) => this.#queue.tell(event)
+    const journal = new OperationJournal(store.journal, entries, platform, (error) =>
+      this.#warn('The journal could not be written: it will be brought up to date later', error),
+    )
+    const verdicts = new Verdicts(platform)
+    const connection = new Connection({
+      url: this.#options.url,
+      transport: this.#options.transport,
+      token: () => this.#options.token(),
+      identity,
+      platform,
+      tell,
+      events: this.#transportEvents(),
+    })
+    const engine = this
+    const host: ConversationHost = {
+      identity,
+      platform,
+      documents: store.documents,
+      journal,
+      verdicts,
+      link: connection,
+      get limits() {
+        return engine.#limits
+      },
+      contextFor: contextMaker(
+        identity,
+        () => this.#limits,
+        () => this.conversations(),
+      ),
+      inviteExpiry: (sid) => this.#inviteExpiry.get(sid) ?? Number.POSITIVE_INFINITY,
+      changed: (conversation) => {
+        // what is loaded at start is told in order, once all of it is there
+        if (this.#initialized) this.#queue.once(conversation, (events) => conversation.flush(events))
+      },
+      tell,
+      post: (message) => store.peers.post(message),
+      warn: (message, details) => this.#warn(message, details),
+    }
+    const writer = new Writer(host, (sid) => this.#conversationOf(sid))
+    const directory = new Directory(host, userDocument(identity), {
+      changed: (records) => this.#directoryChanged(records),
+      refused: (document, outcome) => this.#conversations.get(document)?.outcomes([outcome]),
+    })
+    return { owner, store, journal, verdicts, connection, host, writer, directory }
+  }
+
+  #conversationOf(sid: string): LocalConversation {
+    let conversation = this.#conversations.get(sid)
+    if (!conversation) {
+      conversation = new LocalConversation(this.#started.host, sid, null)
+      this.#conversations.set(sid, conversation)
+    }
+    return conversation
+  }
+
+  #restore(summary: StoredSummary): void {
+    if (!isSid('CH', summary.document)) return
+    this.#conversations.set(
+      summary.document,
+      new LocalConversation(this.#started.host, summary.document, summary),
+    )
+  }
+
+  #restoreValues(values: { [key: string]: unknown }): void {
+    for (const [key, value] of Object.entries(values)) {
+      if (key === 'limits')
+        this.#limits = { ...this.#limits, ...(value as Partial<Limits>), ...this.#options.limits }
+      else if (key.startsWith(inviteKey('')))
+        this.#inviteExpiry.set(key.slice(inviteKey('').length), value as number)
+    }
+  }
+
+  // --- the relay
+
+  #transportEvents(): ConnectionOptions['events'] {
+    const to = (document: DocumentName) => this.#conversations.get(document)
+    return {
+      connected: (welcome) => this.#connected(welcome),
+      disconnected: () => this.#disconnected(),
+      current: (document) => to(document)?.current(),
+      received: (document, news) => {
+        const { directory } = this.#started
+        if (document === directory.name) directory.received(news)
+        else to(document)?.received(news)
+      },
+      outcomes: (document, outcomes) => to(document)?.outcomes(outcomes),
+      requested: (document, stateVector) => to(document)?.requested(stateVector),
+      absent: (document) => to(document)?.absent(),
+      awareness: (document, update) => to(document)?.awareness(update),
+      nack: (document, error) => to(document)?.nack(error),
+    }
+  }
+
+  #connected(welcome: Welcome): void {
+    const { connection, directory, journal } = this.#started
+    if (welcome.limits) {
+      this.#limits = { ...welcome.limits, ...this.#options.limits }
+      journal.saveValue('limits', welcome.limits)
+    }
+    connection.open([
+      directory.connected(),
+      ...[...this.#conversations.values()].map((conversation) => conversation.connected()),
+    ])
+  }
+
+  #disconnected(): void {
+    this.#started.verdicts.releaseAll()
+    for (const conversation of this.#conversations.values()) conversation.disconnected()
+  }
+
+  /** Conversations that the directory names and nobody has asked for. One that it no longer names is told `absent`. */
+  #directoryChanged(records: readonly DirectoryRecord[]): void {
+    const { connection } = this.#started
+    const unknown = records.filter(({ sid }) => !this.#conversations.has(sid))
+    connection.open(unknown.map(({ sid }) => this.#conversationOf(sid).connected()))
+    if (!connection.connected) for (const { sid } of unknown) this.#conversationOf(sid)
+  }
+
+  // --- other clients on the same store
+
+  #fromPeer(message: PeerMessage): void {
+    if (this.#stopping) return
+    const { journal, host, directory } = this.#started
+    if (message.document === directory.name) {
+      if (message.kind === 'news') directory.peerNews(message.epoch, message.updates)
+      return
+    }
+    const conversation = this.#conversationOf(message.document)
+    switch (message.kind) {
+      case 'appended':
+        conversation.peerAppended(message.entries, message.removed, message.updates)
+        break
+      case 'news':
+        conversation.peerNews(message.epoch, message.updates, message.accepted)
+        break
+      case 'held':
+        for (const entry of journal.holdInMemory(message.holds)) {
+          host.tell((events) => events.operationRefused(heldView(entry)))
+        }
+        conversation.pendingChanged()
+        break
+      case 'removed':
+        for (const id of message.ids) journal.forget(id)
+        conversation.pendingChanged()
+        break
+      case 'lost':
+        conversation.lose(false)
+    }
+  }
+
+  // --- order
+
+  #tidyLater(): void {
+    this.#tidyTimer = this.#platform.setTimeout(() => {
+      this.#tidy()
+      this.#tidyLater()
+    }, TIDY_EVERY)
+  }
+
+  #tidy(): void {
+    const quiet = [...this.#conversations.values()].filter((conversation) => conversation.quiet)
+    quiet.sort((a, b) => b.lastUsed - a.lastUsed)
+    for (const conversation of quiet.slice(OPEN_DOCUMENTS)) void conversation.close()
+  }
+
+  #forget(conversation: LocalConversation): void {
+    this.#conversations.delete(conversation.sid)
+    this.#started.connection.closeDocuments([conversation.sid])
+  }
+
+  async #stop(): Promise<void> {
+    this.#wantsOnline = false
+    const parts = this.#parts
+    if (!parts) {
+      this.#settleReady.reject(shutDownError())
+      this.#queue.stop()
+      return
+    }
+    this.#platform.clearTimeout(this.#tidyTimer)
+    await parts.connection.stop()
+    parts.verdicts.releaseAll()
+    for (const conversation of this.#conversations.values()) await conversation.settled()
+    await parts.journal.flush()
+    for (const conversation of this.#conversations.values()) await conversation.close()
+    await parts.directory.close()
+    this.#queue.stop()
+    await parts.store.close()
+  }
+
+  #warn(message: string, details?: unknown): void {
+    this.#options.log('warn', message, details)
+  }
+}
+
+const pendingView = ({ operation, document }: JournalEntry): PendingOperationView => ({
+  operation,
+  conversationSid: document,
+})

@@ -1,0 +1,40 @@
+/** What a conversation needs of the engine around it. */
+import type { DecideContext, DocumentName, Limits, Operation } from '@confab/core'
+import type { Documents } from '../storage/storage.ts'
+import type { OpenRequest } from '../transport/transport.ts'
+import type { LocalConversation } from './conversation.ts'
+import type { EngineEvents } from './engine.ts'
+import type { OperationJournal } from './journal.ts'
+import type { PeerMessage } from './peers.ts'
+import type { Platform } from './platform.ts'
+import type { Verdicts } from './verdicts.ts'
+
+/** The connection as a document sees it. Calls do nothing while there is none. */
+export interface Link {
+  readonly connected: boolean
+  open(requests: OpenRequest[]): void
+  /** Opens again from another point. */
+  reopen(request: OpenRequest): void
+  update(document: DocumentName, update: Uint8Array): void
+  awareness(document: DocumentName, update: Uint8Array): void
+  /** The relay's clock as far as it is known, milliseconds since the epoch. */
+  relayNow(): number
+}
+
+export interface ConversationHost {
+  readonly identity: string
+  readonly platform: Platform
+  readonly documents: Documents
+  readonly journal: OperationJournal
+  readonly verdicts: Verdicts
+  readonly link: Link
+  readonly limits: Limits
+  contextFor(conversationSid: string): (operation: Operation) => DecideContext
+  /** When the invite ends by which the conversation was opened, milliseconds since the epoch; Infinity without one. */
+  inviteExpiry(conversationSid: string): number
+  /** Events of the conversation are due. */
+  changed(conversation: LocalConversation): void
+  tell(event: (events: EngineEvents) => void): void
+  post(message: PeerMessage): void
+  warn(message: string, details?: unknown): void
+}

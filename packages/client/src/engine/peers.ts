@@ -1,0 +1,21 @@
+/** What the clients (tabs) that share a store tell each other. All of it is idempotent. */
+import type { DocumentName } from '@confab/core'
+import type { JournalEntry } from '../storage/storage.ts'
+import type { Hold } from './journal.ts'
+
+export type PeerMessage =
+  /** Operations became durable; `updates` put them into the outbox. `removed` are journal entries that went with it. */
+  | {
+      kind: 'appended'
+      document: DocumentName
+      entries: JournalEntry[]
+      removed: string[]
+      updates: Uint8Array[]
+    }
+  /** The relay wrote; `accepted` of this identity's operations are in it. */
+  | { kind: 'news'; document: DocumentName; epoch: number; updates: Uint8Array[]; accepted: string[] }
+  | { kind: 'held'; document: DocumentName; holds: Hold[] }
+  /** Entries were discarded. */
+  | { kind: 'removed'; document: DocumentName; ids: string[] }
+  /** This identity is no participant any more. */
+  | { kind: 'lost'; document: DocumentName }

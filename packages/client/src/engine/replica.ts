@@ -1,0 +1,202 @@
+/**
+ * One conversation's document on this device, read as records. The relay writes every root but the outbox, so
+ * what it says is kept as plain records beside the Y.Doc and brought up to date by each transaction alone: loading
+ * 100,000 messages costs what Yjs itself costs, and a new message costs the same in a long conversation as in a
+ * short one.
+ *
+ * The structs of a transaction are read from Yjs's store (internal, as `_start` is): `event.changes` would walk the
+ * whole array for each message.
+ */
+import type {
+  ConversationRecord,
+  ConversationState,
+  MessageRecord,
+  ParticipantRecord,
+  ReadRecord,
+} from '@confab/core'
+import * as Y from 'yjs'
+import { Outbox } from './outbox.ts'
+import { YDocument } from './y-document.ts'
+
+/** What changed since it was last asked: the records as they were before, by sid; undefined for what wasn't there. */
+export interface ReplicaChanges {
+  messages: Map<string, MessageRecord | undefined>
+  /** Some message is gone for good, so its text must leave the store. */
+  removed: boolean
+  any: boolean
+}
+
+export class Replica extends YDocument implements ConversationState {
+  readonly outbox: Outbox
+  conversation: ConversationRecord | null = null
+  nonChatCount = 0
+
+  readonly #conversationMap: Y.Map<unknown>
+  readonly #participantMap: Y.Map<ParticipantRecord>
+  readonly #messageArray: Y.Array<MessageRecord>
+  readonly #readArray: Y.Array<ReadRecord>
+
+  #participants = new Map<string, ParticipantRecord>()
+  #reads = new Map<string, ReadRecord>()
+  readonly #messages = new Map<string, MessageRecord>()
+  /** Ascending by index. */
+  #ordered: MessageRecord[] = []
+  #changes: ReplicaChanges = noChanges()
+
+  constructor(epoch: number, clientId: number, identity: string) {
+    super(epoch, clientId)
+    this.outbox = new Outbox(this.doc, identity)
+    this.#conversationMap = this.doc.getMap('conversation')
+    this.#participantMap = this.doc.getMap('participants')
+    this.#messageArray = this.doc.getArray('messages')
+    this.#readArray = this.doc.getArray('reads')
+    this.doc.getArray('receipts')
+  }
+
+  /** Reads what the document holds and follows it from now on. Call once, after loading. */
+  attach(): void {
+    this.#readConversation()
+    this.#readParticipants()
+    this.#readReads()
+    for (const record of this.#messageArray.toArray()) {
+      this.#messages.set(record.sid, record)
+      this.#ordered.push(record)
+    }
+    this.#ordered.sort((a, b) => a.index - b.index)
+    // before Yjs drops the content of what the transaction deleted
+    this.doc.on('afterTransaction', (transaction) => this.#follow(transaction))
+  }
+
+  get highestIndex(): number {
+    return Math.max(this.#ordered.at(-1)?.index ?? -1, this.conversation?.highestIndex ?? -1)
+  }
+
+  get participantCount(): number {
+    return this.#participants.size
+  }
+
+  get messageCount(): number {
+    return this.#ordered.length
+  }
+
+  participant(sid: string): ParticipantRecord | undefined {
+    return this.#participants.get(sid)
+  }
+
+  participants(): Iterable<ParticipantRecord> {
+    return this.#participants.values()
+  }
+
+  message(sid: string): MessageRecord | undefined {
+    return this.#messages.get(sid)
+  }
+
+  read(participantSid: string): ReadRecord | undefined {
+    return this.#reads.get(participantSid)
+  }
+
+  /** Accepted messages, ascending by index. Not to be changed. */
+  get ordered(): readonly MessageRecord[] {
+    return this.#ordered
+  }
+
+  /** How many accepted messages have an index below `index`: the position at which it stands, or would. */
+  position(index: number): number {
+    let low = 0
+    let high = this.#ordered.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#ordered[middle] as MessageRecord).index < index) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** What changed since the last call. */
+  takeChanges(): ReplicaChanges {
+    const changes = this.#changes
+    this.#changes = noChanges()
+    return changes
+  }
+
+  #follow(transaction: Y.Transaction): void {
+    if (transaction.changed.size === 0) return
+    if (transaction.changed.has(this.#conversationMap as never)) this.#readConversation()
+    if (transaction.changed.has(this.#participantMap as never)) this.#readParticipants()
+    if (transaction.changed.has(this.#readArray as never)) this.#readReads()
+    if (transaction.changed.has(this.#messageArray as never)) this.#followMessages(transaction)
+    this.#changes.any = true
+  }
+
+  #readConversation(): void {
+    const record = this.#conversationMap.toJSON()
+    this.conversation = record.sid === undefined ? null : (record as unknown as ConversationRecord)
+  }
+
+  #readParticipants(): void {
+    this.#participants = new Map(this.#participantMap.entries())
+    this.nonChatCount = 0
+    for (const record of this.#participants.values()) if (record.type !== 'chat') this.nonChatCount++
+  }
+
+  /** The array is trimmed to about one entry a participant, so it is read whole: the last one wins. */
+  #readReads(): void {
+    this.#reads = new Map()
+    for (const record of this.#readArray.toArray()) this.#reads.set(record.participantSid, record)
+  }
+
+  #followMessages(transaction: Y.Transaction): void {
+    const parent: unknown = this.#messageArray
+    Y.iterateDeletedStructs(transaction, transaction.deleteSet, (struct) => {
+      if (!(struct instanceof Y.Item) || struct.parent !== parent) return
+      if (!(struct.content instanceof Y.ContentAny)) return
+      for (const record of struct.content.arr as MessageRecord[]) {
+        // an edit deletes the old record and appends the new: only the one that is known may go
+        if (this.#messages.get(record.sid) === record) this.#drop(record)
+      }
+    })
+    for (const [client, end] of transaction.afterState) {
+      const start = transaction.beforeState.get(client) ?? 0
+      if (start === end) continue
+      const structs = transaction.doc.store.clients.get(client)
+      if (!structs) continue
+      for (let i = Y.findIndexSS(structs, start); i < structs.length; i++) {
+        const struct = structs[i]
+        if (!(struct instanceof Y.Item) || struct.deleted || struct.parent !== parent) continue
+        if (!(struct.content instanceof Y.ContentAny)) continue
+        for (const record of struct.content.arr.slice(
+          Math.max(0, start - struct.id.clock),
+        ) as MessageRecord[]) {
+          this.#put(record)
+        }
+      }
+    }
+    for (const sid of this.#changes.messages.keys()) {
+      if (!this.#messages.has(sid)) this.#changes.removed = true
+    }
+  }
+
+  #note(sid: string): void {
+    const { messages } = this.#changes
+    if (!messages.has(sid)) messages.set(sid, this.#messages.get(sid))
+  }
+
+  #drop(record: MessageRecord): void {
+    this.#note(record.sid)
+    this.#messages.delete(record.sid)
+    const at = this.position(record.index)
+    if (this.#ordered[at] === record) this.#ordered.splice(at, 1)
+  }
+
+  #put(record: MessageRecord): void {
+    this.#note(record.sid)
+    const known = this.#messages.get(record.sid)
+    this.#messages.set(record.sid, record)
+    const at = this.position(record.index)
+    const replaces = this.#ordered[at]?.index === record.index
+    this.#ordered.splice(at, replaces ? 1 : 0, record)
+    if (known && known.index !== record.index) this.#ordered = this.#ordered.filter((one) => one !== known)
+  }
+}
+
+const noChanges = (): ReplicaChanges => ({ messages: new Map(), removed: false, any: false })

@@ -1,0 +1,47 @@
+/** What is kept of a conversation beside its document, so that lists need not open it. Relay state only. */
+import type { ConversationRecord, ParticipantRecord, ReadRecord, ResumePoint } from '@confab/core'
+import type { StoredSummary } from '../storage/storage.ts'
+import type { ConversationView } from './engine.ts'
+
+interface SummaryData {
+  record: ConversationRecord
+  participant: ParticipantRecord | null
+  read: ReadRecord | null
+  lastMessage: { index: number; dateCreated: number } | null
+  messageCount: number
+  unreadCount: number | null
+  /** Messages above it were not told of yet. */
+  highestIndex: number
+}
+
+export function summarise(view: ConversationView, point: ResumePoint, highestIndex: number): StoredSummary {
+  const { sid, record, participant, read, lastMessage, messageCount, unreadCount } = view
+  const data: SummaryData = {
+    record,
+    participant,
+    read,
+    lastMessage,
+    messageCount,
+    unreadCount,
+    highestIndex,
+  }
+  return { document: sid, ...point, data }
+}
+
+export const pointOf = ({ epoch, commitsId, clock }: StoredSummary): ResumePoint => ({
+  epoch,
+  commitsId,
+  clock,
+})
+
+export const highestIndexOf = (summary: StoredSummary): number => (summary.data as SummaryData).highestIndex
+
+export function viewOf(summary: StoredSummary): ConversationView {
+  const { highestIndex: _, ...data } = summary.data as SummaryData
+  return {
+    sid: summary.document,
+    ...data,
+    status: data.participant ? 'joined' : 'notParticipating',
+    pending: false,
+  }
+}

@@ -1,0 +1,203 @@
+/** The mutators: decide on what is seen, make it durable, show it, send it, wait for the verdict. */
+import {
+  CHANNEL_USER,
+  ConfabError,
+  conversationSid,
+  decodeInvite,
+  encodeInvite,
+  INVITE_SECRET_BYTES,
+  inviteHash,
+  inviteSecretText,
+  type Json,
+  type Operation,
+  toHex,
+} from '@confab/core'
+import type { LocalConversation } from './conversation.ts'
+import { operationOf, withheldParts } from './drafts.ts'
+import type { ConversationView, OperationDraft } from './engine.ts'
+import type { ConversationHost } from './host.ts'
+
+/** Seconds that an invite stands when its maker doesn't say: a week. */
+const INVITE_SECONDS = 7 * 24 * 3600
+
+interface CommitOptions {
+  wait: 'verdict' | 'durable'
+  /** Journal entries that go in the same write. */
+  remove?: string[]
+  /** Undecided operations among them, to be taken out of the outbox. */
+  withdraw?: string[]
+  values?: { [key: string]: unknown }
+}
+
+export class Writer {
+  readonly #host: ConversationHost
+  /** Gives the conversation, known or not. */
+  readonly #conversation: (sid: string) => LocalConversation
+
+  constructor(host: ConversationHost, conversation: (sid: string) => LocalConversation) {
+    this.#host = host
+    this.#conversation = conversation
+  }
+
+  newConversation(fields: { friendlyName?: string; uniqueName?: string; attributes?: Json }): {
+    sid: string
+    draft: OperationDraft
+  } {
+    const nonce = toHex(this.#host.platform.random(16))
+    return {
+      sid: conversationSid(this.#host.identity, nonce),
+      draft: { type: 'conversation.create', nonce, ...fields },
+    }
+  }
+
+  async submit(
+    sid: string,
+    drafts: readonly OperationDraft[],
+    wait: 'verdict' | 'durable',
+  ): Promise<Operation[]> {
+    const conversation = this.#conversation(sid)
+    await conversation.opened()
+    return this.#commit(conversation, drafts, { wait })
+  }
+
+  async removeMessage(sid: string, messageSid: string): Promise<void> {
+    const conversation = this.#conversation(sid)
+    await conversation.opened()
+    const message = conversation.seen.message(messageSid)
+    if (!message) throw new ConfabError(20404, 'There is no such message')
+    const draft = { type: 'message.remove' as const, sid: messageSid }
+    const withdraw = message.status === 'pending' ? conversation.pendingOf(messageSid) : []
+    await this.#commit(conversation, [draft], { wait: 'verdict', remove: withdraw, withdraw })
+    for (const id of withdraw) this.#host.verdicts.accepted(id)
+  }
+
+  async resend(operationId: string): Promise<void> {
+    const entry = this.#host.journal.get(operationId)
+    if (entry?.state !== 'held') throw new ConfabError(20404, 'There is no such held operation')
+    const conversation = this.#conversation(entry.document)
+    await conversation.opened()
+    const { id, dateWritten: _, ...draft } = entry.operation
+    await this.#commit(conversation, [draft as OperationDraft], { wait: 'verdict', remove: [id] })
+    this.#host.post({ kind: 'removed', document: entry.document, ids: [id] })
+  }
+
+  async createInvite(
+    sid: string,
+    options: { roleSid?: string; expiresIn?: number; maxUses?: number },
+  ): Promise<string> {
+    const { platform } = this.#host
+    const secret = platform.random(INVITE_SECRET_BYTES)
+    const roleSid = options.roleSid ?? CHANNEL_USER
+    const expiresAt = Math.floor(platform.now() + (options.expiresIn ?? INVITE_SECONDS) * 1000)
+    const draft = {
+      type: 'invite.create' as const,
+      hash: inviteHash(secret),
+      roleSid,
+      expiresAt,
+      maxUses: options.maxUses ?? 1,
+    }
+    const conversation = this.#conversation(sid)
+    await conversation.opened()
+    await this.#commit(conversation, [draft], { wait: 'verdict' })
+    const friendlyName = conversation.view?.record.friendlyName
+    return encodeInvite({
+      conversationSid: sid,
+      secret,
+      expiresAt,
+      roleSid,
+      ...(friendlyName === undefined ? {} : { friendlyName }),
+    })
+  }
+
+  async joinByInvite(text: string): Promise<ConversationView> {
+    const { conversationSid: sid, secret, expiresAt } = decodeInvite(text)
+    const conversation = this.#conversation(sid)
+    await conversation.opened()
+    if (conversation.view?.status !== 'joined') {
+      if (this.#host.link.relayNow() > expiresAt) throw new ConfabError(70202)
+      const draft = { type: 'conversation.join' as const, invite: inviteSecretText(secret) }
+      await this.#commit(conversation, [draft], { wait: 'verdict', values: { [inviteKey(sid)]: expiresAt } })
+    }
+    if (!conversation.view) throw new ConfabError(70201)
+    return conversation.view
+  }
+
+  async #commit(
+    conversation: LocalConversation,
+    drafts: readonly OperationDraft[],
+    options: CommitOptions,
+  ): Promise<Operation[]> {
+    const { journal, verdicts, link } = this.#host
+    const operations = this.#admit(conversation, drafts)
+    const remove = options.remove ?? []
+    if (operations.length === 0) return []
+    const parts = operations.flatMap(withheldParts)
+    conversation.withhold(parts)
+    try {
+      let entries: Awaited<ReturnType<typeof journal.append>>
+      try {
+        entries = await journal.append(
+          operations.map((operation) => ({
+            id: operation.id,
+            document: conversation.sid,
+            operation,
+            state: 'pending',
+          })),
+          { remove, ...(options.values ? { values: options.values } : {}) },
+        )
+      } catch (error) {
+        conversation.dismiss(operations)
+        throw error
+      }
+      // registered before it is sent: its verdict may come in the same turn
+      const verdict =
+        options.wait === 'verdict' && link.connected ? verdicts.wait(operations.map(({ id }) => id)) : null
+      conversation.appended(entries, options.withdraw ?? [])
+      await verdict
+      return operations
+    } finally {
+      this.#releaseLater(conversation, parts)
+    }
+  }
+
+  /** What is worth storing, decided in order. */
+  #admit(conversation: LocalConversation, drafts: readonly OperationDraft[]): Operation[] {
+    const { limits, platform } = this.#host
+    const operations: Operation[] = []
+    try {
+      for (const draft of drafts) {
+        const clamped = this.#clampHorizon(conversation, draft)
+        if (!clamped) continue
+        const operation = operationOf(clamped, limits, platform)
+        const decision = conversation.admit(operation)
+        if (decision.verdict !== 'accepted') throw refusal(decision)
+        // A removal is stored even when it changes nothing here: the message may be on its way to the relay.
+        if (decision.changes.length > 0 || operation.type === 'message.remove') operations.push(operation)
+        else conversation.dismiss([operation])
+      }
+    } catch (error) {
+      conversation.dismiss(operations)
+      throw error
+    }
+    return operations
+  }
+
+  /** A horizon stands on what the relay has accepted: a provisional index may come to be another message's. */
+  #clampHorizon(conversation: LocalConversation, draft: OperationDraft): OperationDraft | null {
+    if ((draft.type !== 'read.advance' && draft.type !== 'read.set') || draft.index === null) return draft
+    const index = Math.min(draft.index, conversation.highestAccepted)
+    if (index >= 0 || draft.index < 0) return { ...draft, index }
+    return null
+  }
+
+  /** In a later task than the one in which the caller hears that its promise has settled. */
+  #releaseLater(conversation: LocalConversation, parts: Parameters<LocalConversation['release']>[0]): void {
+    if (parts.length > 0) this.#host.platform.macrotask(() => conversation.release(parts))
+  }
+}
+
+const refusal = ({ code, message }: { code: number; message: string }) =>
+  new ConfabError(code as ConstructorParameters<typeof ConfabError>[0], message)
+
+/** Where the journal's values keep when an invite ends by which a conversation was opened. */
+export const inviteKey = (conversationSid: string): string => `invite ${conversationSid}`

@@ -1,0 +1,56 @@
+/** What every document has, whatever it holds: a Y.Doc under a client id of its own, an epoch, a resume point. */
+import type { ResumePoint } from '@confab/core'
+import * as Y from 'yjs'
+
+/** Origin of every transaction that applies what the relay wrote. */
+export const RELAY = { relay: true }
+/** Origin of every transaction that applies what another client on the same store wrote. */
+export const PEER = { peer: true }
+
+export class YDocument {
+  readonly doc: Y.Doc
+  epoch: number
+  readonly #commits: Y.Array<unknown>
+
+  /** @param clientId a fresh random one for every load: two loads must never write under one id */
+  constructor(epoch: number, clientId: number) {
+    this.doc = new Y.Doc()
+    this.doc.clientID = clientId
+    this.epoch = epoch
+    this.#commits = this.doc.getArray('commits')
+  }
+
+  /** How far this copy goes. The state vector is the only place where that is kept. */
+  get point(): ResumePoint {
+    // The newest commit is the last item of the list; all are deleted, so only Yjs's own list (internal) shows them.
+    let last: Y.Item | null = null
+    for (let item = (this.#commits as unknown as { _start: Y.Item | null })._start; item; item = item.right)
+      last = item
+    if (!last) return { epoch: this.epoch, commitsId: 0, clock: 0 }
+    const { client } = last.id
+    return { epoch: this.epoch, commitsId: client, clock: Y.getState(this.doc.store, client) }
+  }
+
+  /** Whether everything in it is integrated. What isn't is a copy that lost a write. */
+  get complete(): boolean {
+    return this.doc.store.pendingStructs === null && this.doc.store.pendingDs === null
+  }
+
+  /** Applies the updates in one transaction. */
+  apply(updates: readonly Uint8Array[], origin: unknown): void {
+    Y.transact(
+      this.doc,
+      () => {
+        for (const update of updates) Y.applyUpdate(this.doc, update, origin)
+      },
+      origin,
+      false,
+    )
+  }
+}
+
+/** Whether a copy at `point` holds everything up to `asked`, as far as that can be told without the relay. */
+export function covers(point: ResumePoint, asked: ResumePoint): boolean {
+  if (asked.commitsId === 0) return true
+  return point.epoch === asked.epoch && point.commitsId === asked.commitsId && point.clock >= asked.clock
+}
