@@ -16,9 +16,10 @@ import type { Limits } from './limits.ts'
 /** A path of object keys; `[]` is the whole value. */
 export type AttributesPath = string[]
 
-/** A difference between two attribute values. Applied in the order unset, set, remove, add. */
+/** A difference between two attribute values. Applied in the order remove, unset, set, add. */
 export interface AttributesPatch {
   set?: [AttributesPath, Json][]
+  /** An array that `remove` names too goes only if that empties it: what others added meanwhile stays. */
   unset?: AttributesPath[]
   /** Scalars appended to the array at the path (made when missing) unless they are in it. */
   add?: [AttributesPath, JsonScalar[]][]
@@ -78,7 +79,10 @@ function diffInto(changes: Changes, path: AttributesPath, before: Json | undefin
   if (jsonEqual(before, after)) return
   if (isJsonObject(before) && isJsonObject(after)) {
     for (const key of Object.keys(before)) {
-      if (!Object.hasOwn(after, key)) changes.unset.push([...path, key])
+      if (Object.hasOwn(after, key)) continue
+      const gone = before[key]
+      if (isScalarSet(gone) && gone.length > 0) changes.remove.push([[...path, key], gone])
+      changes.unset.push([...path, key])
     }
     for (const [key, value] of Object.entries(after)) {
       diffInto(changes, [...path, key], Object.hasOwn(before, key) ? before[key] : undefined, value)
@@ -121,14 +125,6 @@ export function isEmptyPatch(patch: AttributesPatch): boolean {
 export function applyAttributesPatch(current: Json, patch: AttributesPatch): Json {
   // a place to stand on: the whole value is changed like any other
   const root: JsonObject = { [ROOT]: copy(current) }
-  for (const path of patch.unset ?? []) {
-    const place = find(root, path, false)
-    if (place) delete place.object[place.key]
-  }
-  for (const [path, value] of patch.set ?? []) {
-    const place = find(root, path, true)
-    if (place) place.object[place.key] = copy(value)
-  }
   // gathered by array: a thousand entries that name one array cost no more than one
   const gone = new Map<Json[], { place: Place; values: Set<Json> }>()
   for (const [path, values] of patch.remove ?? []) {
@@ -139,8 +135,21 @@ export function applyAttributesPatch(current: Json, patch: AttributesPatch): Jso
     for (const value of values) entry.values.add(value)
     gone.set(array, entry)
   }
+  const thinned = new Set<Json[]>()
   for (const [array, { place, values }] of gone) {
-    place.object[place.key] = array.filter((entry) => !values.has(entry))
+    const rest = array.filter((entry) => !values.has(entry))
+    place.object[place.key] = rest
+    thinned.add(rest)
+  }
+  for (const path of patch.unset ?? []) {
+    const place = find(root, path, false)
+    const array = place && valueAt(place)
+    if (!place || (Array.isArray(array) && array.length > 0 && thinned.has(array))) continue
+    delete place.object[place.key]
+  }
+  for (const [path, value] of patch.set ?? []) {
+    const place = find(root, path, true)
+    if (place) place.object[place.key] = copy(value)
   }
   const there = new Map<Json[], Set<Json>>()
   for (const [path, values] of patch.add ?? []) {
@@ -158,7 +167,8 @@ export function applyAttributesPatch(current: Json, patch: AttributesPatch): Jso
       known.add(value)
     }
   }
-  return root[ROOT] ?? {}
+  // null is a value
+  return root[ROOT] === undefined ? {} : root[ROOT]
 }
 
 const ROOT = 'attributes'

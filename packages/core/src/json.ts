@@ -38,7 +38,11 @@ export function isPlainJson(value: unknown, depth: number): value is Json {
     case 'object': {
       if (value === null) return true
       if (depth <= 0) return false
-      if (Array.isArray(value)) return value.every((entry) => isPlainJson(entry, depth - 1))
+      if (Array.isArray(value)) {
+        // not `every`, which skips holes
+        for (let i = 0; i < value.length; i++) if (!isPlainJson(value[i], depth - 1)) return false
+        return true
+      }
       const prototype = Object.getPrototypeOf(value)
       if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return false
       return Object.entries(value).every(

@@ -50,7 +50,7 @@ export function patchedAttributes(
   limits: Limits,
 ): { attributes: Json | undefined } | undefined {
   if (patch === undefined) return undefined
-  const before = current ?? {}
+  const before = current === undefined ? {} : current
   const after = applyAttributesPatch(before, patch)
   if (jsonEqual(before, after)) return undefined
   if (jsonBytes(after) > most) throw new ConfabError(70102, `Attributes have at most ${most} bytes of JSON`)
