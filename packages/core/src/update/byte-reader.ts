@@ -4,8 +4,8 @@ import { UpdateViolation } from './types.ts'
 // BOM kept: it is part of the text that was written.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Up to this many bytes, building a string char by char is faster than the decoder (measured: 60 ns against 190). */
-const SHORT = 40
+/** Up to this many bytes, building a string char by char beats the decoder's fixed 180 ns (measured on Node 24). */
+const SHORT = 20
 
 export class ByteReader {
   readonly bytes: Uint8Array
