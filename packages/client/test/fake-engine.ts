@@ -20,7 +20,7 @@ import type {
   OperationDraft,
   ParticipantView,
 } from '../src/engine/engine.ts'
-import { Client, type ClientOptions } from '../src/index.ts'
+import { Client, type ClientOptions, type TokenSource } from '../src/index.ts'
 import { SEAMS } from '../src/startup.ts'
 
 export const ME = 'ada'
@@ -317,7 +317,7 @@ export function messageView(
     ...record
   }: Partial<MessageView['record']> & { status?: MessageView['status'] } = {},
 ): MessageView {
-  const sid = `IM${index.toString(16).padStart(32, '0')}`
+  const sid = `IMa${index.toString(16).padStart(31, '0')}`
   return { status, record: { sid, index, author: 'bob', dateCreated: T0 + index, ...record } }
 }
 
@@ -331,7 +331,7 @@ export function participantView(
   }
 }
 
-/** A client on a fake engine. `token` is unsigned: nobody verifies it here. */
+/** An unsigned token: nobody verifies it here. */
 export function tokenFor(claims: object): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   return `${part({ alg: 'HS256' })}.${part(claims)}.x`
@@ -346,9 +346,10 @@ export interface Opened {
 export async function openUninitialised(
   options: ClientOptions = {},
   now: () => number = () => T0,
+  token: TokenSource = tokenFor({ grants: { identity: ME } }),
 ): Promise<Opened> {
   let engine: FakeEngine | undefined
-  const client = new Client(tokenFor({ grants: { identity: ME } }), {
+  const client = new Client(token, {
     url: 'ws://relay.test',
     ...options,
     [SEAMS]: {
@@ -359,7 +360,7 @@ export async function openUninitialised(
       now,
     },
   } as ClientOptions)
-  await Promise.resolve()
+  await laterTask()
   return { client, engine: engine! }
 }
 
