@@ -55,8 +55,8 @@ describe('hostile updates', () => {
       }
       expect(replies).toEqual([])
       expect(relay.updates.length).toBe(commits)
-      // what is refused costs little: a megabyte of the worst is read in some milliseconds
-      expect(took).toBeLessThan(150)
+      // what is refused costs little: some milliseconds at most; the bound stands far above, for a busy machine
+      expect(took).toBeLessThan(1000)
     })
   }
 
