@@ -2,6 +2,9 @@
 // dependencies are there and match package-lock.json, the pinned Node 24 among them. The script that follows
 // finds that Node first on its PATH. Plain CommonJS without newer syntax, so that an old Node can run it far
 // enough to say what is missing.
+//
+// (`npm start` and `npm run chat` say `exec node …`: npm passes SIGTERM and SIGINT on to the shell that it started,
+// and a shell which isn't replaced by Node dies of them and leaves the relay running.)
 'use strict'
 
 const childProcess = require('node:child_process')
