@@ -241,6 +241,8 @@ export class NativeSession implements Session, Subscriber {
 
   async #openGroup(group: { entry: OpenEntry; channel: Channel }[]): Promise<void> {
     const { engine } = this.#options
+    // what the group before was sent must count before there is room for more
+    if (this.#out.isAsked) this.#flush()
     await this.#connection.room()
     if (!this.#connection.isOpen) return
     const wanted = group.filter(({ channel }) => channel.state === 'opening')
