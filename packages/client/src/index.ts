@@ -2,8 +2,9 @@
  * The Confab SDK. What stands here is public; its declarations name no type of the engine's, of Yjs or of a schema
  * library's.
  */
+
+import { directory as openDirectory } from '#directory'
 import type { ClientStorage, ClientTransport } from './client-options.ts'
-import { directory as openDirectory } from './storage/directory.ts'
 import { indexedDB as openIndexedDB } from './storage/indexed-db.ts'
 import { memory as openMemory } from './storage/memory.ts'
 import { native as openNative } from './transport/native.ts'

@@ -2,6 +2,6 @@ import { ConfabError } from '@confab/core'
 import type { Storage } from './storage.ts'
 
 /** What a browser gets in place of Node's `directory(path)`. Throws `ConfabError` 70501. */
-export function directory(_path: string): Storage {
+export function directory(_path: string, _options?: { maxBytes?: number }): Storage {
   throw new ConfabError(70501, 'directory(path) needs Node: in a browser use indexedDB()')
 }

@@ -44,7 +44,10 @@ export interface TransportEvents {
   /** The document is complete as of now: nothing to add. */
   current(document: string): void
   /** Apply in one transaction. `replace`: into a new document. `point` null: read it from the document itself. */
-  received(document: string, news: { replace: boolean; point: ResumePoint | null; updates: Uint8Array[]; outcomes: Outcome[] }): void
+  received(
+    document: string,
+    news: { replace: boolean; point: ResumePoint | null; updates: Uint8Array[]; outcomes: Outcome[] },
+  ): void
   outcomes(document: string, outcomes: Outcome[]): void
   /** Upload everything of the outbox above this state vector. */
   requested(document: string, stateVector: Uint8Array): void
