@@ -217,6 +217,21 @@ describe('a stranger at the stock endpoint', () => {
     expect(wire.closed).toBeNull()
   })
 
+  it('who is let in is shown the document, and then what became of their operations', async () => {
+    const { send, heard, engine, clock } = session({ outcomes: true })
+    await send(step1)
+    heard()
+    engine.onStateVector = () => member()
+    engine.subscriber?.changes(DOCUMENT, news(1, [accepted]))
+    await clock.turn()
+    expect(heard()).toEqual([
+      'step 2 0,1',
+      `100 ${JSON.stringify([accepted])}`,
+      `101 ${JSON.stringify(news(1).point)}`,
+      'step 1 9',
+    ])
+  })
+
   it('may have to be asked twice, when a keystroke comes before the rest', async () => {
     const { send, heard, engine, wire } = session()
     await send(step1)

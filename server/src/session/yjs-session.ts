@@ -4,7 +4,7 @@
  * or an invite; it is the same question, and without either the same answer, whether or not there is such a
  * document (docs/protocol.md).
  */
-import { CLOSE_CODES, type ConfabError, ProtocolViolation, upMessageBytes } from '@confab/core'
+import { CLOSE_CODES, type ConfabError, type Outcome, ProtocolViolation, upMessageBytes } from '@confab/core'
 import type { News, Principal, Subscriber, UploadAnswer } from '../engine.ts'
 import { Connection } from './connection.ts'
 import type { Session, SessionOptions } from './session.ts'
@@ -41,6 +41,8 @@ export class YjsSession implements Session, Subscriber {
   #flushing = false
   /** News that came while a state vector was being answered; null when none is. */
   #held: News[] | null = null
+  /** What became of the operations that made a stranger a participant: told behind the document. */
+  #firstOutcomes: Outcome[] = []
   /** Messages are handled one after the other, the first of them after the login. */
   #turn: Promise<unknown>
   #waitingBytes = 0
@@ -95,12 +97,14 @@ export class YjsSession implements Session, Subscriber {
       this.close(CLOSE_CODES.tooManyRequests, 'Too many requests')
       return
     }
-    this.#turn = this.#turn
-      .then(() => {
-        this.#waitingBytes -= message.length
-        if (this.#connection.isOpen) return this.#take(read, wait)
-      })
-      .catch((error) => this.#connection.fail(error, read.type))
+    this.#inTurn(async () => {
+      this.#waitingBytes -= message.length
+      if (this.#connection.isOpen) await this.#take(read, wait)
+    })
+  }
+
+  #inTurn(run: () => Promise<void>): void {
+    this.#turn = this.#turn.then(run).catch((error) => this.#connection.fail(error, 'y-websocket message'))
   }
 
   receiveText(): void {
@@ -128,7 +132,16 @@ export class YjsSession implements Session, Subscriber {
 
   changes(_document: string, news: News): void {
     if (this.#held) this.#held.push(news)
-    else this.#show(news)
+    else if (this.#standing === 'member') this.#show(news)
+    else this.#letIn(news)
+  }
+
+  /** A stranger has become a participant, by an invite or because somebody added them. */
+  #letIn({ outcomes }: News): void {
+    this.#firstOutcomes.push(...outcomes)
+    this.#inTurn(async () => {
+      if (this.#connection.isOpen && this.#standing !== 'member') await this.#answer()
+    })
   }
 
   absent(): void {
@@ -211,7 +224,8 @@ export class YjsSession implements Session, Subscriber {
     for (const update of updates.slice(0, -1)) this.#send(yjs.writeUpdate(update), true, true)
     // only step 2 tells a provider that it is synced, so the last one is
     this.#send(yjs.writeStep2(updates.at(-1) ?? yjs.EMPTY_UPDATE), true, true)
-    this.#sendOutcomes(news)
+    this.#sendOutcomes({ outcomes: [...this.#firstOutcomes, ...news.outcomes] })
+    this.#firstOutcomes = []
     if (this.#options.outcomes) this.#send(yjs.writePoint(news.point))
     this.#send(yjs.writeStep1(request))
   }
@@ -238,7 +252,7 @@ export class YjsSession implements Session, Subscriber {
 
   async #strangerUploaded(answer: UploadAnswer, isAnswer: boolean): Promise<void> {
     this.#uploaded(answer)
-    if (answer.kind !== 'taken' || !this.#connection.isOpen) return
+    if (answer.kind !== 'taken' || !this.#connection.isOpen || this.#standing === 'member') return
     if ((await this.#answer()) !== 'stranger') return
     // An answer is everything that the client has, and an outcome is the relay's last word on it.
     if (isAnswer || answer.outcomes.length > 0) this.#absent()
