@@ -60,6 +60,7 @@ export class LocalConversation {
   #opening: Promise<void> | null = null
   #summary: StoredSummary | null
   #view: ConversationView | null
+  #roster: { key: object; participants: Map<string, SeenParticipant> } | null = null
   /** Decided here and on their way to the disk. */
   #inflight: Operation[] = []
   /** What is seen, with the ones in flight. */
@@ -106,8 +107,17 @@ export class LocalConversation {
     return this.#host.journal.pending(this.sid)
   }
 
+  get channel(): 'closed' | 'open' | 'absent' {
+    return this.#channel
+  }
+
+  /** Operations that are not decided, those on their way to the disk included. */
+  get waiting(): number {
+    return this.pending.length + this.#inflight.length
+  }
+
   participants(): ParticipantView[] {
-    return [...this.seen.participants().values()].map((participant) => this.#participantView(participant))
+    return [...this.#participants().values()].map((participant) => this.#participantView(participant))
   }
 
   /** Resolves when the document is readable. */
@@ -201,6 +211,7 @@ export class LocalConversation {
 
   /** What to ask of a relay that was just met. */
   connected(): OpenRequest {
+    if (this.#replica) this.#restoreOutbox()
     this.#channel = 'open'
     this.#asked = this.#startOver
       ? NOTHING
@@ -246,7 +257,8 @@ export class LocalConversation {
 
   outcomes(outcomes: readonly Outcome[]): void {
     this.#withReplica(() => {
-      this.#settle(outcomes)
+      const accepted = this.#settle(outcomes)
+      if (accepted.length > 0) this.#host.post({ kind: 'removed', document: this.sid, ids: accepted })
       this.#rebuild(null)
       this.#refresh()
     })
@@ -268,7 +280,7 @@ export class LocalConversation {
   }
 
   awareness(update: Uint8Array): void {
-    this.#typing.received(update)
+    this.#withReplica(() => this.#typing.received(update))
   }
 
   nack(error: { code: number; retryAfter: number }): void {
@@ -332,7 +344,7 @@ export class LocalConversation {
     const seen = this.#seen
     const due = this.#ledger.tell({
       view: this.#view,
-      participants: () => seen?.participants() ?? new Map(),
+      participants: () => this.#participants(),
       message: (sid) => seen?.message(sid),
     })
     for (const event of due) this.#emit(events, event)
@@ -443,9 +455,18 @@ export class LocalConversation {
     // what was stored after the summary was told of is news to this client
     const from = summary ? replica.position(highestIndexOf(summary) + 1) : replica.messageCount
     for (const record of replica.ordered.slice(from)) this.#ledger.note(record.sid, undefined)
-    this.#ledger.takeParticipants(seen.participants())
+    this.#ledger.takeParticipants(this.#participants())
     if (this.#asked && !covers(replica.point, this.#asked)) this.#reopen()
     this.#refresh()
+  }
+
+  /** Everybody as they are seen; made once for all readers until something changes. */
+  #participants(): Map<string, SeenParticipant> {
+    const { pending } = this
+    if (!this.#seen || !this.#replica) return new Map()
+    const key = pending.length > 0 ? this.#seen : this.#replica.roster
+    if (this.#roster?.key !== key) this.#roster = { key, participants: this.#seen.participants() }
+    return this.#roster.participants
   }
 
   #make(epoch: number): Replica {
@@ -554,7 +575,7 @@ export class LocalConversation {
     const first = old.conversation === null && this.#isHistory(was)
     for (const { sid } of [...old.ordered, ...next.ordered]) this.#note(sid, was.message(sid), first)
     for (const sid of [...was.touched(), ...seen.touched()]) this.#note(sid, was.message(sid), first)
-    if (first) this.#ledger.takeParticipants(seen.participants())
+    if (first) this.#ledger.takeParticipants(this.#participants())
     this.#kept.replace(next, [...new Set([old.epoch, next.epoch])])
     this.#saveSummary()
     this.#refresh()
@@ -625,7 +646,7 @@ export class LocalConversation {
     for (const sid of new Set([...base.messages.keys(), ...was.touched(), ...seen.touched()])) {
       this.#note(sid, was.message(sid, before), silent)
     }
-    if (silent) this.#ledger.takeParticipants(seen.participants())
+    if (silent) this.#ledger.takeParticipants(this.#participants())
   }
 
   /** Whether what the relay now says lies before this device's first sight, which a creator's doesn't. */
@@ -683,9 +704,7 @@ export class LocalConversation {
   }
 
   #tellTyping(identity: string, typing: boolean): void {
-    const participant = [...(this.#seen?.participants().values() ?? [])].find(
-      (one) => one.record.identity === identity,
-    )
+    const participant = [...this.#participants().values()].find((one) => one.record.identity === identity)
     if (!participant || this.#view?.status !== 'joined') return
     const view = { ...this.#participantView(participant), typing }
     this.#host.tell((events) =>

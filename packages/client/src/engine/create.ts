@@ -70,7 +70,7 @@ class LocalEngine implements Engine {
   readonly #settleReady: { resolve(): void; reject(error: ConfabError): void }
   #parts: Parts | null = null
   #limits: Limits
-  #inviteExpiry = new Map<string, number>()
+  readonly #inviteExpiry = new Map<string, number>()
   #wantsOnline = true
   #initialized = false
   #stopping: Promise<void> | null = null
@@ -263,7 +263,7 @@ class LocalEngine implements Engine {
     for (const document of parts.journal.documentsWithPending()) this.#conversationOf(document)
     // a list shows pending operations too, and only an open document can
     await Promise.all([
-      parts.directory.load(summaries.find(({ document }) => document === parts.directory.name)?.epoch ?? 0),
+      parts.directory.load(summaries.find(({ document }) => document === parts.directory.name)),
       ...parts.journal.documentsWithPending().map((document) => this.#conversationOf(document).opened()),
     ])
     this.#directoryChanged(parts.directory.conversations())
@@ -310,7 +310,7 @@ class LocalEngine implements Engine {
         () => this.#limits,
         () => this.conversations(),
       ),
-      inviteExpiry: (sid) => this.#inviteExpiry.get(sid) ?? Number.POSITIVE_INFINITY,
+      inviteExpiry: this.#inviteExpiry,
       changed: (conversation) => {
         // what is loaded at start is told in order, once all of it is there
         if (this.#initialized) this.#queue.once(conversation, (events) => conversation.flush(events))
@@ -391,12 +391,18 @@ class LocalEngine implements Engine {
     for (const conversation of this.#conversations.values()) conversation.disconnected()
   }
 
-  /** Conversations that the directory names and nobody has asked for. One that it no longer names is told `absent`. */
+  /**
+   * Conversations that the directory names, and that nobody has asked for or that were absent when somebody did. One
+   * that it no longer names is told `absent` by itself.
+   */
   #directoryChanged(records: readonly DirectoryRecord[]): void {
     const { connection } = this.#started
-    const unknown = records.filter(({ sid }) => !this.#conversations.has(sid))
-    connection.open(unknown.map(({ sid }) => this.#conversationOf(sid).connected()))
-    if (!connection.connected) for (const { sid } of unknown) this.#conversationOf(sid)
+    const named = records.map(({ sid }) => this.#conversationOf(sid))
+    if (!connection.connected) return
+    const fresh = named.filter((conversation) => conversation.channel === 'closed')
+    const again = named.filter((conversation) => conversation.channel === 'absent')
+    connection.open(fresh.map((conversation) => conversation.connected()))
+    for (const conversation of again) connection.reopen(conversation.connected())
   }
 
   // --- other clients on the same store

@@ -59,6 +59,7 @@ export function strand(host: ConversationHost, pending: readonly JournalEntry[],
   if (moot.length > 0) {
     host.journal.remove(moot)
     for (const id of moot) host.verdicts.accepted(id)
+    host.post({ kind: 'removed', document: (pending[0] as JournalEntry).document, ids: moot })
   }
   refuse(host, rest, { code, message: ERROR_CODES[code].title })
 }
@@ -87,7 +88,10 @@ export function applyOutcomes(
     } else if (outcome.verdict === 'refused') {
       refuse(host, [entry], outcome)
       if (unknown && isDoor(operation)) strand(host, [...host.journal.pending(document)], 70402)
-    } else if (isDoor(operation) && host.link.relayNow() > host.inviteExpiry(document)) {
+    } else if (
+      isDoor(operation) &&
+      host.link.relayNow() > (host.inviteExpiry.get(document) ?? Number.POSITIVE_INFINITY)
+    ) {
       refuse(host, [entry], { code: 70202, message: ERROR_CODES[70202].title })
       strand(host, [...host.journal.pending(document)], 70402)
     } else later = true

@@ -1,6 +1,7 @@
 /** `user/<identity>` on this device: which conversations the relay says this identity has, and its refusals. */
 import type { DirectoryRecord, DocumentName, Outcome, RefusalRecord } from '@confab/core'
 import type * as Y from 'yjs'
+import type { StoredSummary } from '../storage/storage.ts'
 import type { OpenRequest } from '../transport/transport.ts'
 import type { RelayNews } from './conversation.ts'
 import type { ConversationHost } from './host.ts'
@@ -42,8 +43,9 @@ export class Directory {
     this.#document = this.#make(0)
   }
 
-  async load(epoch: number): Promise<void> {
-    this.#document = await this.#kept.load(epoch, (number) => this.#make(number))
+  /** @param summary under which epoch it is kept; without one there is nothing */
+  async load(summary: StoredSummary | undefined): Promise<void> {
+    if (summary) this.#document = await this.#kept.load(summary.epoch, (epoch) => this.#make(epoch))
   }
 
   conversations(): DirectoryRecord[] {

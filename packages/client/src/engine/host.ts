@@ -30,8 +30,8 @@ export interface ConversationHost {
   readonly link: Link
   readonly limits: Limits
   contextFor(conversationSid: string): (operation: Operation) => DecideContext
-  /** When the invite ends by which the conversation was opened, milliseconds since the epoch; Infinity without one. */
-  inviteExpiry(conversationSid: string): number
+  /** By conversation: when the invite ends by which it was opened, milliseconds since the epoch. */
+  readonly inviteExpiry: Map<string, number>
   /** Events of the conversation are due. */
   changed(conversation: LocalConversation): void
   tell(event: (events: EngineEvents) => void): void

@@ -11,7 +11,9 @@ export class KeptDocument {
   readonly #documents: Documents
   readonly #name: DocumentName
   readonly #serial: Serial
-  #stored: { copy: StoredDocument; of: YDocument } | null = null
+  /** Whose changes are to be stored; its copy is opened in its turn. */
+  #wanted: YDocument | null = null
+  #copy: StoredDocument | null = null
 
   constructor(documents: Documents, name: DocumentName, warn: (message: string, error: unknown) => void) {
     this.#documents = documents
@@ -19,9 +21,9 @@ export class KeptDocument {
     this.#serial = new Serial((error) => warn('The stored copy of a document failed', error))
   }
 
-  /** Whether changes of the document are being stored. */
+  /** Whether changes of a document are being stored. */
   get keeping(): boolean {
-    return this.#stored !== null
+    return this.#wanted !== null
   }
 
   /** Loads what is stored under the epoch. Gives an empty document when there is nothing, or nothing whole. */
@@ -33,7 +35,8 @@ export class KeptDocument {
         try {
           await copy.loaded
           if (loading.complete) {
-            this.#stored = { copy, of: loading }
+            this.#wanted = loading
+            this.#copy = copy
             resolve(loading)
             return
           }
@@ -47,37 +50,42 @@ export class KeptDocument {
 
   /** Stores the document from now on, what it holds already included; `loaded` follows what was stored before. */
   keep(document: YDocument, loaded: () => void = () => {}): void {
-    if (this.#stored) return
-    const copy = this.#documents.open(this.#name, document.epoch, document.doc)
-    this.#stored = { copy, of: document }
-    this.#serial.run(() => copy.loaded.then(loaded))
+    if (this.#wanted) return
+    this.#wanted = document
+    this.#serial.run(() => this.#open(document)?.then(loaded))
   }
 
-  /** Removes the stored copy, if there is one, and stores `next` in its place. */
+  /** Removes what is stored under the epochs, and stores `next` from now on. */
   replace(next: YDocument | null, epochs: readonly number[]): void {
-    const old = this.#stored
-    this.#stored = null
+    this.#wanted = next
     this.#serial.run(async () => {
-      await old?.copy.close()
+      await this.#closeCopy()
       for (const epoch of epochs) await this.#documents.remove(this.#name, epoch)
-      if (next) this.keep(next)
+      if (next) await this.#open(next)
     })
   }
 
   /** Rewrites what is stored, so that nothing removed remains in older rows. */
   compact(): void {
-    this.#serial.run(async () => {
-      await this.#stored?.copy.compact()
-    })
+    this.#serial.run(() => this.#copy?.compact())
   }
 
   /** Stores what can still be stored, and stops. The document stays readable. */
   async close(): Promise<void> {
-    this.#serial.run(async () => {
-      const old = this.#stored
-      this.#stored = null
-      await old?.copy.close()
-    })
+    this.#wanted = null
+    this.#serial.run(() => this.#closeCopy())
     await this.#serial.settled()
+  }
+
+  #open(document: YDocument): Promise<void> | undefined {
+    if (this.#wanted !== document || this.#copy) return undefined
+    this.#copy = this.#documents.open(this.#name, document.epoch, document.doc)
+    return this.#copy.loaded
+  }
+
+  async #closeCopy(): Promise<void> {
+    const copy = this.#copy
+    this.#copy = null
+    await copy?.close()
   }
 }

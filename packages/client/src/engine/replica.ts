@@ -29,6 +29,8 @@ export interface ReplicaChanges {
 export class Replica extends YDocument implements ConversationState {
   readonly outbox: Outbox
   conversation: ConversationRecord | null = null
+  /** Another object after every change of a participant or a horizon. */
+  roster: object = {}
   nonChatCount = 0
 
   readonly #conversationMap: Y.Map<unknown>
@@ -134,6 +136,7 @@ export class Replica extends YDocument implements ConversationState {
   }
 
   #readParticipants(): void {
+    this.roster = {}
     this.#participants = new Map(this.#participantMap.entries())
     this.nonChatCount = 0
     for (const record of this.#participants.values()) if (record.type !== 'chat') this.nonChatCount++
@@ -141,6 +144,7 @@ export class Replica extends YDocument implements ConversationState {
 
   /** The array is trimmed to about one entry a participant, so it is read whole: the last one wins. */
   #readReads(): void {
+    this.roster = {}
     this.#reads = new Map()
     for (const record of this.#readArray.toArray()) this.#reads.set(record.participantSid, record)
   }

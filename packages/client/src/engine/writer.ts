@@ -116,6 +116,7 @@ export class Writer {
     if (conversation.view?.status !== 'joined') {
       if (this.#host.link.relayNow() > expiresAt) throw new ConfabError(70202)
       const draft = { type: 'conversation.join' as const, invite: inviteSecretText(secret) }
+      this.#host.inviteExpiry.set(sid, expiresAt)
       await this.#commit(conversation, [draft], { wait: 'verdict', values: { [inviteKey(sid)]: expiresAt } })
     }
     if (!conversation.view) throw new ConfabError(70201)
@@ -164,6 +165,7 @@ export class Writer {
   #admit(conversation: LocalConversation, drafts: readonly OperationDraft[]): Operation[] {
     const { limits, platform } = this.#host
     const operations: Operation[] = []
+    if (conversation.waiting + drafts.length > limits.pendingOperations) throw new ConfabError(70107)
     try {
       for (const draft of drafts) {
         const clamped = this.#clampHorizon(conversation, draft)
