@@ -21,6 +21,7 @@ import {
   type RefusalRecord,
   type ResumePoint,
   UpdateWriter,
+  userDocument,
   withValues,
 } from '@confab/core'
 import type {
@@ -146,8 +147,9 @@ export class DocumentModel implements ConversationState {
     return this.#messages.has(sid)
   }
 
-  /** A participant, or the creator who hasn't joined yet. */
+  /** May read and write here: a participant, the creator who hasn't joined yet, the owner of a user document. */
   isMember(identity: string): boolean {
+    if (this.head.kind !== 'conversation') return this.head.document === userDocument(identity)
     return (
       this.#members.has(identity) ||
       (this.conversation?.creatorPending === true && this.conversation.createdBy === identity)
@@ -169,6 +171,11 @@ export class DocumentModel implements ConversationState {
   /** Whose outbox a client id writes to, and its clock. */
   outboxClient(client: number): OutboxClient | undefined {
     return this.#outbox.get(client)
+  }
+
+  /** Client ids bound to an identity. */
+  outboxSize(identity: string): number {
+    return this.#outboxSizes.get(identity) ?? 0
   }
 
   /** Items held of a client, whoever's it is. */

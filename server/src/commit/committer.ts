@@ -1,0 +1,590 @@
+/**
+ * Turns: everything that waits is judged and decided together, stored by one transaction, then told to everybody in
+ * the same turn of the event loop. A document whose hook hasn't answered sits turns out; the others don't wait.
+ */
+import {
+  type Admission,
+  admitUpdate,
+  ConfabError,
+  type DocumentKind,
+  parseDocumentName,
+  readUpdate,
+  UpdateViolation,
+  type UpdateWriter,
+  userDocument,
+} from '@confab/core'
+import type { UploadAnswer } from '../engine.ts'
+import type { CommittedOperation } from '../hooks.ts'
+import type { DecidedOperation, DocumentCommit } from '../store/store.ts'
+import {
+  type DirectoryChange,
+  decideWork,
+  type HookName,
+  hookAnswered,
+  hookFailed,
+  type Progress,
+  type Scene,
+} from './decide-work.ts'
+import { DocumentModel, type WriterPool } from './document.ts'
+import { type Job, Lane } from './lane.ts'
+import { Lookups } from './lookups.ts'
+import type { EngineSettings } from './options.ts'
+import { documentKey, type Readers } from './readers.ts'
+import type { RunIds } from './root-ids.ts'
+import { boundsOf, idOf, newWork, parseAll, takeDecided, type Work } from './work.ts'
+
+export const EMPTY_STATE_VECTOR = Uint8Array.of(0)
+
+/** A job that was decided to its end in this turn, and what its author is told once it is stored. */
+interface Ended {
+  lane: Lane
+  job: Job
+  work: Work
+}
+
+export class Committer {
+  readonly #options: EngineSettings
+  readonly #readers: Readers
+  readonly #run: RunIds
+  readonly #writers: WriterPool = [] as UpdateWriter[]
+  readonly #lanes = new Map<string, Lane>()
+  readonly #ready = new Set<Lane>()
+  #scheduled = false
+  #running = false
+  #waiting = 0
+  #idle: (() => void)[] = []
+  /** Told of commits, for compaction. */
+  onCommits: (commits: readonly DocumentCommit[]) => void = () => {}
+  /** Nothing else may change the stored document while it is given a new epoch. */
+  beforeEpoch: (key: number) => Promise<void> = async () => {}
+
+  constructor(options: EngineSettings, readers: Readers, run: RunIds) {
+    this.#options = options
+    this.#readers = readers
+    this.#run = run
+  }
+
+  // ── documents in memory ───────────────────────────────────────────────────────────────────────────
+
+  /** The document's lane if it has one; reading it doesn't make one. */
+  peek(serviceSid: string, document: string): Lane | undefined {
+    return this.#lanes.get(documentKey(serviceSid, document))
+  }
+
+  get loaded(): number {
+    return this.#lanes.size
+  }
+
+  lane(serviceSid: string, document: string, kind: DocumentKind): Lane {
+    const key = documentKey(serviceSid, document)
+    let lane = this.#lanes.get(key)
+    if (!lane) lane = new Lane(key, serviceSid, document, kind)
+    else this.#lanes.delete(key)
+    // the order of the map is the order of use
+    this.#lanes.set(key, lane)
+    lane.lastUsed = this.#options.now()
+    return lane
+  }
+
+  /** A model of what is stored, whether or not the document is being written: null when there is none. */
+  async stored(serviceSid: string, document: string): Promise<DocumentModel | null> {
+    const lane = this.peek(serviceSid, document)
+    if (lane?.model && !lane.inTurn) return lane.model.head.key === 0 ? null : lane.model
+    const loaded = await this.#options.store.load(serviceSid, document)
+    return loaded && new DocumentModel(loaded, this.#run, this.#writers)
+  }
+
+  /** Lets go of documents that nobody has used since then, and of the least used beyond the bound. */
+  evict(before: number): void {
+    for (const [key, lane] of this.#lanes) {
+      const tooMany = this.#lanes.size > this.#options.maxLoaded
+      if (!tooMany && lane.lastUsed >= before) break
+      if (lane.isIdle) this.#lanes.delete(key)
+    }
+  }
+
+  async #load(lane: Lane): Promise<void> {
+    if (lane.model) return
+    const { serviceSid, document, kind } = lane
+    const loaded = await this.#options.store.load(serviceSid, document)
+    lane.model = loaded
+      ? new DocumentModel(loaded, this.#run, this.#writers)
+      : DocumentModel.fresh(serviceSid, document, kind, this.#run, this.#writers)
+  }
+
+  // ── turns ─────────────────────────────────────────────────────────────────────────────────────────
+
+  enqueue(lane: Lane, job: Job): void {
+    lane.queue.push(job)
+    this.#wake(lane)
+  }
+
+  /** Resolves when nothing is waiting, running or being asked of a hook. */
+  idle(): Promise<void> {
+    if (!this.#scheduled && !this.#running && this.#waiting === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  #wake(lane: Lane): void {
+    if (!lane.isWaiting) this.#ready.add(lane)
+    if (this.#scheduled || this.#running) return
+    this.#scheduled = true
+    this.#options.defer(() => {
+      this.#scheduled = false
+      void this.#turn()
+    })
+  }
+
+  async #turn(): Promise<void> {
+    this.#running = true
+    const lanes = [...this.#ready]
+    this.#ready.clear()
+    for (const lane of lanes) lane.inTurn = true
+    const involved = new Set(lanes)
+    try {
+      await this.#take(lanes, involved)
+    } catch (error) {
+      this.#fail(involved, error)
+    }
+    for (const lane of involved) lane.inTurn = false
+    this.#running = false
+    for (const lane of involved) {
+      // what turned out not to exist takes no memory
+      if (lane.isIdle && lane.model?.head.key === 0) this.#lanes.delete(lane.key)
+    }
+    for (const lane of involved) if ((lane.hasWork && !lane.isWaiting) || lane.epochDue) this.#wake(lane)
+    this.evict(Number.NEGATIVE_INFINITY)
+    if (!this.#scheduled && this.#ready.size > 0) this.#wake(this.#ready.values().next().value as Lane)
+    if (!this.#scheduled && this.#waiting === 0) {
+      const idle = this.#idle
+      this.#idle = []
+      for (const resolve of idle) resolve()
+    }
+  }
+
+  async #take(lanes: Lane[], involved: Set<Lane>): Promise<void> {
+    const unloaded = lanes.filter(({ model }) => !model)
+    if (unloaded.length > 0) await Promise.all(unloaded.map((lane) => this.#load(lane)))
+    for (const lane of lanes) if (lane.epochDue && lane.works.length === 0) await this.#openEpoch(lane)
+
+    for (const lane of lanes) this.#judge(lane)
+    const lookups = new Lookups(this.#options.store)
+    const decided = await this.#fetch(lanes, lookups)
+
+    const privately = new PrivateChanges()
+    const now = this.#options.now()
+    const ended: Ended[] = []
+    for (const lane of lanes) {
+      this.#decide(lane, lookups, decided.get(lane) ?? new Map(), privately, now, ended)
+    }
+    await this.#writePrivate(privately, involved)
+
+    const commits: DocumentCommit[] = []
+    const committed: Lane[] = []
+    for (const lane of involved) {
+      const commit = lane.model?.finish()
+      if (!commit) continue
+      commits.push(commit)
+      committed.push(lane)
+    }
+    if (commits.length > 0) {
+      const keys = await this.#options.store.commit(commits)
+      let made = 0
+      for (const lane of committed) {
+        const { head } = lane.model as DocumentModel
+        if (head.key === 0) head.key = keys[made++] as number
+      }
+    }
+    this.#tell(commits, committed, ended)
+  }
+
+  // ── judging ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** Judges what is queued, as far as it can be before what is ahead of it was decided. */
+  #judge(lane: Lane): void {
+    if (lane.isWaiting) return
+    while (lane.queue.length > 0) {
+      const job = lane.queue[0] as Job
+      const isStranger = job.update !== null && !(lane.model as DocumentModel).isMember(job.author.identity)
+      // what is ahead may let them in
+      if (isStranger && lane.works.length > 0) return
+      lane.queue.shift()
+      if (job.update !== null && !this.#admit(lane, job, job.update, isStranger)) continue
+      lane.works.push(job)
+      if (isStranger) return
+    }
+  }
+
+  /** False: it has its answer. */
+  #admit(lane: Lane, job: Job, update: Uint8Array, isStranger: boolean): boolean {
+    const { identity } = job.author
+    const { limits } = this.#options
+    const admission = this.#admission(lane, identity, update, isStranger)
+    if (admission.kind !== 'admitted') {
+      job.answer(answerAgainst(admission))
+      return false
+    }
+    // one that brings nothing new waits its turn too: what it repeats may be about to be stored
+    job.work = newWork(job.author, admission, parseAll(admission, limits), isStranger ? { update } : null)
+    if (!isStranger) lane.judged(identity, admission.clients)
+    return true
+  }
+
+  #admission(lane: Lane, identity: string, update: Uint8Array, isStranger: boolean): Admission {
+    const { limits } = this.#options
+    try {
+      const parsed = readUpdate(update, boundsOf(limits))
+      const knowledge = isStranger
+        ? strangersKnowledge(identity, limits.pendingOperations)
+        : lane.knowledge(identity, limits, (client) => this.#readers.boundTo(lane.key, client))
+      return admitUpdate(parsed, knowledge)
+    } catch (error) {
+      if (error instanceof UpdateViolation) return { kind: 'violation', message: error.message }
+      throw error
+    }
+  }
+
+  /** Loads what the operations to be decided name. */
+  async #fetch(lanes: readonly Lane[], lookups: Lookups): Promise<Map<Lane, Map<string, DecidedOperation>>> {
+    const { store } = this.#options
+    const decided = new Map<Lane, Map<string, DecidedOperation>>()
+    const fetching: Promise<unknown>[] = []
+    for (const lane of lanes) {
+      if (lane.isWaiting) continue
+      const model = lane.model as DocumentModel
+      const ids: string[] = []
+      const sids = new Set<string>()
+      for (const { work, author } of lane.works) {
+        if (!work) continue
+        for (let i = work.next; i < work.operations.length; i++) {
+          const parsed = work.operations[i] as Work['operations'][number]
+          const id = idOf(parsed)
+          if (id !== null) ids.push(id)
+          if (!('ok' in parsed)) continue
+          const amended = i === work.next && work.hook?.stage === 'agreed' ? work.hook.operation : parsed.ok
+          if (amended.type === 'message.edit' || amended.type === 'message.remove') sids.add(amended.sid)
+          lookups.want(lane.serviceSid, author.identity, amended)
+        }
+      }
+      const { key } = model.head
+      if (ids.length === 0) continue
+      const known = new Map<string, DecidedOperation>()
+      decided.set(lane, known)
+      if (key === 0) continue
+      fetching.push(
+        store.decided(key, ids).then((found) => {
+          for (const operation of found) known.set(operation.id, operation)
+        }),
+      )
+      if (sids.size > 0) fetching.push(store.messages(key, [...sids]).then((found) => model.know(found)))
+    }
+    const looking = lookups.fetched()
+    if (looking) fetching.push(looking)
+    if (fetching.length > 0) await Promise.all(fetching)
+    return decided
+  }
+
+  // ── deciding ──────────────────────────────────────────────────────────────────────────────────────
+
+  #decide(
+    lane: Lane,
+    lookups: Lookups,
+    decided: Map<string, DecidedOperation>,
+    privately: PrivateChanges,
+    now: number,
+    ended: Ended[],
+  ): void {
+    const model = lane.model as DocumentModel
+    const { limits, roles, hooks } = this.#options
+    const scene: Scene = {
+      model,
+      lookups,
+      decided,
+      limits,
+      roles,
+      hooks,
+      now,
+      admitStranger: (work) => this.#admitStranger(lane, work),
+      refused: (identity, refusal) => privately.refusal(lane.serviceSid, identity, refusal),
+      directory: (change) => privately.directory(lane.serviceSid, change),
+      failed: (error, what) =>
+        this.#options.logger.error({ err: error, document: lane.document }, `${what} failed`),
+    }
+    while (!lane.isWaiting && lane.works.length > 0) {
+      const job = lane.works[0] as Job
+      const work = job.work as Work
+      if (stands(work, model)) {
+        const progress = decideWork(work, scene)
+        this.#settle(work, model)
+        if (progress.kind === 'again') return
+        if (progress.kind === 'wait') {
+          this.#await(lane, work, progress)
+          return
+        }
+      } else {
+        // something it builds on was turned away
+        work.answer = { kind: 'request', stateVector: model.stateVector(work.author.identity) }
+      }
+      lane.works.shift()
+      ended.push({ lane, job, work })
+    }
+    if (lane.works.length === 0) lane.forgetJudged()
+  }
+
+  /** The decided part of a work becomes the document's: its items as deleted, its clocks as known. */
+  #settle(work: Work, model: DocumentModel): void {
+    if (work.stranger) return
+    const decided = takeDecided(work)
+    if (decided && decided.structs.length > 0)
+      model.settle(work.author.identity, decided.structs, decided.clients)
+  }
+
+  /** A stranger's first operation lets them in: now their update is judged on what is really there. */
+  #admitStranger(lane: Lane, work: Work): boolean {
+    const { update } = work.stranger as { update: Uint8Array }
+    const current = work.admission?.operations[work.next]
+    const admission = this.#admission(lane, work.author.identity, update, false)
+    if (admission.kind !== 'admitted') {
+      work.answer = answerAgainst(admission)
+      return false
+    }
+    const at = admission.operations.findIndex(
+      ({ client, clock }) => client === current?.client && clock === current.clock,
+    )
+    if (at < 0) {
+      // the item is known and was decided; another operation under its id is not taken for it
+      work.answer = {
+        kind: 'request',
+        stateVector: (lane.model as DocumentModel).stateVector(work.author.identity),
+      }
+      return false
+    }
+    work.operations = parseAll(admission, this.#options.limits)
+    work.admission = admission
+    work.next = at
+    work.stranger = null
+    return true
+  }
+
+  #await(lane: Lane, work: Work, progress: Extract<Progress, { kind: 'wait' }>): void {
+    const { hookDeadline, after, limits, logger } = this.#options
+    const { life } = lane
+    const failed = (error: unknown, what: string) =>
+      logger.error({ err: error, document: lane.document }, `${what} failed`)
+    lane.isWaiting = true
+    this.#waiting++
+    let isOver = false
+    const go = (take: () => void) => {
+      if (isOver) return
+      isOver = true
+      cancel()
+      this.#waiting--
+      if (lane.life === life) {
+        take()
+        lane.isWaiting = false
+      }
+      this.#wake(lane)
+    }
+    const cancel = after(hookDeadline, () =>
+      go(() =>
+        hookFailed(
+          work,
+          { failed },
+          progress.hook,
+          new ConfabError(70302, `no answer in ${hookDeadline} ms`),
+        ),
+      ),
+    )
+    Promise.resolve(progress.for).then(
+      (answer) => go(() => void hookAnswered(work, { limits, failed }, progress.hook as HookName, answer)),
+      (error) => go(() => hookFailed(work, { failed }, progress.hook, error)),
+    )
+  }
+
+  // ── storing and telling ───────────────────────────────────────────────────────────────────────────
+
+  /** Private documents change with the commit that is their cause, in the same transaction. */
+  async #writePrivate(privately: PrivateChanges, involved: Set<Lane>): Promise<void> {
+    if (privately.isEmpty) return
+    const lanes = [...privately.byDocument.values()].map((changes) => ({
+      changes,
+      lane: this.lane(changes.serviceSid, changes.document, 'user'),
+    }))
+    for (const { lane } of lanes) {
+      involved.add(lane)
+      lane.inTurn = true
+    }
+    await Promise.all(lanes.map(({ lane }) => this.#load(lane)))
+    for (const { lane, changes } of lanes) {
+      const model = lane.model as DocumentModel
+      for (const change of changes.directory.values()) {
+        if (change.type === 'directory.put') model.putDirectory(change.record)
+        else model.deleteDirectory(change.conversationSid)
+      }
+      for (const refusal of changes.refusals) model.putRefusal(refusal)
+    }
+  }
+
+  #tell(commits: readonly DocumentCommit[], lanes: readonly Lane[], ended: readonly Ended[]): void {
+    const { limits } = this.#options
+    for (const [i, commit] of commits.entries()) {
+      const lane = lanes[i] as Lane
+      const model = lane.model as DocumentModel
+      this.#readers.publish(commit, { point: model.point, isReader: (identity) => isReader(model, identity) })
+      if (model.epochDue(limits.outboxClients)) lane.epochDue = true
+    }
+    const committed: CommittedOperation[] = []
+    for (const { lane, job, work } of ended) {
+      this.#answer(lane, job, work)
+      for (const operation of work.committed) committed.push(operation)
+    }
+    // works that wait for a hook have committed operations too
+    for (const lane of lanes) {
+      for (const { work } of lane.works) if (work) committed.push(...work.committed.splice(0))
+    }
+    this.#afterCommit(committed)
+    if (commits.length > 0) this.onCommits(commits)
+  }
+
+  #answer(lane: Lane, job: Job, work: Work): void {
+    job.answer(work.answer ?? this.#answerOf(lane, job, work))
+  }
+
+  #answerOf(lane: Lane, job: Job, work: Work): UploadAnswer {
+    if (work.admission?.missing && work.untold.length === 0) {
+      const model = lane.model as DocumentModel
+      return {
+        kind: 'request',
+        stateVector: work.stranger ? EMPTY_STATE_VECTOR : model.stateVector(job.author.identity),
+      }
+    }
+    // a system actor reads no document
+    return { kind: 'taken', outcomes: job.update === null ? work.outcomes : work.untold }
+  }
+
+  #afterCommit(committed: readonly CommittedOperation[]): void {
+    const { hooks, logger } = this.#options
+    if (!hooks.afterCommit) return
+    for (const operation of committed) {
+      const failed = (error: unknown) =>
+        logger.error({ err: error, conversation: operation.conversationSid }, 'afterCommit failed')
+      try {
+        Promise.resolve(hooks.afterCommit(operation)).catch(failed)
+      } catch (error) {
+        failed(error)
+      }
+    }
+  }
+
+  /** Nothing of this turn was shown to anybody: what is in memory is dropped, and devices bring it again. */
+  #fail(involved: ReadonlySet<Lane>, cause: unknown): void {
+    this.#options.logger.error({ err: cause }, 'a turn could not be stored')
+    const error =
+      cause instanceof ConfabError && cause.code === 70502
+        ? cause
+        : new ConfabError(70502, undefined, { cause })
+    for (const lane of involved) {
+      lane.model = null
+      lane.life++
+      lane.isWaiting = false
+      lane.forgetJudged()
+      const jobs = [...lane.works, ...lane.queue.splice(0)]
+      lane.works = []
+      for (const job of jobs) job.fail(error)
+    }
+  }
+
+  // ── epochs ────────────────────────────────────────────────────────────────────────────────────────
+
+  async #openEpoch(lane: Lane): Promise<void> {
+    const model = lane.model as DocumentModel
+    const { store } = this.#options
+    lane.epochDue = false
+    if (!model.epochDue(this.#options.limits.outboxClients)) return
+    const audience = this.#readers.audience(lane.serviceSid, lane.document)
+    if (audience) audience.epochs++
+    try {
+      await this.beforeEpoch(model.head.key)
+      const messages = await store.messageRange(model.head.key, 0, Number.MAX_SAFE_INTEGER)
+      const commit = model.newEpoch(messages)
+      await store.commit([commit])
+      this.#readers.publishEpoch(commit, {
+        point: model.point,
+        isReader: (identity) => isReader(model, identity),
+      })
+      this.#options.logger.info({ document: lane.document, epoch: model.head.epoch }, 'new epoch')
+    } finally {
+      if (audience) audience.epochs++
+    }
+  }
+}
+
+/** The knowledge of a document that doesn't exist. */
+export const strangersKnowledge = (identity: string, room: number) => ({
+  outbox: `outbox/${encodeURIComponent(identity)}`,
+  clock: () => 0,
+  owner: () => null,
+  room,
+})
+
+export function answerAgainst(admission: Exclude<Admission, { kind: 'admitted' }>): UploadAnswer {
+  if (admission.kind === 'violation') return admission
+  return { kind: 'nack', error: new ConfabError(70602), retryAfter: 0 }
+}
+
+export function isReader(model: DocumentModel, identity: string): boolean {
+  return model.head.kind === 'profile' || model.isMember(identity)
+}
+
+/** Whether a judged work still stands on what is committed: something that it builds on may have been turned away. */
+function stands(work: Work, model: DocumentModel): boolean {
+  if (!work.admission || work.stranger) return true
+  const clocks = new Map<number, number>()
+  const clockOf = (client: number) => clocks.get(client) ?? model.clock(client)
+  for (const { client, clock, length, origin, rightOrigin } of work.admission.structs) {
+    if (clock !== clockOf(client)) return false
+    if (origin && origin[0] !== client && origin[1] >= clockOf(origin[0])) return false
+    if (rightOrigin && rightOrigin[0] !== client && rightOrigin[1] >= clockOf(rightOrigin[0])) return false
+    clocks.set(client, clock + length)
+  }
+  return true
+}
+
+interface ChangesOfOne {
+  serviceSid: string
+  document: string
+  /** By conversation: the last one of a turn counts. */
+  directory: Map<string, DirectoryChange>
+  refusals: Parameters<DocumentModel['putRefusal']>[0][]
+}
+
+/** What a turn changes in people's private documents. */
+class PrivateChanges {
+  readonly byDocument = new Map<string, ChangesOfOne>()
+
+  get isEmpty(): boolean {
+    return this.byDocument.size === 0
+  }
+
+  refusal(serviceSid: string, identity: string, refusal: ChangesOfOne['refusals'][number]): void {
+    this.#of(serviceSid, identity).refusals.push(refusal)
+  }
+
+  directory(serviceSid: string, change: DirectoryChange): void {
+    const sid = change.type === 'directory.put' ? change.record.sid : change.conversationSid
+    this.#of(serviceSid, change.identity).directory.set(sid, change)
+  }
+
+  #of(serviceSid: string, identity: string): ChangesOfOne {
+    const document = userDocument(identity)
+    const key = documentKey(serviceSid, document)
+    let changes = this.byDocument.get(key)
+    if (!changes) {
+      changes = { serviceSid, document, directory: new Map(), refusals: [] }
+      this.byDocument.set(key, changes)
+    }
+    return changes
+  }
+}
+
+export const kindOf = (document: string): DocumentKind | null => parseDocumentName(document)?.kind ?? null

@@ -1,0 +1,303 @@
+/** The engine put together: subscriptions, turns, opening, presence, compaction. */
+import { randomBytes } from 'node:crypto'
+import {
+  admitUpdate,
+  ConfabError,
+  DEFAULT_LIMITS,
+  DEFAULT_ROLES,
+  type Operation,
+  type Outcome,
+  ownsSid,
+  parseDocumentName,
+  readUpdate,
+  UpdateViolation,
+} from '@confab/core'
+import type { Engine, Subscriber, UploadAnswer } from '../engine.ts'
+import { answerAgainst, Committer, EMPTY_STATE_VECTOR, strangersKnowledge } from './committer.ts'
+import { Compactor } from './compactor.ts'
+import type { Job, Lane } from './lane.ts'
+import { isOpenable, Opening } from './opening.ts'
+import type { EngineLogger, EngineOptions, EngineSettings } from './options.ts'
+import { documentKey, Readers } from './readers.ts'
+import type { RunIds } from './root-ids.ts'
+import {
+  type Author,
+  boundsOf,
+  isEntry,
+  newWork,
+  parseAll,
+  queuedBehindRefused,
+  strangersOutcomes,
+} from './work.ts'
+
+/** Milliseconds after which a device tries again what could not be taken. */
+const RETRY_AFTER = 1000
+
+const SILENT: EngineLogger = { info() {}, warn() {}, error() {} }
+
+const DEFAULTS: Omit<EngineSettings, 'store'> = {
+  limits: DEFAULT_LIMITS,
+  roles: DEFAULT_ROLES,
+  hooks: {},
+  now: Date.now,
+  random: randomBytes,
+  defer: (run) => void setImmediate(run),
+  after(milliseconds, run) {
+    const timer = setTimeout(run, milliseconds)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+  logger: SILENT,
+  hookDeadline: 5000,
+  idleAfter: 60_000,
+  maxLoaded: 10_000,
+  compactAfter: 512,
+}
+
+/** Makes the relay's engine on a store. It reaches for nothing but what is given, or its defaults. */
+export function createEngine(options: EngineOptions): Engine {
+  const settings: EngineSettings = { ...DEFAULTS, ...definedOf(options), store: options.store }
+  return new RelayEngine(settings)
+}
+
+function definedOf(options: EngineOptions): EngineOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as EngineOptions
+}
+
+class RelayEngine implements Engine {
+  readonly #settings: EngineSettings
+  readonly #readers = new Readers()
+  readonly #committer: Committer
+  readonly #opening: Opening
+  readonly #compactor: Compactor
+  /** Uploads of people who weren't known to belong, one after the other per document. */
+  readonly #atTheDoor = new Map<string, Promise<unknown>>()
+  #isDraining = false
+  #sweeping = false
+
+  constructor(settings: EngineSettings) {
+    this.#settings = settings
+    this.#committer = new Committer(settings, this.#readers, runIds(settings.random))
+    this.#opening = new Opening(settings, this.#readers, this.#committer)
+    this.#compactor = new Compactor(settings)
+    this.#committer.onCommits = (commits) => {
+      this.#compactor.committed(commits.length)
+      this.#sweep()
+    }
+    this.#committer.beforeEpoch = (key) => this.#compactor.forget(key)
+  }
+
+  open: Engine['open'] = (subscriber, queries) => this.#opening.open(subscriber, queries)
+
+  answerStateVector: Engine['answerStateVector'] = (subscriber, document, stateVector) =>
+    this.#opening.answerStateVector(subscriber, document, stateVector)
+
+  close(subscriber: Subscriber, documents: string[]): void {
+    for (const document of documents) this.#readers.close(subscriber, document)
+  }
+
+  leave(subscriber: Subscriber): void {
+    this.#readers.leave(subscriber)
+  }
+
+  // ── uploads ───────────────────────────────────────────────────────────────────────────────────────
+
+  async upload(subscriber: Subscriber, document: string, update: Uint8Array): Promise<UploadAnswer> {
+    if (this.#isDraining)
+      return { kind: 'nack', error: new ConfabError(70502, 'The relay restarts'), retryAfter: RETRY_AFTER }
+    const { principal } = subscriber
+    const author: Author = { principal, identity: principal.identity, source: '' }
+    const kind = parseDocumentName(document)?.kind
+    const lane = this.#committer.peek(principal.serviceSid, document)
+    const isIn =
+      (kind === 'user' && isOpenable(document, principal.identity)) ||
+      (kind === 'conversation' &&
+        lane !== undefined &&
+        // nobody overtakes themselves
+        !this.#atTheDoor.has(lane.key) &&
+        isKnownMember(lane, principal.identity))
+    let answer: UploadAnswer
+    try {
+      answer =
+        isIn && kind
+          ? await this.#enqueue(this.#committer.lane(principal.serviceSid, document, kind), author, update)
+          : await this.#knock(author, document, update)
+    } catch (error) {
+      if (!(error instanceof ConfabError)) throw error
+      return { kind: 'nack', error, retryAfter: RETRY_AFTER }
+    }
+    // somebody who was just let in has the document before they hear that they were
+    const subscription = this.#readers.find(subscriber, document)
+    if (subscription?.welcome) await subscription.welcome
+    return answer
+  }
+
+  #enqueue(lane: Lane, author: Author, update: Uint8Array): Promise<UploadAnswer> {
+    return new Promise((answer, fail) =>
+      this.#committer.enqueue(lane, { author, update, work: null, answer, fail }),
+    )
+  }
+
+  /** An upload of somebody of whom it isn't known that they belong. */
+  #knock(author: Author, document: string, update: Uint8Array): Promise<UploadAnswer> {
+    const key = documentKey(author.principal?.serviceSid ?? '', document)
+    const before = this.#atTheDoor.get(key) ?? Promise.resolve()
+    let entering: Promise<UploadAnswer> | null = null
+    const judged = before.then(async () => {
+      const answer = await this.#judgeStranger(author, document, update)
+      if ('kind' in answer) return answer
+      entering = answer.entered
+      // whoever comes next must find this one in the lane, not wait for its end
+      return null
+    })
+    const settled = judged.catch(() => {})
+    this.#atTheDoor.set(key, settled)
+    void settled.then(() => {
+      if (this.#atTheDoor.get(key) === settled) this.#atTheDoor.delete(key)
+    })
+    return judged.then((answer) => answer ?? (entering as unknown as Promise<UploadAnswer>))
+  }
+
+  async #judgeStranger(
+    author: Author,
+    document: string,
+    update: Uint8Array,
+  ): Promise<UploadAnswer | { entered: Promise<UploadAnswer> }> {
+    const { limits, store } = this.#settings
+    const { identity } = author
+    const serviceSid = author.principal?.serviceSid ?? ''
+    const kind = parseDocumentName(document)?.kind
+    // asked of everybody, so that it tells nothing by its time
+    const [point] = await store.points(serviceSid, identity, [document])
+    const enter = () => ({
+      entered: this.#enqueue(this.#committer.lane(serviceSid, document, 'conversation'), author, update),
+    })
+    const isOnTheWay = () => this.#committer.peek(serviceSid, document)?.hasWorkOf(identity)
+    if (kind === 'conversation' && (point || isOnTheWay())) return enter()
+
+    let admission: ReturnType<typeof admitUpdate>
+    try {
+      admission = admitUpdate(
+        readUpdate(update, boundsOf(limits)),
+        strangersKnowledge(identity, limits.pendingOperations),
+      )
+    } catch (error) {
+      if (error instanceof UpdateViolation) return { kind: 'violation', message: error.message }
+      throw error
+    }
+    if (admission.kind !== 'admitted') return answerAgainst(admission)
+    if (admission.operations.length === 0) {
+      return admission.missing
+        ? { kind: 'request', stateVector: EMPTY_STATE_VECTOR }
+        : { kind: 'taken', outcomes: [] }
+    }
+    const operations = parseAll(admission, limits)
+    const first = operations.findIndex((parsed) => 'ok' in parsed)
+    const operation = first < 0 ? null : (operations[first] as { ok: Operation }).ok
+    if (kind !== 'conversation' || !operation || !isEntry(operation)) {
+      return { kind: 'taken', outcomes: strangersOutcomes(operations, 0) }
+    }
+    if (operation.type === 'conversation.create' && !ownsSid(document, identity, operation.nonce)) {
+      const forged: Outcome = {
+        id: operation.id,
+        verdict: 'refused',
+        code: 20001,
+        message: "The conversation's sid is not made from its creator and this nonce",
+      }
+      const behind = strangersOutcomes(operations, first + 1).map((outcome) =>
+        outcome.verdict === 'later' ? queuedBehindRefused(outcome.id) : outcome,
+      )
+      return {
+        kind: 'taken',
+        outcomes: [...strangersOutcomes(operations.slice(0, first), 0), forged, ...behind],
+      }
+    }
+    return enter()
+  }
+
+  async submit(
+    serviceSid: string,
+    conversationSid: string,
+    operation: Operation,
+    source: string,
+  ): Promise<Outcome> {
+    if (this.#isDraining) throw new ConfabError(70502, 'The relay restarts')
+    if (parseDocumentName(conversationSid)?.kind !== 'conversation')
+      throw new ConfabError(20001, 'Not a conversation sid')
+    const author: Author = { principal: null, identity: '', source }
+    const work = newWork(author, null, [{ ok: operation }])
+    const lane = this.#committer.lane(serviceSid, conversationSid, 'conversation')
+    const answer = await new Promise<UploadAnswer>((answer, fail) => {
+      const job: Job = { author, update: null, work, answer, fail }
+      this.#committer.enqueue(lane, job)
+    })
+    const outcome = answer.kind === 'taken' ? answer.outcomes[0] : undefined
+    if (!outcome) throw new ConfabError(20500, 'An operation was left without an outcome')
+    return outcome
+  }
+
+  // ── presence ──────────────────────────────────────────────────────────────────────────────────────
+
+  awareness(subscriber: Subscriber, document: string, update: Uint8Array): void {
+    const subscription = this.#readers.find(subscriber, document)
+    if (!subscription || (subscription.state !== 'live' && subscription.state !== 'answered')) return
+    const { serviceSid } = subscriber.principal
+    this.#committer
+      .stored(serviceSid, document)
+      .then((model) => {
+        // gone, or lost it, in the meantime
+        if (subscription.state !== 'live' && subscription.state !== 'answered') return
+        const ownerOf = (client: number) =>
+          model?.isRelayId(client) ? '' : model?.outboxClient(client)?.identity
+        const { audience } = subscription
+        this.#readers.tellPresence(
+          audience,
+          audience.presence.receive(subscriber, update, ownerOf),
+          subscriber,
+        )
+      })
+      .catch((error) => this.#settings.logger.error({ err: error, document }, 'presence failed'))
+  }
+
+  // ── life ──────────────────────────────────────────────────────────────────────────────────────────
+
+  async idle(): Promise<void> {
+    await Promise.all(this.#atTheDoor.values())
+    await this.#committer.idle()
+  }
+
+  async drain(): Promise<void> {
+    this.#isDraining = true
+    await this.idle()
+    await this.#compactor.idle()
+  }
+
+  /** Documents leave memory when nobody has used them for a while. */
+  #sweep(): void {
+    if (this.#sweeping || this.#isDraining) return
+    this.#sweeping = true
+    const { idleAfter, after, now } = this.#settings
+    after(idleAfter, () => {
+      this.#sweeping = false
+      this.#committer.evict(now() - idleAfter)
+      if (this.#committer.loaded > 0) this.#sweep()
+    })
+  }
+}
+
+/** True only where memory says so; it may say nothing of a member. */
+function isKnownMember(lane: Lane, identity: string): boolean {
+  return lane.hasWorkOf(identity) || lane.model?.isMember(identity) === true
+}
+
+/** 48 random bits name this life of the engine; client ids are 32 random bits each. */
+function runIds(random: (bytes: number) => Uint8Array): RunIds {
+  const word = () => {
+    const bytes = random(4)
+    return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0)
+  }
+  const run = (word() & 0xffff) * 2 ** 32 + word()
+  return { run, draw: () => word() || 1 }
+}

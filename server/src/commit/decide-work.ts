@@ -1,0 +1,312 @@
+/**
+ * Decides what one upload brought, operation by operation, on the document as it stands: seen before, belongs,
+ * authorised, the reducer, the app's last word. Synchronous; where a hook answers with a promise it stops and is
+ * called again with the answer.
+ */
+import {
+  type Change,
+  type DecideContext,
+  type Decision,
+  decide,
+  type Limits,
+  type Operation,
+  type Outcome,
+  outcomeOf,
+  ownsSid,
+  type ParsedOperation,
+  parseOperation,
+  type RefusalRecord,
+  type RoleTable,
+  SERVICE_ADMIN,
+} from '@confab/core'
+import type { Authorization, Awaitable, BeforeCommitAnswer, Hooks, OperationRequest } from '../hooks.ts'
+import type { DecidedOperation } from '../store/store.ts'
+import type { DocumentModel } from './document.ts'
+import type { Lookups } from './lookups.ts'
+import {
+  type Author,
+  type HookState,
+  isEntry,
+  queuedBehindRefused,
+  strangersOutcomes,
+  type Work,
+} from './work.ts'
+
+/** What deciding needs beside the document and the work. */
+export interface Scene {
+  readonly model: DocumentModel
+  readonly lookups: Lookups
+  /** Decided in this document before, by id: those that the works name, and those of this turn. */
+  readonly decided: Map<string, DecidedOperation>
+  readonly limits: Limits
+  readonly roles: RoleTable
+  readonly hooks: Pick<Hooks, 'authorize' | 'beforeCommit'>
+  readonly now: number
+  /** Judges a stranger's update again, with the real knowledge. False: it can't be taken, and the work has its answer. */
+  admitStranger(work: Work): boolean
+  /** Takes note of changes in private documents. */
+  refused(identity: string, refusal: RefusalRecord): void
+  directory(change: DirectoryChange): void
+  failed(error: unknown, what: string): void
+}
+
+export type DirectoryChange = Extract<Change, { type: 'directory.put' | 'directory.delete' }>
+
+/** `wait`: for a hook's answer. `again`: an amended operation may name what isn't loaded. */
+export type Progress =
+  | { kind: 'done' }
+  | { kind: 'again' }
+  | { kind: 'wait'; for: PromiseLike<unknown>; hook: HookName }
+export type HookName = 'authorize' | 'beforeCommit'
+
+export function decideWork(work: Work, scene: Scene): Progress {
+  while (work.next < work.operations.length) {
+    const progress = decideNext(work, scene)
+    if (progress !== null) {
+      if (progress.kind !== 'done') return progress
+      break
+    }
+    work.next++
+    work.hook = null
+  }
+  return { kind: 'done' }
+}
+
+/** Null: decided, on to the next. `done`: the rest of the work is answered as well. */
+function decideNext(work: Work, scene: Scene): Progress | null {
+  const { author } = work
+  const parsed = work.operations[work.next] as ParsedOperation
+  if ('error' in parsed) {
+    const { id, code, message } = parsed.error
+    // without an id there is nobody to tell, and nothing to hold it under: it only goes
+    if (id !== null) concludeOnce(work, scene, { id, verdict: 'refused', code, message })
+    return null
+  }
+  const operation = parsed.ok
+  const before = scene.decided.get(operation.id)
+  if (before) {
+    replay(work, scene, before)
+    return null
+  }
+  if (work.poisoned) {
+    conclude(work, scene, queuedBehindRefused(operation.id))
+    return null
+  }
+  const isStranger = author.principal !== null && !scene.model.isMember(author.identity)
+  if (isStranger && !isEntry(operation)) return turnAway(work)
+  if (work.hook?.stage === 'against') {
+    const { code, message } = work.hook
+    return against(work, scene, operation, { verdict: 'refused', code, message })
+  }
+  return judge(work, scene, operation, isStranger)
+}
+
+function judge(work: Work, scene: Scene, operation: Operation, isStranger: boolean): Progress | null {
+  const { author } = work
+  const { hooks } = scene
+  if (work.hook === null) {
+    // before any hook hears of what a stranger only guesses
+    const guessed = isStranger ? decided(operation, author, scene, false) : null
+    if (guessed && guessed.verdict !== 'accepted') return against(work, scene, operation, guessed)
+    if (hooks.authorize && author.principal) {
+      return ask(work, scene, 'authorize', operation) ?? decideNext(work, scene)
+    }
+  }
+  const hook = work.hook as Exclude<HookState, { stage: 'against' }>
+  const final = hook?.stage === 'agreed' ? hook.operation : operation
+  const decision = decided(final, author, scene, hook?.allowed === true)
+  if (decision.verdict !== 'accepted') return against(work, scene, operation, decision)
+  if (hook?.stage !== 'agreed' && hooks.beforeCommit) {
+    return ask(work, scene, 'beforeCommit', operation) ?? decideNext(work, scene)
+  }
+  if (work.stranger && !scene.admitStranger(work)) return { kind: 'done' }
+  accept(work, scene, final, decision)
+  return null
+}
+
+function decided(operation: Operation, author: Author, scene: Scene, allowed: boolean): Decision {
+  const { model, lookups, limits, roles, now } = scene
+  const { serviceSid, document, kind } = model.head
+  if (kind !== 'conversation')
+    return { verdict: 'refused', code: 20001, message: 'No operation is for this document' }
+  if (operation.type === 'conversation.create' && model.head.deleted && owns(document, operation, author)) {
+    return { verdict: 'refused', code: 70105, message: 'This conversation was deleted' }
+  }
+  const context: DecideContext = {
+    actor: author.principal
+      ? { kind: 'identity', identity: author.identity }
+      : { kind: 'system', source: author.source },
+    conversationSid: document,
+    now,
+    limits,
+    roles,
+    serviceRoleSid: allowed ? SERVICE_ADMIN : (author.principal?.serviceRoleSid ?? SERVICE_ADMIN),
+    uniqueNameOwner: (name) => lookups.uniqueNameOwner(serviceSid, name),
+    bindingOwner: (address, proxyAddress) => lookups.bindingOwner(serviceSid, address, proxyAddress),
+    conversationCount: (identity) => lookups.conversationCount(serviceSid, identity),
+    trustInvites: false,
+  }
+  try {
+    return decide(model, operation, context)
+  } catch (error) {
+    // a mistake of ours: this operation is held on its author's device, and everybody else goes on
+    scene.failed(error, 'decide')
+    return { verdict: 'refused', code: 20500, message: 'The relay failed on this operation' }
+  }
+}
+
+const owns = (
+  document: string,
+  operation: Operation & { type: 'conversation.create' },
+  author: Author,
+): boolean => ownsSid(document, author.principal ? author.identity : null, operation.nonce)
+
+/** Calls a hook. Null: it answered at once, and `work.hook` says what. */
+function ask(work: Work, scene: Scene, name: HookName, operation: Operation): Progress | null {
+  const { model, hooks } = scene
+  const request: OperationRequest = {
+    serviceSid: model.head.serviceSid,
+    conversationSid: model.head.document,
+    principal: work.author.principal,
+    operation,
+    state: model,
+  }
+  let answer: Awaitable<Authorization | BeforeCommitAnswer>
+  try {
+    answer = name === 'authorize' ? hooks.authorize?.(request) : hooks.beforeCommit?.(request)
+  } catch (error) {
+    hookFailed(work, scene, name, error)
+    return null
+  }
+  if (isThenable(answer)) return { kind: 'wait', for: answer, hook: name }
+  return hookAnswered(work, scene, name, answer) ? { kind: 'again' } : null
+}
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+
+/** Takes a hook's answer. True when the operation was amended, so that what it names must be loaded first. */
+export function hookAnswered(
+  work: Work,
+  scene: Pick<Scene, 'limits' | 'failed'>,
+  name: HookName,
+  answer: unknown,
+): boolean {
+  const operation = (work.operations[work.next] as { ok: Operation }).ok
+  const allowed = work.hook?.stage === 'authorized' && work.hook.allowed
+  if (name === 'authorize') {
+    const authorization = answer as Authorization
+    work.hook =
+      authorization?.allow === false
+        ? { stage: 'against', code: 20403, message: authorization.reason ?? 'Not permitted here' }
+        : { stage: 'authorized', allowed: authorization?.allow === true }
+    return false
+  }
+  const last = answer as BeforeCommitAnswer
+  if (last === undefined || last === null) {
+    work.hook = { stage: 'agreed', operation, allowed }
+    return false
+  }
+  if ('refuse' in last) {
+    work.hook = { stage: 'against', code: 70301, message: String(last.refuse) }
+    return false
+  }
+  const amended = parseOperation(last.amend, scene.limits)
+  if ('ok' in amended && amended.ok.id === operation.id && amended.ok.type === operation.type) {
+    work.hook = { stage: 'agreed', operation: amended.ok, allowed }
+    return true
+  }
+  const why = 'error' in amended ? amended.error.message : 'an amended operation keeps its id and its type'
+  hookFailed(work, scene, name, new TypeError(why))
+  return false
+}
+
+/** An app that fails is one that didn't answer: the author keeps the text and can send it again. */
+export function hookFailed(work: Work, scene: Pick<Scene, 'failed'>, name: HookName, error: unknown): void {
+  scene.failed(error, name)
+  work.hook = { stage: 'against', code: 70302, message: 'The application did not answer' }
+}
+
+function accept(
+  work: Work,
+  scene: Scene,
+  operation: Operation,
+  decision: Decision & { verdict: 'accepted' },
+): void {
+  const { author } = work
+  const { model, lookups } = scene
+  const { serviceSid, document } = model.head
+  lookups.follow(model, decision.changes)
+  for (const change of decision.changes) {
+    if (change.type === 'directory.put' || change.type === 'directory.delete') scene.directory(change)
+  }
+  model.apply(decision.changes)
+  conclude(work, scene, outcomeOf(operation.id, decision))
+  work.committed.push({
+    serviceSid,
+    conversationSid: document,
+    principal: author.principal,
+    operation,
+    changes: decision.changes,
+  })
+}
+
+function against(
+  work: Work,
+  scene: Scene,
+  operation: Operation,
+  decision: Exclude<Decision, { verdict: 'accepted' }>,
+): Progress | null {
+  if (decision.verdict === 'later') return turnAway(work)
+  // who isn't let in has nothing to do behind the door
+  if (operation.type === 'conversation.create' || work.stranger) work.poisoned = true
+  conclude(work, scene, outcomeOf(operation.id, decision))
+  return null
+}
+
+/** "Not now", for this operation and everything behind it. Nothing of that part is stored. */
+function turnAway(work: Work): Progress {
+  const outcomes = strangersOutcomes(work.operations, work.next)
+  work.outcomes.push(...outcomes)
+  work.untold.push(...outcomes)
+  return { kind: 'done' }
+}
+
+function concludeOnce(work: Work, scene: Scene, outcome: Outcome): void {
+  const before = scene.decided.get(outcome.id)
+  if (before) replay(work, scene, before)
+  else conclude(work, scene, outcome)
+}
+
+/** The outcome that was recorded, for its author; anybody else has taken an id that isn't theirs. */
+function replay(work: Work, scene: Scene, before: DecidedOperation): void {
+  const { author, stranger } = work
+  const outcome: Outcome =
+    before.identity === author.identity
+      ? before.outcome
+      : { id: before.id, verdict: 'refused', code: 70105, message: 'The id was used by somebody else' }
+  work.outcomes.push(outcome)
+  if (stranger) work.untold.push(outcome)
+  else if (author.principal) scene.model.conclude(author.identity, outcome, true)
+}
+
+function conclude(work: Work, scene: Scene, outcome: Outcome): void {
+  const { author, stranger } = work
+  work.outcomes.push(outcome)
+  // nothing of a stranger's is stored
+  if (stranger) {
+    work.untold.push(outcome)
+    return
+  }
+  const { model } = scene
+  scene.decided.set(outcome.id, { id: outcome.id, identity: author.identity, outcome })
+  if (author.principal) {
+    model.conclude(author.identity, outcome, false)
+    if (outcome.verdict === 'refused') {
+      const { id, code, message } = outcome
+      scene.refused(author.identity, { id, document: model.head.document, code, message, at: scene.now })
+    }
+  } else if (outcome.verdict === 'accepted') {
+    model.remember(outcome)
+  }
+}

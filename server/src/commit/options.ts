@@ -1,0 +1,37 @@
+/** What the engine is made of: everything that it would otherwise reach for is passed in. */
+import type { Limits, RoleTable } from '@confab/core'
+import type { Hooks } from '../hooks.ts'
+import type { Store } from '../store/store.ts'
+
+/** The part of a pino logger that the engine uses. */
+export interface EngineLogger {
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
+}
+
+export interface EngineOptions {
+  store: Store
+  limits?: Limits
+  roles?: RoleTable
+  hooks?: Pick<Hooks, 'authorize' | 'beforeCommit' | 'afterCommit'>
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  now?: () => number
+  /** Gives that many random bytes. Default: the system's. */
+  random?: (bytes: number) => Uint8Array
+  /** Runs once everything that this turn of the event loop brought has been handled. Default: `setImmediate`. */
+  defer?: (run: () => void) => void
+  /** Runs once after so many milliseconds; the result cancels. Default: a timer that keeps no process alive. */
+  after?: (milliseconds: number, run: () => void) => () => void
+  logger?: EngineLogger
+  /** Milliseconds that a hook may take. Default 5,000. */
+  hookDeadline?: number
+  /** Milliseconds after which a document that nobody writes to leaves memory. Default 60,000. */
+  idleAfter?: number
+  /** Documents in memory, at most; those that wait for something are kept beyond it. Default 10,000. */
+  maxLoaded?: number
+  /** Log entries since the newest snapshot from which a document is compacted. Default 512. */
+  compactAfter?: number
+}
+
+export type EngineSettings = Required<EngineOptions>

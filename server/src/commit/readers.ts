@@ -1,0 +1,233 @@
+/**
+ * Who reads which document, and the fan-out: what a commit means for each reader, in the turn in which it was stored.
+ */
+import type { Outcome, ResumePoint } from '@confab/core'
+import type { News, Subscriber } from '../engine.ts'
+import type { DocumentCommit, PrivatePart } from '../store/store.ts'
+import { Presence } from './presence.ts'
+
+export const documentKey = (serviceSid: string, document: string): string => `${serviceSid} ${document}`
+
+const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
+
+/** One reader of one document. */
+export interface Subscription {
+  readonly subscriber: Subscriber
+  readonly audience: Audience
+  readonly identity: string
+  /**
+   * `reading`: its answer is being read; `answered`: on its way; `live`; `absent`: not theirs (yet); `closed`.
+   * News are held back until `live`.
+   */
+  state: 'reading' | 'answered' | 'live' | 'absent' | 'closed'
+  held: Happening[]
+  /** What it holds: commits before this sequence number, of this epoch. */
+  nextSeq: number
+  point: ResumePoint
+  /** They came in by a commit of which they need more than the commit: resolves when they have it all. */
+  welcome: Promise<void> | null
+}
+
+/** `seq`: of the commit (`changes`), or of the first one after it (`replaced`). */
+type NewsOf = { kind: 'changes' | 'replaced'; seq: number; news: News }
+export type Happening = NewsOf | { kind: 'absent'; outcomes: Outcome[] }
+
+/** The readers of one document. */
+export interface Audience {
+  readonly key: string
+  readonly document: string
+  readonly subscriptions: Map<Subscriber, Subscription>
+  readonly presence: Presence
+  /** Odd while the document is being given a new epoch: what is read then may be half of each. */
+  epochs: number
+}
+
+/** What the fan-out asks of the document as it stands after the commit. */
+export interface Published {
+  readonly point: ResumePoint
+  isReader(identity: string): boolean
+}
+
+export class Readers {
+  readonly #audiences = new Map<string, Audience>()
+  readonly #bySubscriber = new Map<Subscriber, Set<Audience>>()
+  /** Brings everything to somebody who was let in. */
+  welcomer: (subscription: Subscription) => Promise<void> = async () => {}
+
+  audience(serviceSid: string, document: string): Audience | undefined {
+    return this.#audiences.get(documentKey(serviceSid, document))
+  }
+
+  /** Whose a client id is, by its presence. */
+  boundTo(key: string, client: number): string | undefined {
+    return this.#audiences.get(key)?.presence.boundTo(client)
+  }
+
+  find(subscriber: Subscriber, document: string): Subscription | undefined {
+    return this.audience(subscriber.principal.serviceSid, document)?.subscriptions.get(subscriber)
+  }
+
+  /** A fresh subscription that is `reading`; one that stood before is closed without a word. */
+  subscribe(subscriber: Subscriber, document: string): Subscription {
+    const key = documentKey(subscriber.principal.serviceSid, document)
+    let audience = this.#audiences.get(key)
+    if (!audience) {
+      audience = { key, document, subscriptions: new Map(), presence: new Presence(), epochs: 0 }
+      this.#audiences.set(key, audience)
+    }
+    const before = audience.subscriptions.get(subscriber)
+    if (before) before.state = 'closed'
+    const subscription: Subscription = {
+      subscriber,
+      audience,
+      identity: subscriber.principal.identity,
+      state: 'reading',
+      held: [],
+      nextSeq: 0,
+      point: NOTHING,
+      welcome: null,
+    }
+    audience.subscriptions.set(subscriber, subscription)
+    let audiences = this.#bySubscriber.get(subscriber)
+    if (!audiences) {
+      audiences = new Set()
+      this.#bySubscriber.set(subscriber, audiences)
+    }
+    audiences.add(audience)
+    return subscription
+  }
+
+  close(subscriber: Subscriber, document: string): void {
+    const audience = this.audience(subscriber.principal.serviceSid, document)
+    if (!audience) return
+    this.#close(subscriber, audience)
+    const audiences = this.#bySubscriber.get(subscriber)
+    audiences?.delete(audience)
+    if (audiences?.size === 0) this.#bySubscriber.delete(subscriber)
+  }
+
+  leave(subscriber: Subscriber): void {
+    for (const audience of this.#bySubscriber.get(subscriber) ?? []) this.#close(subscriber, audience)
+    this.#bySubscriber.delete(subscriber)
+  }
+
+  #close(subscriber: Subscriber, audience: Audience): void {
+    const subscription = audience.subscriptions.get(subscriber)
+    if (!subscription) return
+    subscription.state = 'closed'
+    subscription.held = []
+    audience.subscriptions.delete(subscriber)
+    tellPresence(audience, audience.presence.leave(subscriber), subscriber)
+    if (audience.subscriptions.size === 0) this.#audiences.delete(audience.key)
+  }
+
+  // ── the fan-out ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Tells everybody what a stored commit means for them. Resolves when those who were let in have everything. */
+  publish(commit: DocumentCommit, document: Published): void {
+    const audience = this.#audiences.get(documentKey(commit.head.serviceSid, commit.head.document))
+    if (!audience) return
+    const seq = commit.expectedSeq
+    const { update, private: parts } = commit.entry
+    const common: News = { point: document.point, updates: [update], outcomes: [] }
+    const own = new Map(parts.map((part) => [part.identity, part]))
+    for (const subscription of [...audience.subscriptions.values()]) {
+      const part = own.get(subscription.identity)
+      if (commit.deleted || !document.isReader(subscription.identity)) {
+        this.#lose(subscription, part?.outcomes ?? [])
+      } else {
+        this.#tell(subscription, { kind: 'changes', seq, news: part ? newsWith(common, part) : common })
+      }
+    }
+  }
+
+  /** Tells everybody that the document goes on in another. */
+  publishEpoch(commit: DocumentCommit, document: Published): void {
+    const audience = this.#audiences.get(documentKey(commit.head.serviceSid, commit.head.document))
+    if (!audience || !commit.epoch) return
+    const { snapshot } = commit.epoch
+    const news: News = { point: document.point, updates: [snapshot.update], outcomes: [] }
+    for (const subscription of [...audience.subscriptions.values()]) {
+      if (subscription.state !== 'absent')
+        this.#tell(subscription, { kind: 'replaced', seq: snapshot.seq, news })
+    }
+  }
+
+  #tell(subscription: Subscription, happening: NewsOf): void {
+    const { state, held } = subscription
+    if (state === 'live') deliver(subscription, happening)
+    else if (state === 'absent') this.#letIn(subscription, happening)
+    else if (state !== 'closed') held.push(happening)
+  }
+
+  /** Somebody who had the document open without being a reader has become one. */
+  #letIn(subscription: Subscription, happening: NewsOf): void {
+    if (happening.seq === 0) {
+      // just created: the commit is all there is
+      subscription.state = 'live'
+      deliver(subscription, happening)
+      return
+    }
+    subscription.state = 'reading'
+    subscription.held = []
+    subscription.welcome = this.welcomer(subscription).finally(() => {
+      subscription.welcome = null
+    })
+  }
+
+  #lose(subscription: Subscription, outcomes: Outcome[]): void {
+    const { subscriber, audience, state } = subscription
+    if (state === 'absent' || state === 'closed') return
+    tellPresence(audience, audience.presence.leave(subscriber), subscriber)
+    // its answer is still being read: it will be `absent`
+    if (state === 'reading') subscription.held.push({ kind: 'absent', outcomes })
+    else becomeAbsent(subscription, outcomes)
+  }
+
+  /** Whom a presence update is for. */
+  tellPresence(audience: Audience, update: Uint8Array | null, from: Subscriber): void {
+    tellPresence(audience, update, from)
+  }
+}
+
+/** No byte of the document follows; outcomes of the reader's own operations do. */
+export function becomeAbsent(subscription: Subscription, outcomes: Outcome[]): void {
+  const { subscriber, audience, point } = subscription
+  subscription.state = 'absent'
+  subscription.held = []
+  if (outcomes.length > 0) subscriber.changes(audience.document, { point, updates: [], outcomes })
+  subscriber.absent(audience.document)
+}
+
+/** Delivers in order: what the reader has already is passed over. */
+export function deliver(subscription: Subscription, happening: Happening): void {
+  const { subscriber, audience } = subscription
+  if (happening.kind === 'absent') {
+    becomeAbsent(subscription, happening.outcomes)
+    return
+  }
+  const { news, seq, kind } = happening
+  if (kind === 'replaced') {
+    if (news.point.epoch <= subscription.point.epoch) return
+    subscription.nextSeq = seq
+    subscription.point = news.point
+    subscriber.replaced(audience.document, news)
+    return
+  }
+  const isOld = news.point.epoch < subscription.point.epoch
+  if (isOld || (news.point.epoch === subscription.point.epoch && seq < subscription.nextSeq)) return
+  subscription.nextSeq = seq + 1
+  subscription.point = news.point
+  subscriber.changes(audience.document, news)
+}
+
+function newsWith({ point, updates }: News, { update, outcomes }: PrivatePart): News {
+  return { point, updates: update.length > 0 ? [...updates, update] : updates, outcomes }
+}
+
+function tellPresence(audience: Audience, update: Uint8Array | null, from: Subscriber): void {
+  if (!update) return
+  for (const { subscriber, state } of audience.subscriptions.values()) {
+    if (state === 'live' && subscriber !== from) subscriber.awareness(audience.document, update)
+  }
+}
