@@ -269,7 +269,10 @@ export class LocalConversation {
   }
 
   absent(): void {
-    if (this.#channel !== 'closed') this.#channel = 'absent'
+    if (this.#channel !== 'closed') {
+      this.#channel = 'absent'
+      this.#asked = NOTHING
+    }
     this.#serial.run(async () => {
       if (this.#summary || this.#replica?.conversation) {
         if (!this.#replica) await this.#load()
@@ -285,7 +288,7 @@ export class LocalConversation {
 
   nack(error: { code: number; retryAfter: number }): void {
     if (error.code !== 70602) {
-      this.#retry(error.retryAfter)
+      this.#retry(Math.max(error.retryAfter, RETRY_FIRST))
       return
     }
     this.#withReplica((replica) => {

@@ -91,26 +91,31 @@ export class Ledger {
       this.#lost = false
     }
     const { view } = sight
-    const known = this.#view
-    if (!view) {
-      this.#comeAndGo(events, null)
+    if (this.#view?.status !== view?.status) this.#comeAndGo(events, view)
+    if (view?.status === 'joined') this.#tellInside(events, sight, view.participant?.sid ?? '')
+    else {
+      // before joining and after leaving nothing of what is in it is told
       this.#messages.clear()
       this.#participants = sight.participants()
-      return events
     }
-    if (known?.status !== view.status) this.#comeAndGo(events, view)
-    const self = view.participant?.sid ?? ''
+    if (view) this.#tellUpdate(events, view)
+    return events
+  }
+
+  #tellInside(events: LedgerEvent[], sight: Sight, self: string): void {
     const participants = this.#seenParticipants(sight)
     events.push(...participantEvents(this.#participants ?? participants, participants, self))
     this.#participants = participants
     events.push(...messageEvents(this.#dueMessages(sight)))
+  }
+
+  #tellUpdate(events: LedgerEvent[], view: ConversationView): void {
     const told = this.#view as ConversationView
     if (told !== view && !this.#withheld.has('conversation')) {
       const reasons = conversationReasons(told, view)
       if (reasons.length > 0) events.push({ type: 'conversationUpdated', view, previous: told, reasons })
       this.#view = view
     }
-    return events
   }
 
   #comeAndGo(events: LedgerEvent[], view: ConversationView | null): void {
