@@ -1,16 +1,7 @@
 import { CHANNEL_ADMIN, CHANNEL_USER, ConfabError, participantSid } from '@confab/core'
 import { describe, expect, test } from 'vitest'
-import {
-  conversationView,
-  laterTask,
-  ME,
-  messageView,
-  open,
-  participantView,
-  record,
-  T0,
-} from '../test/fake-engine.ts'
-import { type Conversation, Message, Participant } from './index.ts'
+import { ME, messageView, open, participantView, record, T0 } from '../test/fake-engine.ts'
+import { Message, Participant } from './index.ts'
 
 const indices = (page: { items: Message[] }) => page.items.map(({ index }) => index)
 
@@ -159,17 +150,6 @@ describe('the read horizon', () => {
     expect(await conversation.getUnreadMessagesCount()).toBe(2)
   })
 
-  test('advancing never moves back, and no movement is no operation', async () => {
-    const { conversation, engine } = await withMessages(5)
-    await conversation.advanceLastReadMessageIndex(3)
-    expect(await conversation.advanceLastReadMessageIndex(3)).toBe(1)
-    expect(await conversation.advanceLastReadMessageIndex(1)).toBe(1)
-    await conversation.updateLastReadMessageIndex(3)
-    expect(engine.submitted).toHaveLength(1)
-    await conversation.updateLastReadMessageIndex(1)
-    expect(engine.submitted.at(-1)?.draft).toEqual({ type: 'read.set', index: 1 })
-  })
-
   test('the unread count is null without a horizon', async () => {
     const { conversation } = await withMessages(2)
     expect(await conversation.getUnreadMessagesCount()).toBeNull()
@@ -189,21 +169,6 @@ describe('the read horizon', () => {
     await conversation.setAllMessagesRead()
     expect(await conversation.setAllMessagesUnread()).toBe(4)
     expect(engine.submitted.at(-1)?.draft).toEqual({ type: 'read.set', index: null })
-  })
-
-  test('set to a pending message, it stands on the newest accepted one', async () => {
-    const { conversation, engine } = await withMessages(3)
-    for (let index = 3; index < 40; index++)
-      engine.addMessage('CH1', messageView(index, { status: 'pending' }))
-    await conversation.setAllMessagesRead()
-    expect(engine.submitted.at(-1)?.draft).toEqual({ type: 'read.advance', index: 2 })
-  })
-
-  test('with nothing accepted there is nothing to set', async () => {
-    const { conversation, engine } = await open()
-    engine.addMessage('CH1', messageView(0, { status: 'pending' }))
-    expect(await conversation.setAllMessagesRead()).toBe(1)
-    expect(engine.submitted).toEqual([])
   })
 
   test('it is a participant’s: others are rejected with 50430', async () => {
@@ -358,28 +323,6 @@ describe('updating', () => {
     await conversation.updateAttributes({ ...seen, n: 2 })
     expect(engine.views.get('CH1')?.record.attributes).toEqual({ tags: ['a', 'theirs', 'mine'], n: 2 })
   })
-
-  test('an update resolves before its event is emitted, in a later task', async () => {
-    const { client, conversation, engine } = await open()
-    const order: unknown[] = []
-    conversation.on('updated', ({ updateReasons }) => order.push(updateReasons))
-    client.on('conversationUpdated', ({ conversation: about }) => order.push(about.friendlyName))
-    const { promise, resolve } = Promise.withResolvers<void>()
-    engine.verdict = promise
-    const updating = conversation.updateFriendlyName('Tea').then(() => order.push('resolved'))
-    await laterTask()
-    const previous = engine.views.get('CH1')!
-    const view = conversationView({ ...previous, record: { ...previous.record, friendlyName: 'Tea' } })
-    engine.tell.conversationUpdated(engine.addConversation(view), previous, ['friendlyName'])
-    await laterTask()
-    expect(order).toEqual([])
-    expect(conversation.friendlyName).toBe('Tea')
-    resolve()
-    await updating
-    expect(order).toEqual(['resolved'])
-    await laterTask()
-    expect(order).toEqual(['resolved', ['friendlyName'], 'Tea'])
-  })
 })
 
 describe('events', () => {
@@ -421,21 +364,5 @@ describe('events', () => {
       ['client', message],
     ])
     expect(message).toBeInstanceOf(Message)
-  })
-
-  test('nobody hears of a conversation after it was removed, not even of an update that was on its way', async () => {
-    const { conversation, engine } = await open()
-    const heard = record(conversation, ['updated'])
-    const { promise, resolve } = Promise.withResolvers<void>()
-    engine.verdict = promise
-    const updating: Promise<Conversation> = conversation.updateFriendlyName('Tea')
-    await laterTask()
-    const view = engine.views.get('CH1')!
-    engine.tell.conversationUpdated(view, view, ['friendlyName'])
-    engine.tell.conversationRemoved(view)
-    resolve()
-    await updating
-    await laterTask()
-    expect(heard).toEqual([])
   })
 })

@@ -19,7 +19,6 @@ import type { Paginator } from './paginator.ts'
 import { Page } from './paginator.ts'
 import { Participant } from './participant.ts'
 import { participantResponse } from './participant-response.ts'
-import { moveHorizon } from './read-horizon.ts'
 import { ShownAttributes } from './shown-attributes.ts'
 import type { LiveConversation, Surface } from './surface.ts'
 import type {
@@ -347,7 +346,7 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
    */
   async advanceLastReadMessageIndex(index: number): Promise<number> {
     this.#requireParticipant()
-    return moveHorizon(this.#surface, this.sid, indexOf(index), 'advance')
+    return this.#moveHorizon({ type: 'read.advance', index: indexOf(index) })
   }
 
   /**
@@ -357,7 +356,7 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
    */
   async updateLastReadMessageIndex(index: number | null): Promise<number> {
     this.#requireParticipant()
-    return moveHorizon(this.#surface, this.sid, index === null ? null : indexOf(index), 'set')
+    return this.#moveHorizon({ type: 'read.set', index: index === null ? null : indexOf(index) })
   }
 
   /**
@@ -367,8 +366,8 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
    */
   async setAllMessagesRead(): Promise<number> {
     this.#requireParticipant()
-    const { lastMessage, messageCount } = this.#view
-    return lastMessage ? moveHorizon(this.#surface, this.sid, lastMessage.index, 'advance') : messageCount
+    const { lastMessage } = this.#view
+    return lastMessage ? this.advanceLastReadMessageIndex(lastMessage.index) : 0
   }
 
   /**
@@ -389,7 +388,7 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
     const patch = this.#attributes.patchTo(next, this.#view.record.attributes ?? NO_ATTRIBUTES)
     if (isEmptyPatch(patch)) return this
     this.#attributes.forgetCopy()
-    await this.#update({ type: 'conversation.update', attributes: patch })
+    await this.#submit({ type: 'conversation.update', attributes: patch })
     this.#attributes.set(next)
     return this
   }
@@ -400,7 +399,7 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
    */
   async updateFriendlyName(friendlyName: string | null): Promise<Conversation> {
     const name = friendlyName === null ? null : textOf(friendlyName, 'A friendly name')
-    if (name !== this.friendlyName) await this.#update({ type: 'conversation.update', friendlyName: name })
+    if (name !== this.friendlyName) await this.#submit({ type: 'conversation.update', friendlyName: name })
     return this
   }
 
@@ -411,7 +410,7 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
    */
   async updateUniqueName(uniqueName: string | null): Promise<Conversation> {
     const name = uniqueName === null || uniqueName === '' ? null : textOf(uniqueName, 'A unique name')
-    if (name !== this.uniqueName) await this.#update({ type: 'conversation.update', uniqueName: name })
+    if (name !== this.uniqueName) await this.#submit({ type: 'conversation.update', uniqueName: name })
     return this
   }
 
@@ -449,12 +448,13 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
     if (this.status !== 'joined') throw new ConfabError(50430)
   }
 
-  async #submit(draft: OperationDraft) {
-    return this.#surface.working().submit(this.sid, [draft])
+  async #moveHorizon(draft: OperationDraft): Promise<number> {
+    await this.#surface.working().submit(this.sid, [draft], { wait: 'durable' })
+    return this.#view.unreadCount ?? this.#view.messageCount
   }
 
-  #update(draft: OperationDraft) {
-    return this.#surface.ownUpdates.run(this.sid, () => this.#submit(draft))
+  async #submit(draft: OperationDraft) {
+    return this.#surface.working().submit(this.sid, [draft])
   }
 
   #given(attributes: JSONValue | undefined): { attributes?: Json } {

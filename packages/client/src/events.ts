@@ -28,12 +28,6 @@ export function eventsTo(client: Client, surface: Surface, duties: ClientDuties)
     client.emitLazily(event, args as unknown as () => Parameters<ClientEvents[E]>)
   }
 
-  /** Runs unless the conversation was removed meanwhile: nobody hears of it after that. */
-  function about(conversationSid: string, sid: string, emit: (live: LiveConversation) => void): void {
-    const live = surface.find(conversationSid)
-    if (live) surface.ownUpdates.emit(sid, () => surface.holds(live) && emit(live))
-  }
-
   function typing(
     event: 'typingStarted' | 'typingEnded',
     conversationSid: string,
@@ -57,11 +51,9 @@ export function eventsTo(client: Client, surface: Surface, duties: ClientDuties)
     conversationAdded: (view) => client.emit('conversationAdded', surface.show(view).conversation),
     conversationJoined: (view) => client.emit('conversationJoined', surface.show(view).conversation),
     conversationUpdated: (view, _previous, updateReasons) => {
-      surface.show(view)
-      about(view.sid, view.sid, ({ conversation }) => {
-        conversation.emit('updated', { conversation, updateReasons })
-        client.emit('conversationUpdated', { conversation, updateReasons })
-      })
+      const { conversation } = surface.show(view)
+      conversation.emit('updated', { conversation, updateReasons })
+      client.emit('conversationUpdated', { conversation, updateReasons })
     },
     conversationLeft: (view) => client.emit('conversationLeft', surface.show(view).conversation),
     conversationRemoved: (view) => {
@@ -76,15 +68,13 @@ export function eventsTo(client: Client, surface: Surface, duties: ClientDuties)
       if (live) emitBoth(live, 'participantJoined', () => live.participants.show(view))
     },
     participantUpdated: (conversationSid, view, updateReasons) => {
-      const participant = surface.find(conversationSid)?.participants.show(view)
-      if (!participant) return
-      about(conversationSid, view.record.sid, (live) => {
-        participant.emit('updated', { participant, updateReasons })
-        emitBoth(live, 'participantUpdated', () => ({ participant, updateReasons }))
-      })
+      const live = surface.find(conversationSid)
+      if (!live) return
+      const participant = live.participants.show(view)
+      participant.emit('updated', { participant, updateReasons })
+      emitBoth(live, 'participantUpdated', () => ({ participant, updateReasons }))
     },
     participantLeft: (conversationSid, view) => {
-      surface.ownUpdates.release(view.record.sid)
       const live = surface.find(conversationSid)
       if (!live) return
       const participant = live.participants.retire(view)
@@ -98,14 +88,13 @@ export function eventsTo(client: Client, surface: Surface, duties: ClientDuties)
       emitBoth(live, 'messageAdded', () => live.messages.get(view))
     },
     messageUpdated: (conversationSid, view, updateReasons) => {
-      const known = surface.find(conversationSid)?.messages.refresh(view)
-      about(conversationSid, view.record.sid, (live) => {
-        known?.emit('updated', { message: known, updateReasons })
-        emitBoth(live, 'messageUpdated', () => ({ message: live.messages.get(view), updateReasons }))
-      })
+      const live = surface.find(conversationSid)
+      if (!live) return
+      const known = live.messages.refresh(view)
+      known?.emit('updated', { message: known, updateReasons })
+      emitBoth(live, 'messageUpdated', () => ({ message: live.messages.get(view), updateReasons }))
     },
     messageRemoved: (conversationSid, view) => {
-      surface.ownUpdates.release(view.record.sid)
       const live = surface.find(conversationSid)
       if (live) emitBoth(live, 'messageRemoved', live.messages.retire(view))
     },

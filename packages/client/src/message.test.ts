@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { laterTask, ME, messageView, open, participantView, record, T0 } from '../test/fake-engine.ts'
+import { ME, messageView, open, participantView, record, T0 } from '../test/fake-engine.ts'
 import { Media, Message } from './index.ts'
 
 async function withMessage(values: Parameters<typeof messageView>[1] = {}) {
@@ -75,7 +75,6 @@ describe('changing it', () => {
     expect(message.body).toBe('better')
     expect(heard).toEqual([])
     engine.tell.messageUpdated('CH1', engine.timeline.get('CH1')![0]!, ['body'])
-    await laterTask()
     expect(heard).toEqual([['updated', { message, updateReasons: ['body'] }]])
   })
 

@@ -268,14 +268,12 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
     return records.filter(({ category }) => categories.includes(category)).map((record) => new Media(record))
   }
 
-  #update(draft: OperationDraft): Promise<Message> {
+  async #update(draft: OperationDraft): Promise<Message> {
     const engine = this.#surface.working()
-    const { sid } = this
-    return this.#surface.ownUpdates.run(sid, async () => {
-      await engine.submit(this.conversation.sid, [draft])
-      const now = await engine.message(this.conversation.sid, sid)
-      if (now?.record.index === this.index) this.#state.view = now
-      return this
-    })
+    await engine.submit(this.conversation.sid, [draft])
+    // its event comes later, and the app may look before that
+    const now = await engine.message(this.conversation.sid, this.sid)
+    if (now?.record.index === this.index) this.#state.view = now
+    return this
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { laterTask, open, participantView, record, T0 } from '../test/fake-engine.ts'
+import { open, participantView, record, T0 } from '../test/fake-engine.ts'
 import { Participant } from './index.ts'
 
 async function withParticipant(values: Partial<Parameters<typeof participantView>[0]> = {}) {
@@ -59,9 +59,8 @@ test('its attributes are updated as a difference, and shown before the event', a
     attributes: { set: [[['b'], 2]] },
   })
   expect(participant.attributes).toEqual({ a: 1, b: 2 })
-  engine.tell.participantUpdated('CH1', engine.people.get('CH1')![0]!, ['attributes'])
   expect(heard).toEqual([])
-  await laterTask()
+  engine.tell.participantUpdated('CH1', engine.people.get('CH1')![0]!, ['attributes'])
   expect(heard).toEqual([['updated', { participant, updateReasons: ['attributes'] }]])
 })
 

@@ -134,17 +134,15 @@ export class Participant extends ReplayEventEmitter<ParticipantEvents> {
     const next = jsonOf(attributes, engine.limits.jsonDepth)
     const patch = this.#attributes.patchTo(next, record.attributes ?? NO_ATTRIBUTES)
     if (isEmptyPatch(patch)) return this
-    return this.#surface.ownUpdates.run(record.sid, async () => {
-      this.#attributes.forgetCopy()
-      await engine.submit(this.conversation.sid, [
-        { type: 'participant.update', sid: record.sid, attributes: patch },
-      ])
-      const now = (await engine.participants(this.conversation.sid)).find(
-        (one) => one.record.sid === record.sid,
-      )
-      if (now) this.#cell.view = now
-      this.#attributes.set(next)
-      return this
-    })
+    this.#attributes.forgetCopy()
+    await engine.submit(this.conversation.sid, [
+      { type: 'participant.update', sid: record.sid, attributes: patch },
+    ])
+    // its event comes later, and the app may look before that
+    const all = await engine.participants(this.conversation.sid)
+    const now = all.find((one) => one.record.sid === record.sid)
+    if (now) this.#cell.view = now
+    this.#attributes.set(next)
+    return this
   }
 }

@@ -5,7 +5,6 @@ import { Conversation } from './conversation.ts'
 import type { ConversationView, Engine } from './engine/engine.ts'
 import { LiveMessages } from './live-messages.ts'
 import { LiveParticipants } from './live-participants.ts'
-import { OwnUpdates } from './own-updates.ts'
 
 /** A conversation's object and those of what is in it. */
 export class LiveConversation {
@@ -27,7 +26,6 @@ export class Surface {
   readonly client: Client
   readonly engine: Engine
   readonly now: () => number
-  readonly ownUpdates = new OwnUpdates()
   /** Where the relay answers HTTP, with no slash at the end. */
   readonly httpUrl: string
   #closed = false
@@ -66,11 +64,6 @@ export class Surface {
   find(conversationSid: string): LiveConversation | undefined {
     const view = this.engine.conversation(conversationSid)
     return view ? this.show(view) : this.#conversations.get(conversationSid)
-  }
-
-  /** Whether these are still the conversation's objects: they no longer are once it was removed. */
-  holds(live: LiveConversation): boolean {
-    return this.#conversations.get(live.view.sid) === live
   }
 
   /** The conversation is gone: should it come back, it has other objects. */
