@@ -81,7 +81,9 @@ export class Startup {
       if (!this.#down) this.#failed(failure)
       throw failure
     }
-    await this.surface.engine.ready
+    const { engine } = this.surface
+    await engine.ready
+    this.#users.identify(engine.owner.identity)
     return this.surface
   }
 
@@ -102,7 +104,6 @@ export class Startup {
     engine.start(
       eventsTo(this.#client, surface, {
         initialized: () => {
-          this.#users.identify(engine.owner.identity)
           this.#client.emit('stateChanged', 'initialized')
           this.#client.emit('initialized')
         },
