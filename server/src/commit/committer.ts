@@ -141,10 +141,11 @@ export class Committer {
     this.#ready.clear()
     for (const lane of lanes) lane.inTurn = true
     const involved = new Set(lanes)
+    const ended: Ended[] = []
     try {
-      await this.#take(lanes, involved)
+      await this.#take(lanes, involved, ended)
     } catch (error) {
-      this.#fail(involved, error)
+      this.#fail(involved, ended, error)
     }
     for (const lane of involved) lane.inTurn = false
     this.#running = false
@@ -162,7 +163,7 @@ export class Committer {
     }
   }
 
-  async #take(lanes: Lane[], involved: Set<Lane>): Promise<void> {
+  async #take(lanes: Lane[], involved: Set<Lane>, ended: Ended[]): Promise<void> {
     const unloaded = lanes.filter(({ model }) => !model)
     if (unloaded.length > 0) await Promise.all(unloaded.map((lane) => this.#load(lane)))
     for (const lane of lanes) if (lane.epochDue && lane.works.length === 0) await this.#openEpoch(lane)
@@ -173,7 +174,6 @@ export class Committer {
 
     const privately = new PrivateChanges()
     const now = this.#options.now()
-    const ended: Ended[] = []
     for (const lane of lanes) {
       this.#decide(lane, lookups, decided.get(lane) ?? new Map(), privately, now, ended)
     }
@@ -477,12 +477,13 @@ export class Committer {
   }
 
   /** Nothing of this turn was shown to anybody: what is in memory is dropped, and devices bring it again. */
-  #fail(involved: ReadonlySet<Lane>, cause: unknown): void {
+  #fail(involved: ReadonlySet<Lane>, ended: readonly Ended[], cause: unknown): void {
     this.#options.logger.error({ err: cause }, 'a turn could not be stored')
     const error =
       cause instanceof ConfabError && cause.code === 70502
         ? cause
         : new ConfabError(70502, undefined, { cause })
+    for (const { job } of ended) job.fail(error)
     for (const lane of involved) {
       lane.model = null
       lane.life++

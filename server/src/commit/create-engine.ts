@@ -82,6 +82,8 @@ class RelayEngine implements Engine {
     this.#committer = new Committer(settings, this.#readers, runIds(settings.random))
     this.#opening = new Opening(settings, this.#readers, this.#committer)
     this.#compactor = new Compactor(settings)
+    this.#readers.onFailure = (error, document) =>
+      settings.logger.error({ err: error, document }, 'a reader failed')
     this.#committer.onCommits = (commits) => {
       this.#compactor.committed(commits.length)
       this.#sweep()

@@ -53,6 +53,7 @@ export class Readers {
   readonly #bySubscriber = new Map<Subscriber, Set<Audience>>()
   /** Brings everything to somebody who was let in. */
   welcomer: (subscription: Subscription) => Promise<void> = async () => {}
+  onFailure: (error: unknown, document: string) => void = () => {}
 
   audience(serviceSid: string, document: string): Audience | undefined {
     return this.#audiences.get(documentKey(serviceSid, document))
@@ -131,12 +132,24 @@ export class Readers {
     const { update, private: parts } = commit.entry
     const common: News = { point: document.point, updates: [update], outcomes: [] }
     const own = new Map(parts.map((part) => [part.identity, part]))
-    for (const subscription of [...audience.subscriptions.values()]) {
+    this.#forEach(audience, (subscription) => {
       const part = own.get(subscription.identity)
       if (commit.deleted || !document.isReader(subscription.identity)) {
         this.#lose(subscription, part?.outcomes ?? [])
       } else {
         this.#tell(subscription, { kind: 'changes', seq, news: part ? newsWith(common, part) : common })
+      }
+    })
+  }
+
+  /** A reader that fails is let go of, and the others hear of everything. */
+  #forEach(audience: Audience, tell: (subscription: Subscription) => void): void {
+    for (const subscription of [...audience.subscriptions.values()]) {
+      try {
+        tell(subscription)
+      } catch (error) {
+        this.#close(subscription.subscriber, audience)
+        this.onFailure(error, audience.document)
       }
     }
   }
