@@ -1,14 +1,14 @@
 /**
- * `native()`: one WebSocket for all documents. The shell around `session.ts` and `reconnect.ts`: sockets, timers,
- * tokens and the order of events.
+ * `native()`: one WebSocket for all documents. The shell around `native/session.ts`: its socket, its timer, and the
+ * order of events. `dialer.ts` says when it connects.
  */
 import { CLOSE_CODES, NATIVE_PATH } from '@confab/core'
+import { Dialer, type Line } from './dialer.ts'
 import { endpoint } from './endpoint.ts'
 import { dispatch } from './native/dispatch.ts'
 import { NativeSession } from './native/session.ts'
-import { isAboutToken, Reconnect } from './reconnect.ts'
+import { closeSocket, sendOn } from './socket.ts'
 import { backgroundTimer } from './timers.ts'
-import { fetchToken } from './token.ts'
 import type {
   OpenRequest,
   Transport,
@@ -16,14 +16,14 @@ import type {
   TransportFactory,
   TransportOptions,
 } from './transport.ts'
-import { onWake } from './wake-events.ts'
 
 /** Milliseconds for a socket to open. */
 const OPEN_DEADLINE = 15_000
-/** Milliseconds that a closing handshake may take before nobody waits for it any more. */
-const CLOSE_DEADLINE = 1000
 
-/** The native transport: what a client uses unless it is given another. */
+/**
+ * The native transport: what a client uses unless it is given another.
+ * @throws ConfabError 20001 (the factory) when the relay's URL is none
+ */
 export function native(): TransportFactory {
   return (options) => new NativeTransport(options)
 }
@@ -36,76 +36,34 @@ interface Connection {
   isFlushing: boolean
 }
 
-class NativeTransport implements Transport {
+class NativeTransport implements Transport, Line {
   readonly #options: TransportOptions
   readonly #url: string
-  readonly #reconnect: Reconnect
-  #events: TransportEvents | null = null
-  #stopWaking = () => {}
+  readonly #dialer: Dialer
   #connection: Connection | null = null
-  /** Counts attempts: what belongs to an earlier one is ignored. */
-  #attempt = 0
-  #cancelRetry: (() => void) | null = null
-  /** Close code of a permanent end; null while there is hope. */
-  #deniedBy: number | null = null
-  /** From `setToken`, for the next attempt. */
-  #nextToken: string | null = null
 
   constructor(options: TransportOptions) {
     this.#options = options
     this.#url = endpoint(options.url, NATIVE_PATH)
-    this.#reconnect = new Reconnect(options.random ?? Math.random)
+    this.#dialer = new Dialer(options, this)
   }
+
+  // ── the engine’s side ─────────────────────────────────────────────────────────────────────────────
 
   start(events: TransportEvents): void {
-    if (this.#events) return
-    this.#events = events
-    this.#stopWaking = onWake(() => this.wake())
-    this.#reconnect.reset()
-    this.#retryNow()
+    this.#dialer.start(events)
   }
 
-  async stop(): Promise<void> {
-    if (!this.#events) return
-    this.#events = null
-    this.#stopWaking()
-    this.#cancelRetry?.()
-    this.#cancelRetry = null
-    this.#attempt++
-    const connection = this.#connection
-    this.#connection = null
-    if (!connection) return
-    // what the engine said last still leaves
-    if (connection.socket.readyState === 1) send(connection)
-    await closed(connection, 1000, 'The client stopped')
+  stop(): Promise<void> {
+    return this.#dialer.stop()
   }
 
   wake(): void {
-    if (!this.#events) return
-    if (this.#connection?.session) {
-      this.#connection.session.probe(performance.now())
-      this.#settle(this.#connection)
-      return
-    }
-    if (this.#deniedBy !== null) {
-      if (!isAboutToken(this.#deniedBy)) return
-    } else if (!this.#cancelRetry) return
-    else this.#reconnect.reset()
-    this.#retryNow()
+    this.#dialer.wake()
   }
 
   setToken(token: string): void {
-    if (this.#connection?.session) {
-      this.#connection.session.setToken(token)
-      this.#settle(this.#connection)
-      return
-    }
-    this.#nextToken = token
-    if (!this.#events) return
-    if (this.#deniedBy !== null ? isAboutToken(this.#deniedBy) : this.#cancelRetry) {
-      this.#reconnect.reset()
-      this.#retryNow()
-    }
+    this.#dialer.setToken(token)
   }
 
   open(requests: OpenRequest[]): void {
@@ -124,57 +82,37 @@ class NativeTransport implements Transport {
     this.#say((session) => session.awareness(document, update))
   }
 
-  #say(what: (session: NativeSession) => void): void {
+  /** False when there is nobody to say it to. */
+  #say(what: (session: NativeSession) => void): boolean {
     const connection = this.#connection
-    if (!connection?.session) return
+    if (!connection?.session) return false
     what(connection.session)
     this.#settle(connection)
+    return true
   }
 
-  // ── connecting ────────────────────────────────────────────────────────────────────────────────────
+  // ── the dialer’s side ─────────────────────────────────────────────────────────────────────────────
 
-  /** In a later turn: the engine is never told anything from within a call of its own. */
-  #retryNow(): void {
-    this.#cancelRetry?.()
-    this.#deniedBy = null
-    const attempt = ++this.#attempt
-    this.#cancelRetry = null
-    queueMicrotask(() => {
-      if (this.#events && attempt === this.#attempt) this.#connect()
-    })
+  renew(token: string): boolean {
+    return this.#say((session) => session.setToken(token))
   }
 
-  #connect(): void {
-    const attempt = ++this.#attempt
-    this.#cancelRetry = null
-    this.#events?.connecting()
-    if (attempt !== this.#attempt) return
-    this.#token().then(
-      (token) => {
-        if (attempt === this.#attempt) this.#dial(token)
-      },
-      (cause: unknown) => {
-        if (attempt === this.#attempt)
-          this.#ended(0, `No token: ${cause instanceof Error ? cause.message : cause}`)
-      },
-    )
+  probe(): boolean {
+    return this.#say((session) => session.probe(performance.now()))
   }
 
-  async #token(): Promise<string> {
-    const given = this.#nextToken
-    this.#nextToken = null
-    return given ?? fetchToken(() => this.#options.token())
+  async hangUp(): Promise<void> {
+    const connection = this.#connection
+    if (!connection) return
+    this.#drop(connection)
+    // what the engine said last still leaves
+    sendOn(connection.socket, connection.session?.takeMessages() ?? [])
+    await closeSocket(connection.socket, 1000, 'The client stopped')
   }
 
-  #dial(token: string): void {
+  dial(token: string): void {
     const Socket = this.#options.WebSocket ?? globalThis.WebSocket
-    let socket: WebSocket
-    try {
-      socket = new Socket(this.#url)
-    } catch (cause) {
-      this.#ended(0, cause instanceof Error ? cause.message : String(cause))
-      return
-    }
+    const socket = new Socket(this.#url)
     socket.binaryType = 'arraybuffer'
     const connection: Connection = { socket, session: null, cancelTick: () => {}, isFlushing: false }
     this.#connection = connection
@@ -201,7 +139,7 @@ class NativeTransport implements Transport {
     socket.onclose = ({ code, reason }: CloseEvent) => {
       if (!isCurrent()) return
       this.#drop(connection)
-      this.#ended(connection.session ? code : 0, reason || 'The connection ended')
+      this.#dialer.ended(connection.session ? code : 0, reason || 'The connection ended')
     }
   }
 
@@ -218,10 +156,11 @@ class NativeTransport implements Transport {
 
   #deliver(connection: Connection): void {
     for (const event of connection.session?.takeEvents() ?? []) {
+      const { events } = this.#dialer
       // the engine may have stopped on the event before
-      if (this.#connection !== connection || !this.#events) return
-      if (event.type === 'connected') this.#reconnect.welcomed(performance.now())
-      dispatch(this.#events, event)
+      if (this.#connection !== connection || !events) return
+      if (event.type === 'connected') this.#dialer.welcomed()
+      dispatch(events, event)
     }
   }
 
@@ -234,13 +173,13 @@ class NativeTransport implements Transport {
     connection.isFlushing = true
     queueMicrotask(() => {
       connection.isFlushing = false
-      if (this.#connection !== connection || !connection.session) return
-      send(connection)
+      const { session, socket } = connection
+      if (this.#connection !== connection || !session) return
+      sendOn(socket, session.takeMessages())
       connection.cancelTick()
-      const { nextTick } = connection.session
-      if (Number.isFinite(nextTick)) {
-        connection.cancelTick = backgroundTimer(Math.max(0, nextTick - performance.now()), () => {
-          connection.session?.tick(performance.now())
+      if (Number.isFinite(session.nextTick)) {
+        connection.cancelTick = backgroundTimer(Math.max(0, session.nextTick - performance.now()), () => {
+          session.tick(performance.now())
           this.#tell(connection)
         })
       }
@@ -251,48 +190,12 @@ class NativeTransport implements Transport {
   /** Gives a connection up without waiting for the other side. */
   #abandon(connection: Connection, code: number, reason: string): void {
     this.#drop(connection)
-    void closed(connection, code === 0 ? 1000 : code, reason)
-    this.#ended(code, reason)
+    void closeSocket(connection.socket, code === 0 ? 1000 : code, reason)
+    this.#dialer.ended(code, reason)
   }
 
   #drop(connection: Connection): void {
     connection.cancelTick()
     if (this.#connection === connection) this.#connection = null
   }
-
-  #ended(code: number, reason: string): void {
-    if (!this.#events) return
-    const { permanent, delay } = this.#reconnect.ended(code, performance.now())
-    this.#deniedBy = permanent ? code : null
-    const attempt = ++this.#attempt
-    if (!permanent) {
-      // Not a background timer: a process whose relay restarts must live to see it.
-      const timer = setTimeout(() => {
-        if (attempt === this.#attempt) this.#connect()
-      }, delay)
-      this.#cancelRetry = () => clearTimeout(timer)
-    }
-    this.#events.disconnected({ code, reason, permanent })
-  }
-}
-
-function send({ socket, session }: Connection): void {
-  // a socket that is closing takes nothing, and says so by its close event
-  for (const message of session?.takeMessages() ?? []) {
-    if (socket.readyState === 1) socket.send(message as Uint8Array<ArrayBuffer>)
-  }
-}
-
-/** Closes the socket; resolves when it is closed, or when the other side takes too long to agree. */
-function closed({ socket, cancelTick }: Connection, code: number, reason: string): Promise<void> {
-  cancelTick()
-  if (socket.readyState === 3) return Promise.resolve()
-  return new Promise((resolve) => {
-    const cancel = backgroundTimer(CLOSE_DEADLINE, resolve)
-    socket.onclose = () => {
-      cancel()
-      resolve()
-    }
-    socket.close(code, reason)
-  })
 }
