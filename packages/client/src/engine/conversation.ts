@@ -16,16 +16,16 @@ import * as Y from 'yjs'
 import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
 import type { OpenRequest } from '../transport/transport.ts'
 import { applyOutcomes, isDoor, strand } from './decided.ts'
-import type { ConversationView, EngineEvents, ParticipantView } from './engine.ts'
+import type { ConversationView, EngineEvents, MessageView, ParticipantView } from './engine.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
 import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
 import { LOCAL } from './outbox.ts'
 import { randomFraction, randomUint32 } from './platform.ts'
 import { Replica, type ReplicaChanges } from './replica.ts'
-import { Seen } from './seen.ts'
+import { type OrderedState, Seen } from './seen.ts'
 import { Serial } from './serial.ts'
-import { highestIndexOf, pointOf, summarise, viewOf } from './summary.ts'
+import { highestIndexOf, pointOf, stateOfSummary, summarise, viewOf } from './summary.ts'
 import type { SeenParticipant } from './timeline.ts'
 import { Typing } from './typing.ts'
 import { covers, PEER, RELAY } from './y-document.ts'
@@ -100,7 +100,7 @@ export class LocalConversation {
 
   /** The highest index that the relay has given, as far as it is known here. */
   get highestAccepted(): number {
-    return this.#replica?.highestIndex ?? -1
+    return this.#replica ? this.#base(this.#replica).highestIndex : -1
   }
 
   get pending(): readonly JournalEntry[] {
@@ -245,8 +245,18 @@ export class LocalConversation {
         this.#reopen()
         return
       }
-      if (news.replace || this.#startOver) this.#adopt(news)
-      else this.#apply(replica, news)
+      const replace = news.replace || this.#startOver
+      const epoch = news.point?.epoch ?? replica.epoch
+      const known = this.#knownHistory(replica)
+      const accepted = this.#settle(news.outcomes)
+      this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates: news.updates, accepted })
+      if (replace) this.#adopt(replica, epoch, news.updates, [replica.epoch])
+      else {
+        const current = this.#replica as Replica
+        if (current.conversation === null) current.epoch = epoch
+        current.apply(news.updates, RELAY)
+        this.#baseChanged(current, known)
+      }
       if (this.#channel !== 'closed') {
         this.#channel = 'open'
         this.#asked = this.#replica?.point ?? null
@@ -320,16 +330,30 @@ export class LocalConversation {
     }, updates)
   }
 
-  peerNews(epoch: number, updates: readonly Uint8Array[], accepted: readonly string[]): void {
+  peerNews(
+    replace: boolean,
+    epoch: number,
+    updates: readonly Uint8Array[],
+    accepted: readonly string[],
+  ): void {
     this.#withReplica((replica) => {
-      const first = replica.conversation === null
-      if (first) replica.epoch = epoch
-      if (replica.epoch === epoch) replica.apply(updates, PEER)
       for (const id of accepted) {
         this.#host.journal.forget(id)
         this.#host.verdicts.accepted(id)
       }
-      this.#baseChanged(replica, first)
+      const known = this.#knownHistory(replica)
+      if (replace)
+        this.#adopt(
+          replica,
+          epoch,
+          updates,
+          [replica.epoch].filter((old) => old !== epoch),
+        )
+      else {
+        if (replica.conversation === null) replica.epoch = epoch
+        if (replica.epoch === epoch) replica.apply(updates, PEER)
+        this.#baseChanged(replica, known)
+      }
     })
   }
 
@@ -453,7 +477,7 @@ export class LocalConversation {
     replica.apply(more, PEER)
     this.#install(replica)
     this.#restoreOutbox()
-    const seen = new Seen(replica, this.#operations(), this.#host.contextFor(this.sid))
+    const seen = this.#project(replica)
     this.#seen = seen
     // what was stored after the summary was told of is news to this client
     const from = summary ? replica.position(highestIndexOf(summary) + 1) : replica.messageCount
@@ -488,6 +512,15 @@ export class LocalConversation {
         else if (this.#channel !== 'closed') this.#host.link.update(this.sid, update)
       },
     )
+  }
+
+  /** What the relay is known to have accepted: the document, or the summary when the document was lost. */
+  #base(replica: Replica): OrderedState {
+    return replica.conversation === null && this.#summary ? stateOfSummary(this.#summary) : replica
+  }
+
+  #project(replica: Replica): Seen {
+    return new Seen(this.#base(replica), this.#operations(), this.#host.contextFor(this.sid))
   }
 
   /** Appends what the journal has and the outbox lacks: a write that was lost, or an epoch. */
@@ -539,23 +572,25 @@ export class LocalConversation {
     }, delay)
   }
 
-  #apply(replica: Replica, news: RelayNews): void {
-    const first = replica.conversation === null
-    if (first && news.point) replica.epoch = news.point.epoch
-    replica.apply(news.updates, RELAY)
-    const accepted = this.#settle(news.outcomes)
-    const { epoch } = replica
-    this.#host.post({ kind: 'news', document: this.sid, epoch, updates: news.updates, accepted })
-    this.#baseChanged(replica, first)
+  /**
+   * When nothing of the conversation was held here: up to which index its messages are history to this client, which
+   * is told of none of them. Null when nothing is history.
+   */
+  #knownHistory(replica: Replica): number | null {
+    if (replica.conversation !== null) return null
+    if (this.#summary) return highestIndexOf(this.#summary)
+    // a creator was here before any message; somebody who was added or invited comes to all there is
+    const isCreator = this.#seen?.state.conversation?.createdBy === this.#host.identity
+    return isCreator ? null : Number.POSITIVE_INFINITY
   }
 
-  #baseChanged(replica: Replica, first: boolean): void {
+  #baseChanged(replica: Replica, history: number | null): void {
     const changes = replica.takeChanges()
-    this.#rebuild(changes, first)
+    this.#rebuild(changes, history)
     if (!this.#kept.keeping && replica.point.commitsId !== 0) {
       this.#kept.keep(replica, () => {
         // an older copy may have been there
-        if (this.#replica === replica) this.#rebuild(replica.takeChanges(), first)
+        if (this.#replica === replica) this.#rebuild(replica.takeChanges(), history)
       })
     }
     if (changes.removed) this.#compactSoon()
@@ -563,23 +598,24 @@ export class LocalConversation {
     this.#refresh()
   }
 
-  /** Goes on with a new document; what is undecided is appended to it again. */
-  #adopt(news: RelayNews): void {
-    const old = this.#replica as Replica
+  /**
+   * Goes on with a new document; what is undecided is appended to it again.
+   * @param epochs whose stored copies are to go: another client on this store may keep the new one already
+   */
+  #adopt(old: Replica, epoch: number, updates: readonly Uint8Array[], epochs: readonly number[]): void {
     const was = this.#seen as Seen
+    const history = this.#knownHistory(old)
     this.#startOver = false
-    const next = this.#make(news.point?.epoch ?? old.epoch)
-    next.apply(news.updates, RELAY)
-    this.#settle(news.outcomes)
+    const next = this.#make(epoch)
+    next.apply(updates, RELAY)
     this.#install(next)
     this.#restoreOutbox()
-    const seen = new Seen(next, this.#operations(), this.#host.contextFor(this.sid))
+    const seen = this.#project(next)
     this.#seen = seen
-    const first = old.conversation === null && this.#isHistory(was)
-    for (const { sid } of [...old.ordered, ...next.ordered]) this.#note(sid, was.message(sid), first)
-    for (const sid of [...was.touched(), ...seen.touched()]) this.#note(sid, was.message(sid), first)
-    if (first) this.#ledger.takeParticipants(this.#participants())
-    this.#kept.replace(next, [...new Set([old.epoch, next.epoch])])
+    for (const { sid } of [...old.ordered, ...next.ordered]) this.#note(sid, was.message(sid), history)
+    for (const sid of [...was.touched(), ...seen.touched()]) this.#note(sid, was.message(sid), history)
+    if (history !== null) this.#ledger.takeParticipants(this.#participants())
+    this.#kept.replace(next, epochs)
     this.#saveSummary()
     this.#refresh()
   }
@@ -633,34 +669,30 @@ export class LocalConversation {
   /**
    * Projects again.
    * @param changes what the relay changed since the last time
-   * @param first whether that was the first that was heard of the conversation
+   * @param history see `#knownHistory`
    */
-  #rebuild(changes: ReplicaChanges | null, first = false): void {
+  #rebuild(changes: ReplicaChanges | null, history: number | null = null): void {
     const replica = this.#replica
     if (!replica) return
     const was = this.#seen
     const base = changes ?? replica.takeChanges()
-    const seen = new Seen(replica, this.#operations(), this.#host.contextFor(this.sid))
+    const seen = this.#project(replica)
     this.#seen = seen
     this.#draft = null
     if (!was) return
-    const silent = first && this.#isHistory(was)
     const before = (sid: string) => (base.messages.has(sid) ? base.messages.get(sid) : replica.message(sid))
     for (const sid of new Set([...base.messages.keys(), ...was.touched(), ...seen.touched()])) {
-      this.#note(sid, was.message(sid, before), silent)
+      this.#note(sid, was.message(sid, before), history)
     }
-    if (silent) this.#ledger.takeParticipants(this.#participants())
+    if (history !== null) this.#ledger.takeParticipants(this.#participants())
   }
 
-  /** Whether what the relay now says lies before this device's first sight, which a creator's doesn't. */
-  #isHistory(was: Seen): boolean {
-    return was.state.conversation?.createdBy !== this.#host.identity
-  }
-
-  #note(sid: string, before: ReturnType<Seen['message']>, silent: boolean): void {
+  #note(sid: string, before: MessageView | undefined, history: number | null): void {
     const now = this.#seen?.message(sid)
     if (before?.record === now?.record && before?.status === now?.status) return
-    if (silent && before === undefined && now?.status === 'accepted' && !this.#ledger.isNew(sid)) return
+    const isHistory =
+      before === undefined && now?.status === 'accepted' && now.record.index <= (history ?? -1)
+    if (isHistory && !this.#ledger.isNew(sid)) return
     this.#ledger.note(sid, before)
   }
 

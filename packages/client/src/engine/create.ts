@@ -147,7 +147,11 @@ class LocalEngine implements Engine {
     conversationSid: string,
     query: { count: number; anchor?: number; direction: 'backwards' | 'forward' },
   ): Promise<MessagePage> {
-    return (await this.#opened(conversationSid)).seen.page(query)
+    const conversation = await this.#opened(conversationSid)
+    // a page that shows what is yet to be told would show it twice
+    await this.#queue.told()
+    await conversation.opened()
+    return conversation.seen.page(query)
   }
 
   async message(conversationSid: string, messageSid: string): Promise<MessageView | undefined> {
@@ -411,7 +415,7 @@ class LocalEngine implements Engine {
     if (this.#stopping) return
     const { journal, host, directory } = this.#started
     if (message.document === directory.name) {
-      if (message.kind === 'news') directory.peerNews(message.epoch, message.updates)
+      if (message.kind === 'news') directory.peerNews(message)
       return
     }
     const conversation = this.#conversationOf(message.document)
@@ -420,7 +424,7 @@ class LocalEngine implements Engine {
         conversation.peerAppended(message.entries, message.removed, message.updates)
         break
       case 'news':
-        conversation.peerNews(message.epoch, message.updates, message.accepted)
+        conversation.peerNews(message.replace, message.epoch, message.updates, message.accepted)
         break
       case 'held':
         for (const entry of journal.holdInMemory(message.holds)) {

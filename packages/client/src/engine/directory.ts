@@ -65,19 +65,27 @@ export class Directory {
     if (news.replace) {
       this.#document = this.#make(news.point?.epoch ?? old.epoch)
       this.#document.apply(news.updates, RELAY)
-      this.#kept.replace(this.#document, [...new Set([old.epoch, this.#document.epoch])])
+      this.#kept.replace(this.#document, [old.epoch])
     } else {
       if (old.point.commitsId === 0 && news.point) this.#rekey(news.point.epoch)
       this.#document.apply(news.updates, RELAY)
       if (!this.#kept.keeping) this.#kept.keep(this.#document)
     }
     const { epoch } = this.#document
-    this.#host.post({ kind: 'news', document: this.name, epoch, updates: news.updates, accepted: [] })
+    const { replace, updates } = news
+    this.#host.post({ kind: 'news', document: this.name, replace, epoch, updates, accepted: [] })
     this.#changed()
   }
 
-  peerNews(epoch: number, updates: readonly Uint8Array[]): void {
-    if (this.#document.point.commitsId === 0) this.#rekey(epoch)
+  peerNews({ replace, epoch, updates }: { replace: boolean; epoch: number; updates: Uint8Array[] }): void {
+    if (replace) {
+      const old = this.#document.epoch
+      this.#document = this.#make(epoch)
+      this.#kept.replace(
+        this.#document,
+        [old].filter((one) => one !== epoch),
+      )
+    } else if (this.#document.point.commitsId === 0) this.#rekey(epoch)
     if (this.#document.epoch !== epoch) return
     this.#document.apply(updates, PEER)
     if (!this.#kept.keeping) this.#kept.keep(this.#document)

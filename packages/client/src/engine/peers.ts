@@ -13,7 +13,15 @@ export type PeerMessage =
       updates: Uint8Array[]
     }
   /** The relay wrote; `accepted` of this identity's operations are in it. */
-  | { kind: 'news'; document: DocumentName; epoch: number; updates: Uint8Array[]; accepted: string[] }
+  | {
+      kind: 'news'
+      document: DocumentName
+      /** The updates are a whole document, in place of the one that was. */
+      replace: boolean
+      epoch: number
+      updates: Uint8Array[]
+      accepted: string[]
+    }
   | { kind: 'held'; document: DocumentName; holds: Hold[] }
   /** Entries were discarded. */
   | { kind: 'removed'; document: DocumentName; ids: string[] }

@@ -2,6 +2,7 @@
 import type { ConversationRecord, ParticipantRecord, ReadRecord, ResumePoint } from '@confab/core'
 import type { StoredSummary } from '../storage/storage.ts'
 import type { ConversationView } from './engine.ts'
+import type { OrderedState } from './seen.ts'
 
 interface SummaryData {
   record: ConversationRecord
@@ -43,5 +44,26 @@ export function viewOf(summary: StoredSummary): ConversationView {
     ...data,
     status: data.participant ? 'joined' : 'notParticipating',
     pending: false,
+  }
+}
+
+/**
+ * The conversation as far as its summary tells, for when its document was lost and there is no relay to ask: it stays
+ * on the list, and its person can go on writing.
+ */
+export function stateOfSummary(summary: StoredSummary): OrderedState {
+  const { record, participant, read, highestIndex } = summary.data as SummaryData
+  return {
+    conversation: record,
+    highestIndex,
+    participantCount: participant ? 1 : 0,
+    nonChatCount: 0,
+    participant: (sid) => (participant?.sid === sid ? participant : undefined),
+    participants: () => (participant ? [participant] : []),
+    message: () => undefined,
+    read: (sid) => (read?.participantSid === sid ? read : undefined),
+    messageCount: 0,
+    ordered: [],
+    position: () => 0,
   }
 }

@@ -11,6 +11,7 @@ export class TaskQueue<Listeners> {
   #due: ((listeners: Listeners) => void)[] = []
   #asked = new Set<object>()
   #scheduled = false
+  #waiting: (() => void)[] = []
 
   /** @param failed is told what a listener threw; the others hear what they are to hear */
   constructor(platform: Platform, failed: (error: unknown) => void) {
@@ -26,6 +27,13 @@ export class TaskQueue<Listeners> {
   stop(): void {
     this.#listeners = null
     this.#due = []
+    this.#answer()
+  }
+
+  /** Resolves once everything that is due now has been told: what is read then is no news to anybody. */
+  told(): Promise<void> {
+    if (this.#due.length === 0 || !this.#listeners) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   tell(task: (listeners: Listeners) => void): void {
@@ -52,13 +60,18 @@ export class TaskQueue<Listeners> {
     this.#asked = new Set()
     this.#scheduled = false
     for (const task of due) {
-      if (!this.#listeners) return
+      if (!this.#listeners) break
       try {
         task(this.#listeners)
       } catch (error) {
         this.#failed(error)
       }
     }
+    this.#answer()
     this.#schedule()
+  }
+
+  #answer(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 }

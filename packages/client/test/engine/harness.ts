@@ -28,7 +28,9 @@ export const unreachable: TransportFactory = () => ({
   awareness() {},
 })
 
-type Told = { [Name in keyof EngineEvents]: [Name, ...Parameters<EngineEvents[Name]>] }[keyof EngineEvents]
+export type Told = {
+  [Name in keyof EngineEvents]: [Name, ...Parameters<EngineEvents[Name]>]
+}[keyof EngineEvents]
 
 export interface TestEngine extends Engine {
   /** Everything told so far, in order. */
@@ -37,6 +39,8 @@ export interface TestEngine extends Engine {
   news(): string[]
   /** Resolves once a sentence that starts like this was told; those already told count from `since`. */
   heard(start: string): Promise<void>
+  /** Calls the listener with every event from now on. */
+  listen(listener: (event: Told) => void): void
 }
 
 export function engineFor(
@@ -58,6 +62,7 @@ export function engineFor(
   const waiting: { start: string; resolve(): void }[] = []
   let read = 0
   let heard = 0
+  const listeners: ((event: Told) => void)[] = []
   const check = () => {
     for (const wait of [...waiting]) {
       const at = told.findIndex((event, i) => i >= heard && sentence(event).startsWith(wait.start))
@@ -71,13 +76,18 @@ export function engineFor(
     get:
       (_, name) =>
       (...given: unknown[]) => {
-        told.push([name, ...given] as unknown as Told)
+        const event = [name, ...given] as unknown as Told
+        told.push(event)
+        for (const listener of listeners) listener(event)
         check()
       },
   })
   engine.start(events)
   return Object.assign(engine, {
     told,
+    listen(listener: (event: Told) => void) {
+      listeners.push(listener)
+    },
     news() {
       const sentences = told.slice(read).map(sentence)
       read = told.length

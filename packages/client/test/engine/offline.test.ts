@@ -43,7 +43,7 @@ describe.each<[string, () => Storage]>([
     await first.removeMessage(sid, page.items[0]?.record.sid ?? '')
     expect(await bodies(first, sid)).toEqual(['0 two! pending', '1 three pending'])
     await turns()
-    // all of it happened before the next task, so what is told is what is seen by then
+    // a page is told before it is read, and what is done between two tasks is told as one
     expect(first.news()).toEqual([
       'initialized',
       'connectionStateChanged connecting',
@@ -51,8 +51,15 @@ describe.each<[string, () => Storage]>([
       'conversationJoined The trip',
       'participantJoined bob',
       'participantJoined +15550001111',
+      'messageAdded 0 one',
+      'messageAdded 1 two',
+      'messageAdded 2 three',
+      'messageRemoved 0 one',
+      'messageRemoved 1 two',
+      'messageRemoved 2 three',
       'messageAdded 0 two!',
       'messageAdded 1 three',
+      'conversationUpdated The trip (lastMessage)',
     ])
     await first.shutdown()
 

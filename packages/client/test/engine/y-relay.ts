@@ -80,14 +80,19 @@ export class YRelay {
         },
         wake() {},
         setToken() {},
-        open: (requests) =>
-          this.#later(of(), () => {
-            for (const request of requests) this.#open(of(), request)
-          }),
+        open: (requests) => {
+          const from = of()
+          this.#later(from, () => {
+            for (const request of requests) this.#open(from, request)
+          })
+        },
         close: (documents) => {
           for (const document of documents) of().open.delete(document)
         },
-        update: (document, update) => this.#later(of(), () => this.#upload(of(), document, update)),
+        update: (document, update) => {
+          const from = of()
+          this.#later(from, () => this.#upload(from, document, update))
+        },
         awareness: (document, update) => {
           for (const other of this.#connections) {
             if (
