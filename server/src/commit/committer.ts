@@ -230,14 +230,17 @@ export class Committer {
     return true
   }
 
-  #admission(lane: Lane, identity: string, update: Uint8Array, isStranger: boolean): Admission {
+  #admission(lane: Lane, identity: string, update: Uint8Array, isStranger: boolean): Judged {
     const { limits } = this.#options
     try {
       const parsed = readUpdate(update, boundsOf(limits))
       const knowledge = isStranger
         ? strangersKnowledge(identity, limits.pendingOperations)
         : lane.knowledge(identity, limits, (client) => this.#readers.boundTo(lane.key, client))
-      return admitUpdate(parsed, knowledge)
+      const admission = admitUpdate(parsed, knowledge)
+      const isOfEarlierEpoch =
+        admission.kind === 'violation' && parsed.blocks.some(({ client }) => lane.model?.isRetired(client))
+      return isOfEarlierEpoch && !isStranger ? { kind: 'replaced' } : admission
     } catch (error) {
       if (error instanceof UpdateViolation) return { kind: 'violation', message: error.message }
       throw error
@@ -458,8 +461,7 @@ export class Committer {
         stateVector: work.stranger ? EMPTY_STATE_VECTOR : model.stateVector(job.author.identity),
       }
     }
-    // a system actor reads no document
-    return { kind: 'taken', outcomes: job.update === null ? work.outcomes : work.untold }
+    return { kind: 'taken', outcomes: job.isReader() ? work.untold : work.outcomes }
   }
 
   #afterCommit(committed: readonly CommittedOperation[]): void {
@@ -528,8 +530,12 @@ export const strangersKnowledge = (identity: string, room: number) => ({
   room,
 })
 
-export function answerAgainst(admission: Exclude<Admission, { kind: 'admitted' }>): UploadAnswer {
+/** `replaced`: a whole copy of an earlier epoch, of a device that hasn't heard yet. */
+type Judged = Admission | { kind: 'replaced' }
+
+export function answerAgainst(admission: Exclude<Judged, { kind: 'admitted' }>): UploadAnswer {
   if (admission.kind === 'violation') return admission
+  if (admission.kind === 'replaced') return { kind: 'nack', error: new ConfabError(70603), retryAfter: 0 }
   return { kind: 'nack', error: new ConfabError(70602), retryAfter: 0 }
 }
 

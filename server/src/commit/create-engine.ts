@@ -124,8 +124,13 @@ class RelayEngine implements Engine {
     try {
       answer =
         isIn && kind
-          ? await this.#enqueue(this.#committer.lane(principal.serviceSid, document, kind), author, update)
-          : await this.#knock(author, document, update)
+          ? await this.#enqueue(
+              this.#committer.lane(principal.serviceSid, document, kind),
+              subscriber,
+              author,
+              update,
+            )
+          : await this.#knock(subscriber, author, document, update)
     } catch (error) {
       if (!(error instanceof ConfabError)) throw error
       return { kind: 'nack', error, retryAfter: RETRY_AFTER }
@@ -136,19 +141,28 @@ class RelayEngine implements Engine {
     return answer
   }
 
-  #enqueue(lane: Lane, author: Author, update: Uint8Array): Promise<UploadAnswer> {
+  #enqueue(lane: Lane, subscriber: Subscriber, author: Author, update: Uint8Array): Promise<UploadAnswer> {
+    const isReader = () => {
+      const subscription = this.#readers.find(subscriber, lane.document)
+      return subscription !== undefined && (subscription.state !== 'absent' || subscription.welcome !== null)
+    }
     return new Promise((answer, fail) =>
-      this.#committer.enqueue(lane, { author, update, work: null, answer, fail }),
+      this.#committer.enqueue(lane, { author, update, work: null, isReader, answer, fail }),
     )
   }
 
   /** An upload of somebody of whom it isn't known that they belong. */
-  #knock(author: Author, document: string, update: Uint8Array): Promise<UploadAnswer> {
+  #knock(
+    subscriber: Subscriber,
+    author: Author,
+    document: string,
+    update: Uint8Array,
+  ): Promise<UploadAnswer> {
     const key = documentKey(author.principal?.serviceSid ?? '', document)
     const before = this.#atTheDoor.get(key) ?? Promise.resolve()
     let entering: Promise<UploadAnswer> | null = null
     const judged = before.then(async () => {
-      const answer = await this.#judgeStranger(author, document, update)
+      const answer = await this.#judgeStranger(subscriber, author, document, update)
       if ('kind' in answer) return answer
       entering = answer.entered
       // whoever comes next must find this one in the lane, not wait for its end
@@ -163,6 +177,7 @@ class RelayEngine implements Engine {
   }
 
   async #judgeStranger(
+    subscriber: Subscriber,
     author: Author,
     document: string,
     update: Uint8Array,
@@ -174,7 +189,12 @@ class RelayEngine implements Engine {
     // asked of everybody, so that it tells nothing by its time
     const [point] = await store.points(serviceSid, identity, [document])
     const enter = () => ({
-      entered: this.#enqueue(this.#committer.lane(serviceSid, document, 'conversation'), author, update),
+      entered: this.#enqueue(
+        this.#committer.lane(serviceSid, document, 'conversation'),
+        subscriber,
+        author,
+        update,
+      ),
     })
     const isOnTheWay = () => this.#committer.peek(serviceSid, document)?.hasWorkOf(identity)
     if (kind === 'conversation' && (point || isOnTheWay())) return enter()
@@ -232,7 +252,7 @@ class RelayEngine implements Engine {
     const work = newWork(author, null, [{ ok: operation }])
     const lane = this.#committer.lane(serviceSid, conversationSid, 'conversation')
     const answer = await new Promise<UploadAnswer>((answer, fail) => {
-      const job: Job = { author, update: null, work, answer, fail }
+      const job: Job = { author, update: null, work, isReader: () => false, answer, fail }
       this.#committer.enqueue(lane, job)
     })
     const outcome = answer.kind === 'taken' ? answer.outcomes[0] : undefined

@@ -168,6 +168,11 @@ export class DocumentModel implements ConversationState {
     return this.#ids.has(client)
   }
 
+  /** An id of `commits` in an earlier epoch. */
+  isRetired(client: number): boolean {
+    return this.head.retired?.includes(client) === true
+  }
+
   /** Whose outbox a client id writes to, and its clock. */
   outboxClient(client: number): OutboxClient | undefined {
     return this.#outbox.get(client)

@@ -20,6 +20,8 @@ export interface Job {
   /** Null for a system actor's operation, which is in `work` from the start. */
   readonly update: Uint8Array | null
   work: Work | null
+  /** Whether commits reach the author by the fan-out. */
+  isReader(): boolean
   /** Called once. */
   answer(answer: UploadAnswer): void
   fail(error: ConfabError): void

@@ -21,9 +21,16 @@ let counter = 0
 /** A fresh id of 32 hex digits. */
 export const freshId = (): string => (++counter).toString(16).padStart(32, '0')
 
-type Draft<Type extends OperationType> = Omit<Extract<Operation, { type: Type }>, 'id' | 'type' | 'dateWritten'>
+type Draft<Type extends OperationType> = Omit<
+  Extract<Operation, { type: Type }>,
+  'id' | 'type' | 'dateWritten'
+>
 
-export function operation<Type extends OperationType>(type: Type, draft: Draft<Type>, id = freshId()): Operation {
+export function operation<Type extends OperationType>(
+  type: Type,
+  draft: Draft<Type>,
+  id = freshId(),
+): Operation {
   return { id, type, dateWritten: 5, ...draft } as unknown as Operation
 }
 
@@ -68,7 +75,9 @@ export class Device implements Subscriber {
 
   changes(document: string, news: News): void {
     this.#take(document, news)
-    this.told.push(`changes ${news.updates.length} ${news.outcomes.map(({ verdict }) => verdict).join()}`.trim())
+    this.told.push(
+      `changes ${news.updates.length} ${news.outcomes.map(({ verdict }) => verdict).join()}`.trim(),
+    )
     this.#wake()
   }
   absent(document: string): void {
@@ -94,7 +103,8 @@ export class Device implements Subscriber {
         Y.applyUpdate(doc, update)
       }
     })
-    if (doc.store.pendingStructs || doc.store.pendingDs) throw new Error('an update that depends on what is not there')
+    if (doc.store.pendingStructs || doc.store.pendingDs)
+      throw new Error('an update that depends on what is not there')
     this.points.set(document, point)
     for (const outcome of outcomes) this.outcomes.set(outcome.id, outcome)
   }
@@ -111,7 +121,9 @@ export class Device implements Subscriber {
   // ── asking the engine ──
 
   async open(document: string, pending = false): Promise<OpenAnswer> {
-    const [answer] = await this.engine.open(this, [{ document, pending, ...(this.points.get(document) ?? NOTHING) }])
+    const [answer] = await this.engine.open(this, [
+      { document, pending, ...(this.points.get(document) ?? NOTHING) },
+    ])
     if (answer?.status === 'snapshot' && answer.replace) this.docs.set(document, new Y.Doc())
     if (answer?.status === 'snapshot' || answer?.status === 'changes') this.#take(document, answer.news)
     return answer as OpenAnswer
@@ -137,11 +149,18 @@ export class Device implements Subscriber {
     return this.upload(document, Y.encodeStateAsUpdate(this.doc(document), answer.stateVector))
   }
 
-  /** Writes and uploads; gives the outcomes in order. */
+  /** Writes and uploads, again where the document was replaced meanwhile; gives the outcomes in order. */
   async submit(document: string, ...operations: Operation[]): Promise<Outcome[]> {
-    const answer = await this.upload(document, this.write(document, ...operations))
-    if (answer.kind !== 'taken') throw new Error(`${answer.kind} ${'message' in answer ? answer.message : ''}`)
-    return operations.map(({ id }) => this.outcomes.get(id) as Outcome)
+    for (;;) {
+      const doc = this.doc(document)
+      const answer = await this.upload(document, this.write(document, ...operations))
+      if (answer.kind === 'nack' && answer.error.code === 70603)
+        await this.until(() => this.doc(document) !== doc)
+      else if (answer.kind !== 'taken') throw new Error(`${answer.kind} ${JSON.stringify(answer)}`)
+      const left = operations.filter(({ id }) => !this.outcomes.has(id))
+      if (left.length === 0) return operations.map(({ id }) => this.outcomes.get(id) as Outcome)
+      if (this.doc(document) === doc) throw new Error('operations were left without an outcome')
+    }
   }
 
   /** Creates and joins a conversation, open on this device; gives its sid. */
@@ -155,7 +174,8 @@ export class Device implements Subscriber {
       operation('conversation.join', {}),
       ...members.map((identity) => operation('participant.add', { identity })),
     )
-    for (const outcome of outcomes) if (outcome.verdict !== 'accepted') throw new Error(JSON.stringify(outcome))
+    for (const outcome of outcomes)
+      if (outcome.verdict !== 'accepted') throw new Error(JSON.stringify(outcome))
     return sid
   }
 
