@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+/** The `confab` command. */
+import { Command } from 'commander'
+import { VERSION } from '../version.ts'
+import { registerChat } from './chat.ts'
+import { registerRelay } from './relay-command.ts'
+import { registerToken } from './token-command.ts'
+
+const program = new Command('confab')
+  .description(
+    'Private group conversations that work with no network and merge through a relay anyone can host.',
+  )
+  .version(VERSION)
+  .showHelpAfterError('(confab --help tells more)')
+registerRelay(program)
+registerToken(program)
+registerChat(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  console.error(`confab: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,147 @@
+/** `confab relay`: runs a relay until it is told to end. */
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { ConfabError } from '@confab/core'
+import { type Command, Option } from 'commander'
+import { pino } from 'pino'
+import { createRelay, type Relay } from '../relay.ts'
+import { DEFAULT_PORT } from '../relay-options.ts'
+import { createAccessToken } from '../token.ts'
+import { DEMO_DATABASE, type DemoKeys, demoKeys } from './demo.ts'
+import { collect, commaSeparated, keyMissing, parseKeys } from './keys.ts'
+
+interface RelayCommandOptions {
+  port: string
+  host: string
+  database?: string
+  key?: string[]
+  origin?: string[]
+  logLevel?: string
+  demo?: boolean
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+/** Seconds. Demo tokens are made anew at every start. */
+const DEMO_TTL = 24 * 3600
+/** A terminal's ^C comes twice under `npm start`: from the terminal, and handed on by npm. */
+const SAME_SIGNAL = 500
+
+/** Adds the `relay` command to the program. */
+export function registerRelay(program: Command): void {
+  program
+    .command('relay')
+    .description('run a relay')
+    .addOption(
+      new Option('-p, --port <port>', 'port; 0 picks a free one')
+        .default(String(DEFAULT_PORT))
+        .env('CONFAB_PORT'),
+    )
+    .addOption(
+      new Option('--host <address>', 'address to listen on; 0.0.0.0 or :: for every network')
+        .default('127.0.0.1')
+        .env('CONFAB_HOST'),
+    )
+    .addOption(
+      new Option('-d, --database <file>', 'SQLite file, made when missing, or :memory:').env(
+        'CONFAB_DATABASE',
+      ),
+    )
+    .option(
+      '-k, --key <sid=secret>',
+      'API key that signs access tokens; repeatable (env: CONFAB_KEYS, comma-separated)',
+      collect,
+    )
+    .option(
+      '--origin <origin>',
+      'page that may connect; repeatable; any by default (env: CONFAB_ORIGINS, comma-separated)',
+      collect,
+    )
+    .addOption(
+      new Option('--log-level <level>', 'what is logged to stderr')
+        .choices(LOG_LEVELS)
+        .env('CONFAB_LOG_LEVEL'),
+    )
+    .option('--demo', 'make keys of its own, kept beside the database, and print commands to try it with')
+    .addHelpText(
+      'after',
+      '\nSIGTERM or ^C drains: what was taken is committed, and clients are told to come back.',
+    )
+    .action(run)
+}
+
+async function run(options: RelayCommandOptions): Promise<void> {
+  const database = options.database ?? (options.demo ? DEMO_DATABASE : 'confab.sqlite')
+  const demo = options.demo ? demoKeys(database) : null
+  const accessKeys = {
+    ...parseKeys(options.key ?? commaSeparated(process.env.CONFAB_KEYS)),
+    ...(demo && { [demo.key]: demo.secret }),
+  }
+  if (Object.keys(accessKeys).length === 0) keyMissing()
+  const relay = await createRelay({
+    port: portOf(options.port),
+    host: options.host,
+    database: withFolder(database),
+    accessKeys,
+    origins: originsOf(options.origin ?? commaSeparated(process.env.CONFAB_ORIGINS)),
+    logger: pino(
+      { level: options.logLevel ?? (demo ? 'warn' : 'info') },
+      pino.destination({ fd: 2, sync: true }),
+    ),
+  })
+  endOnSignal(relay)
+  console.log(`confab relay at ${relay.url}, database ${database}`)
+  if (demo) await printDemo(relay, demo)
+}
+
+/** @throws ConfabError 20001 */
+function portOf(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new ConfabError(20001, 'port must be a whole number from 0 to 65535')
+  return Number(text)
+}
+
+const originsOf = (origins: string[]) => (origins.length > 0 ? origins : 'any')
+
+/** SQLite makes the file, but not the folder that it is in. */
+function withFolder(database: string): string {
+  if (database === ':memory:') return database
+  try {
+    mkdirSync(dirname(database), { recursive: true })
+  } catch (error) {
+    throw new ConfabError(20001, `the folder of ${database} can't be made: ${(error as Error).message}`)
+  }
+  return database
+}
+
+async function printDemo(relay: Relay, { accountSid, key, secret }: DemoKeys): Promise<void> {
+  const token = (identity: string) =>
+    createAccessToken({ accountSid, key, secret, identity, ttl: DEMO_TTL, relayUrl: relay.url })
+  console.log(`
+Open two more terminals in this folder and run, one in each:
+
+  npm run chat -- bob --url ${relay.url} --token ${await token('bob')}
+
+  npm run chat -- alice --with bob --url ${relay.url} --token ${await token('alice')}
+
+Then write something. /offline disconnects, /online catches up, /help lists the rest. ^C ends the relay.`)
+}
+
+function endOnSignal(relay: Relay): void {
+  let firstAt: number | null = null
+  const end = () => {
+    const now = Date.now()
+    if (firstAt !== null) {
+      if (now - firstAt > SAME_SIGNAL) process.exit(1)
+      return
+    }
+    firstAt = now
+    relay.close().then(
+      () => process.exit(0),
+      (error) => {
+        console.error(`confab: ${error instanceof Error ? error.message : String(error)}`)
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
+}

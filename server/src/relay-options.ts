@@ -1,0 +1,101 @@
+/** What a relay is made of, and what is said when an option is wrong. */
+import {
+  ConfabError,
+  DEFAULT_LIMITS,
+  DEFAULT_ROLES,
+  type Limits,
+  limitsWith,
+  type RoleTable,
+} from '@confab/core'
+import { pino } from 'pino'
+import type { Origins } from './gateway/http.ts'
+import type { Hooks } from './hooks.ts'
+import { DEFAULT_TIMING, type Log, type Timing } from './session/session.ts'
+import type { AccessKeys } from './token.ts'
+
+/** Where `confab chat` looks, too. */
+export const DEFAULT_PORT = 4455
+
+export interface RelayOptions {
+  /** 0 picks a free one; 4455 by default. */
+  port?: number
+  /** Address to listen on: `127.0.0.1` by default, `0.0.0.0` or `::` for every network. */
+  host?: string
+  /** A file, made when missing, or `':memory:'`. */
+  database: string
+  /** Secrets of the API keys that sign access tokens, by the key's sid. Not needed with an `authenticate` hook. */
+  accessKeys?: AccessKeys
+  /** Accounts for the REST API. */
+  accounts?: { readonly [accountSid: string]: { authToken: string } }
+  hooks?: Hooks
+  /** Bounds to replace (`Limits`). */
+  limits?: Partial<Limits>
+  roles?: RoleTable
+  /** Pages from which browsers may connect: any by default. No cookies are ever used. */
+  origins?: Origins
+  /** WebSockets at a time; 10,000 by default. */
+  maxConnections?: number
+  /** A pino logger, or anything like one; warnings and errors go to stderr by default. */
+  logger?: Log
+  /** Waiting times to replace (`Timing`, milliseconds). */
+  timing?: Partial<Timing>
+}
+
+export type CheckedOptions = Required<Omit<RelayOptions, 'limits' | 'timing' | 'logger'>> & {
+  limits: Limits
+  timing: Timing
+  log: Log
+}
+
+/** @throws ConfabError 20001 naming the option and what it should be */
+export function checkedOptions(options: RelayOptions): CheckedOptions {
+  const { port = DEFAULT_PORT, host = '127.0.0.1', maxConnections = 10_000, origins = 'any' } = options
+  const { accessKeys = {}, accounts = {}, hooks = {} } = options
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) refuse('port', 'a whole number from 0 to 65535')
+  if (typeof host !== 'string' || host === '') refuse('host', 'an address to listen on')
+  if (typeof options.database !== 'string' || options.database === '') {
+    refuse('database', "a file's path or ':memory:'")
+  }
+  if (!Number.isInteger(maxConnections) || maxConnections < 1)
+    refuse('maxConnections', 'a whole number above 0')
+  if (origins !== 'any' && !(Array.isArray(origins) && origins.every(isOrigin))) {
+    refuse('origins', "'any' or a list of origins such as 'https://example.org'")
+  }
+  for (const [sid, secret] of Object.entries(accessKeys)) {
+    if (typeof secret !== 'string' || secret === '') refuse(`accessKeys.${sid}`, "the key's secret")
+  }
+  if (Object.keys(accessKeys).length === 0 && !hooks.authenticate) {
+    refuse('accessKeys', 'at least one API key ({ [keySid]: secret }), unless there is an authenticate hook')
+  }
+  checkNumbers('limits', options.limits, DEFAULT_LIMITS)
+  checkNumbers('timing', options.timing, DEFAULT_TIMING)
+  return {
+    port,
+    host,
+    database: options.database,
+    accessKeys,
+    accounts,
+    hooks,
+    limits: limitsWith(options.limits),
+    roles: options.roles ?? DEFAULT_ROLES,
+    origins,
+    maxConnections,
+    timing: { ...DEFAULT_TIMING, ...options.timing },
+    log: options.logger ?? pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true })),
+  }
+}
+
+function checkNumbers(name: string, given: object = {}, known: object): void {
+  for (const [key, value] of Object.entries(given)) {
+    if (!Object.hasOwn(known, key)) refuse(`${name}.${key}`, `one of ${Object.keys(known).join(', ')}`)
+    if (typeof value !== 'number' || !(value > 0)) refuse(`${name}.${key}`, 'a number above 0')
+  }
+}
+
+function isOrigin(text: unknown): boolean {
+  return typeof text === 'string' && URL.parse(text)?.origin === text
+}
+
+function refuse(option: string, expected: string): never {
+  throw new ConfabError(20001, `${option} must be ${expected}`)
+}

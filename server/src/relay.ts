@@ -1,0 +1,113 @@
+/** A relay: the store, the engine over it, and the gateway in front, put together and taken apart in order. */
+import { CLOSE_CODES, ConfabError, type Operation, type Outcome } from '@confab/core'
+import { authenticator } from './authenticator.ts'
+import { createEngine } from './commit/create-engine.ts'
+import { type Gateway, openGateway } from './gateway/gateway.ts'
+import { type CheckedOptions, checkedOptions, type RelayOptions } from './relay-options.ts'
+import { systemClock } from './session/clock.ts'
+import { NativeSession } from './session/native-session.ts'
+import type { SessionOptions } from './session/session.ts'
+import { YjsSession } from './session/yjs-session.ts'
+import { openSqliteStore } from './store/sqlite/sqlite-store.ts'
+import { VERSION } from './version.ts'
+
+export interface Relay {
+  /** For clients: `ws://host:port`. */
+  readonly url: string
+  /** The same for HTTP: `/health`. */
+  readonly httpUrl: string
+  readonly system: {
+    /**
+     * Does an operation as an actor without an outbox, through the same decision and commit as everybody's.
+     * @param source what shows up as its author where one is needed
+     */
+    submit(
+      serviceSid: string,
+      conversationSid: string,
+      operation: Operation,
+      source?: string,
+    ): Promise<Outcome>
+  }
+  /**
+   * Drains: takes no more connections and uploads, commits what it has, tells every client to come back later
+   * (4500), closes the database. Resolves when nothing of the relay is left. Idempotent.
+   */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a relay.
+ * @throws ConfabError 20001 for a wrong option or a port that can't be listened on; 70502 when the database can't
+ * be opened
+ */
+export async function createRelay(options: RelayOptions): Promise<Relay> {
+  const checked = checkedOptions(options)
+  const { accessKeys, database, hooks, limits, log, roles, timing } = checked
+  const store = openSqliteStore(database)
+  const engine = createEngine({ store, hooks, limits, roles, logger: log })
+  const base: Omit<SessionOptions, 'outlet'> = {
+    clock: systemClock,
+    engine,
+    authenticate: authenticator({ accessKeys, hooks, limits, now: systemClock.now }),
+    limits,
+    timing,
+    log,
+  }
+  let gateway: Gateway
+  try {
+    gateway = await openGateway({
+      ...checked,
+      version: VERSION,
+      session: (route, outlet) =>
+        route.kind === 'native'
+          ? new NativeSession({ ...base, outlet })
+          : new YjsSession({ ...base, ...route, outlet }),
+    })
+  } catch (error) {
+    await store.close()
+    throw listenError(error, checked)
+  }
+  const authority = `${hostInUrl(checked.host)}:${gateway.port}`
+  log.info({ host: checked.host, port: gateway.port, version: VERSION }, 'listening')
+
+  const close = async () => {
+    gateway.stopAccepting()
+    try {
+      await engine.drain()
+    } finally {
+      await gateway.close(CLOSE_CODES.restarting, 'Restarting: come back shortly')
+      await store.close()
+    }
+    log.info({}, 'closed')
+  }
+  let closed: Promise<void> | null = null
+  return {
+    url: `ws://${authority}`,
+    httpUrl: `http://${authority}`,
+    system: {
+      submit: (serviceSid, conversationSid, operation, source = 'system') =>
+        engine.submit(serviceSid, conversationSid, operation, source),
+    },
+    close: () => (closed ??= close()),
+  }
+}
+
+/** What a client on this machine connects to: "every network" is no address. */
+function hostInUrl(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function listenError(error: unknown, { host, port }: CheckedOptions): ConfabError {
+  const reasons: { [code: string]: string } = {
+    EADDRINUSE: `port ${port} on ${host} is in use`,
+    EACCES: `port ${port} on ${host} needs more rights than this process has`,
+    EADDRNOTAVAIL: `${host} is no address of this machine`,
+    ENOTFOUND: `${host} is no address of this machine`,
+  }
+  const { code = '', message } = error as NodeJS.ErrnoException
+  return new ConfabError(20001, reasons[code] ?? `${host}:${port} can't be listened on: ${message}`, {
+    cause: error,
+  })
+}
