@@ -1,0 +1,339 @@
+/** What every store must do, as tests. An implementation's own test calls this with a way to open an empty one. */
+import type { MessageRecord, Outcome } from '@confab/core'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { DocumentCommit, Head, Store } from './store.ts'
+
+const SERVICE = `IS${'1'.repeat(32)}`
+const OTHER_SERVICE = `IS${'2'.repeat(32)}`
+const conversation = (n: number): string => `CH${n.toString(16).padStart(32, '0')}`
+const hex = (n: number): string => n.toString(16).padStart(32, '0')
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
+
+const message = (index: number, body = `m${index}`): MessageRecord => ({
+  sid: `IM${hex(index)}`,
+  index,
+  author: 'ada',
+  body,
+  dateCreated: 1000 + index,
+})
+
+function head(document: string, seq: number, over: Partial<Head> = {}): Head {
+  return {
+    key: 0,
+    serviceSid: SERVICE,
+    document,
+    kind: document.startsWith('user/') ? 'user' : 'conversation',
+    epoch: 1,
+    seq,
+    roots: [{ root: 'commits', client: 4_000_000_000, clock: seq, base: 0, run: 7 }],
+    highestIndex: -1,
+    messageCount: 0,
+    ...over,
+  }
+}
+
+/** The commit that takes a document from `seq` to `seq + 1`. */
+function commit(
+  document: string,
+  seq: number,
+  over: Partial<DocumentCommit> & { head?: Head } = {},
+): DocumentCommit {
+  return {
+    head: head(document, seq + 1),
+    expectedSeq: seq,
+    entry: { seq, update: bytes(seq), private: [] },
+    mapItems: [],
+    messages: { put: [], delete: [] },
+    reads: { put: [], delete: [] },
+    outboxClients: [],
+    decided: [],
+    ...over,
+  }
+}
+
+const plain = (values: Iterable<Uint8Array>): number[][] => [...values].map((value) => [...value])
+
+export function storeSuite(name: string, open: () => Promise<Store>): void {
+  describe(`${name}: a store`, () => {
+    let store: Store
+    const first = conversation(1)
+
+    beforeEach(async () => {
+      store = await open()
+      return () => store.close()
+    })
+
+    const create = async (document: string, over: Partial<DocumentCommit> = {}): Promise<number> => {
+      const [key] = await store.commit([commit(document, 0, over)])
+      return key as number
+    }
+    const member = (...identities: string[]): DocumentCommit['members'] => ({
+      put: identities.map((identity) => ({ identity, status: 'joined' as const })),
+      delete: [],
+    })
+
+    it('gives back what was committed', async () => {
+      const accepted: Outcome = { id: hex(9), verdict: 'accepted' }
+      const refused: Outcome = { id: hex(8), verdict: 'refused', code: 20403, message: 'no' }
+      const key = await create(first, {
+        mapItems: [
+          { root: 'conversation', key: 'sid', item: [11, 0], value: first },
+          { root: 'conversation', key: 'friendlyName', item: [11, 1], value: undefined },
+        ],
+        messages: { put: [{ record: message(0), item: [12, 0] }], delete: [] },
+        reads: {
+          put: [
+            {
+              record: { participantSid: `MB${hex(1)}`, lastReadMessageIndex: null, lastReadTimestamp: 5 },
+              item: [13, 0],
+            },
+          ],
+          delete: [],
+        },
+        outboxClients: [{ identity: 'ada', client: 4_294_967_295, clock: 3 }],
+        decided: [
+          { id: accepted.id, identity: 'ada', outcome: accepted },
+          { id: refused.id, identity: 'bob', outcome: refused },
+        ],
+      })
+      const loaded = await store.load(SERVICE, first)
+      expect(loaded?.head).toEqual({ ...head(first, 1), key })
+      expect(loaded?.mapItems).toContainEqual({
+        root: 'conversation',
+        key: 'sid',
+        item: [11, 0],
+        value: first,
+      })
+      expect(loaded?.mapItems).toContainEqual({
+        root: 'conversation',
+        key: 'friendlyName',
+        item: [11, 1],
+        value: undefined,
+      })
+      expect(loaded?.reads).toEqual([
+        {
+          record: { participantSid: `MB${hex(1)}`, lastReadMessageIndex: null, lastReadTimestamp: 5 },
+          item: [13, 0],
+        },
+      ])
+      expect(loaded?.outboxClients).toEqual([{ identity: 'ada', client: 4_294_967_295, clock: 3 }])
+      expect(await store.messages(key, [`IM${hex(0)}`, `IM${hex(77)}`])).toEqual([
+        { record: message(0), item: [12, 0] },
+      ])
+      expect(await store.decided(key, [hex(9), hex(8), hex(7)])).toEqual([
+        { id: hex(9), identity: 'ada', outcome: accepted },
+        { id: hex(8), identity: 'bob', outcome: refused },
+      ])
+    })
+
+    it('knows nothing of other services', async () => {
+      await create(first, { members: member('ada'), uniqueName: { from: null, to: 'ours' } })
+      expect(await store.load(OTHER_SERVICE, first)).toBe(null)
+      expect(await store.points(OTHER_SERVICE, 'ada', [first])).toEqual([])
+      expect(await store.uniqueNameOwner(OTHER_SERVICE, 'ours')).toBe(null)
+      expect(await store.conversationCount(OTHER_SERVICE, 'ada')).toBe(0)
+    })
+
+    it('writes a batch whole or not at all', async () => {
+      const key = await create(first)
+      const late = commit(first, 5, { head: head(first, 6, { key }) })
+      await expect(store.commit([commit(conversation(2), 0), late])).rejects.toMatchObject({ code: 70502 })
+      expect(await store.load(SERVICE, conversation(2))).toBe(null)
+      const keys = await store.commit([
+        commit(conversation(2), 0),
+        commit(first, 1, { head: head(first, 2, { key }) }),
+        commit(conversation(3), 0),
+      ])
+      expect(keys.length).toBe(2)
+      expect((await store.load(SERVICE, conversation(3)))?.head.key).toBe(keys[1])
+    })
+
+    it('refuses a second writer: a document that exists, a commit that was made', async () => {
+      const key = await create(first)
+      await expect(create(first)).rejects.toMatchObject({ code: 70502 })
+      const second = commit(first, 1, { head: head(first, 2, { key }) })
+      await store.commit([second])
+      await expect(store.commit([second])).rejects.toMatchObject({ code: 70502 })
+    })
+
+    it('keeps the first decision of an operation', async () => {
+      const key = await create(first, {
+        decided: [{ id: hex(1), identity: 'ada', outcome: { id: hex(1), verdict: 'accepted' } }],
+      })
+      await store.commit([
+        commit(first, 1, {
+          head: head(first, 2, { key }),
+          decided: [{ id: hex(1), identity: 'bob', outcome: { id: hex(1), verdict: 'accepted' } }],
+        }),
+      ])
+      expect((await store.decided(key, [hex(1)]))[0]?.identity).toBe('ada')
+    })
+
+    it('changes and removes messages; ranges are by index', async () => {
+      const put = [0, 1, 2, 3].map((index) => ({
+        record: message(index),
+        item: [5, index] as [number, number],
+      }))
+      const key = await create(first, { messages: { put, delete: [] } })
+      const edited = { ...message(1), body: 'edited' }
+      await store.commit([
+        commit(first, 1, {
+          head: head(first, 2, { key }),
+          messages: { put: [{ record: edited, item: [5, 4] }], delete: [message(2).sid] },
+        }),
+      ])
+      expect((await store.messageRange(key, 1, 4)).map(({ record }) => record)).toEqual([edited, message(3)])
+      expect(await store.messages(key, [edited.sid])).toEqual([{ record: edited, item: [5, 4] }])
+    })
+
+    it('shows resume points of what an identity may read', async () => {
+      const key = await create(first, { members: member('ada', 'bob') })
+      await create(conversation(2), { members: member('bob') })
+      await create('user/ada')
+      await create('user/bob')
+      const asked = [first, conversation(2), conversation(3), 'user/ada', 'user/bob']
+      const points = await store.points(SERVICE, 'ada', asked)
+      expect(points.map(({ document }) => document).sort()).toEqual([first, 'user/ada'].sort())
+      expect(points.find(({ document }) => document === first)).toEqual({
+        document: first,
+        key,
+        epoch: 1,
+        seq: 1,
+        commitsId: 4_000_000_000,
+        clock: 1,
+      })
+      expect(await store.isMember(key, 'bob')).toBe(true)
+      expect(await store.conversationCount(SERVICE, 'bob')).toBe(2)
+      await store.commit([
+        commit(first, 1, { head: head(first, 2, { key }), members: { put: [], delete: ['bob'] } }),
+      ])
+      expect(await store.isMember(key, 'bob')).toBe(false)
+      expect(await store.conversationCount(SERVICE, 'bob')).toBe(1)
+    })
+
+    it('shows private parts of the log to their identity only', async () => {
+      const parts = [
+        { identity: 'ada', update: bytes(1, 2), outcomes: [{ id: hex(1), verdict: 'accepted' as const }] },
+        { identity: 'bob', update: bytes(), outcomes: [] },
+      ]
+      const key = await create(first, { entry: { seq: 0, update: bytes(9), private: parts } })
+      await store.commit([commit(first, 1, { head: head(first, 2, { key }) })])
+      const seen = await store.log(key, 0, 'ada')
+      expect(seen?.map(({ seq }) => seq)).toEqual([0, 1])
+      expect(seen?.[0]?.private.map(({ identity, outcomes }) => ({ identity, outcomes }))).toEqual([
+        { identity: 'ada', outcomes: parts[0]?.outcomes },
+      ])
+      expect([...(seen?.[0]?.private[0]?.update ?? [])]).toEqual([1, 2])
+      expect((await store.log(key, 0, 'eve'))?.[0]?.private).toEqual([])
+      expect((await store.log(key, 2, 'ada'))?.length).toBe(0)
+    })
+
+    it('finds unique names and addresses, and frees them', async () => {
+      const pair = { address: '+1', proxyAddress: '+2' }
+      const key = await create(first, {
+        uniqueName: { from: null, to: 'ours' },
+        bindings: { put: [{ ...pair, participantSid: `MB${hex(1)}` }], delete: [] },
+      })
+      expect(await store.uniqueNameOwner(SERVICE, 'ours')).toBe(first)
+      expect(await store.bindingOwner(SERVICE, '+1', '+2')).toBe(first)
+      await expect(create(conversation(2), { uniqueName: { from: null, to: 'ours' } })).rejects.toMatchObject(
+        { code: 70502 },
+      )
+      await store.commit([
+        commit(first, 1, {
+          head: head(first, 2, { key }),
+          uniqueName: { from: 'ours', to: 'mine' },
+          bindings: { put: [], delete: [pair] },
+        }),
+      ])
+      expect(await store.uniqueNameOwner(SERVICE, 'ours')).toBe(null)
+      expect(await store.uniqueNameOwner(SERVICE, 'mine')).toBe(first)
+      expect(await store.bindingOwner(SERVICE, '+1', '+2')).toBe(null)
+    })
+
+    it('keeps a head and the decisions of a deleted conversation, and nothing else', async () => {
+      const key = await create(first, {
+        members: member('ada'),
+        uniqueName: { from: null, to: 'ours' },
+        messages: { put: [{ record: message(0), item: [5, 0] }], delete: [] },
+      })
+      const decided = [{ id: hex(4), identity: 'ada', outcome: { id: hex(4), verdict: 'accepted' as const } }]
+      await store.commit([commit(first, 1, { head: head(first, 2, { key }), deleted: true, decided })])
+      const loaded = await store.load(SERVICE, first)
+      expect(loaded).toMatchObject({
+        head: { deleted: true, seq: 2 },
+        mapItems: [],
+        reads: [],
+        outboxClients: [],
+      })
+      expect(await store.messageRange(key, 0, 10)).toEqual([])
+      expect(await store.points(SERVICE, 'ada', [first])).toEqual([])
+      expect(await store.uniqueNameOwner(SERVICE, 'ours')).toBe(null)
+      expect((await store.decided(key, [hex(4)])).length).toBe(1)
+      expect(await store.log(key, 0, 'ada')).toBe(null)
+    })
+
+    it('compacts: a snapshot per identity, and a tail of the log', async () => {
+      const key = await create(first)
+      for (let seq = 1; seq < 200; seq++) {
+        const entry = {
+          seq,
+          update: bytes(seq),
+          private: [{ identity: 'ada', update: bytes(seq), outcomes: [] }],
+        }
+        await store.commit([commit(first, seq, { head: head(first, seq + 1, { key }), entry })])
+      }
+      await create(conversation(2))
+      expect(await store.compactable(150, 5)).toEqual([{ key, seq: 0, entries: 200 }])
+      const input = await store.compactionInput(key)
+      expect(input.snapshot).toBe(null)
+      expect(input.entries.length).toBe(200)
+      await store.compact(key, { seq: 200, update: bytes(1) }, [{ identity: 'ada', update: bytes(2) }], 190)
+      expect(await store.compactable(1, 5)).toEqual([{ key: expect.any(Number), seq: 0, entries: 1 }])
+      expect(await store.log(key, 189, 'ada')).toBe(null)
+      expect((await store.log(key, 190, 'ada'))?.length).toBe(10)
+      const own = await store.snapshot(key, 'ada')
+      expect(own.snapshot?.seq).toBe(200)
+      expect(plain([own.snapshot?.update as Uint8Array, own.outbox as Uint8Array])).toEqual([[1], [2]])
+      expect((await store.snapshot(key, 'bob')).outbox).toBe(null)
+      const next = await store.compactionInput(key)
+      expect(next.entries).toEqual([])
+      expect(next.outboxes.map(({ identity }) => identity)).toEqual(['ada'])
+    })
+
+    it('begins a new epoch from a snapshot, and keeps decisions and members', async () => {
+      const key = await create(first, {
+        members: member('ada'),
+        messages: { put: [{ record: message(0), item: [5, 0] }], delete: [] },
+        mapItems: [{ root: 'conversation', key: 'sid', item: [6, 0], value: first }],
+        outboxClients: [{ identity: 'ada', client: 77, clock: 1 }],
+        decided: [{ id: hex(1), identity: 'ada', outcome: { id: hex(1), verdict: 'accepted' } }],
+      })
+      const roots = [{ root: 'commits', client: 99, clock: 1, base: 0, run: 8 }]
+      await store.commit([
+        commit(first, 1, {
+          head: head(first, 1, { key, epoch: 2, roots, retired: [4_000_000_000] }),
+          epoch: {
+            snapshot: { seq: 1, update: bytes(7) },
+            messages: [{ record: message(0), item: [55, 0] }],
+            mapItems: [{ root: 'conversation', key: 'sid', item: [66, 0], value: first }],
+            reads: [],
+          },
+        }),
+      ])
+      const loaded = await store.load(SERVICE, first)
+      expect(loaded).toMatchObject({
+        head: { epoch: 2, seq: 1, retired: [4_000_000_000], roots },
+        outboxClients: [],
+      })
+      expect(loaded?.mapItems).toEqual([{ root: 'conversation', key: 'sid', item: [66, 0], value: first }])
+      expect(await store.messageRange(key, 0, 9)).toEqual([{ record: message(0), item: [55, 0] }])
+      expect((await store.snapshot(key, 'ada')).snapshot?.seq).toBe(1)
+      expect(await store.log(key, 1, 'ada')).toEqual([])
+      expect((await store.decided(key, [hex(1)])).length).toBe(1)
+      expect(await store.points(SERVICE, 'ada', [first])).toMatchObject([
+        { epoch: 2, seq: 1, commitsId: 99, clock: 1 },
+      ])
+    })
+  })
+}
