@@ -144,6 +144,8 @@ export class ChatSession {
       }
     })
     this.#client.on('messageRemoved', (message) => {
+      // a pending one that comes back behind others' messages says so itself
+      if (message.status === 'pending') return
       if (message.conversation.sid === this.#current?.sid) print(`· message ${message.index} was removed`)
     })
     this.#client.on('participantJoined', (participant) => {
