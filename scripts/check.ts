@@ -11,20 +11,23 @@ const summaryFile = join(cache, 'summary.txt')
 
 type Count = { passed: number; failed: number }
 
-function run(title: string, command: string, args: string[]): boolean {
+// By path, since several packages bring a `tsc`, and whose is in node_modules/.bin is a matter of luck.
+const programs = {
+  biome: 'node_modules/@biomejs/biome/bin/biome',
+  tsc: 'node_modules/typescript/bin/tsc',
+  vitest: 'node_modules/vitest/vitest.mjs',
+}
+
+function run(title: string, program: keyof typeof programs, args: string[]): boolean {
   console.log(`\n— ${title}`)
-  const program = join(root, 'node_modules/.bin', command)
-  const result = spawnSync(program, args, {
-    cwd: root,
-    stdio: 'inherit',
-    shell: process.platform === 'win32',
-  })
+  const file = join(root, programs[program])
+  const result = spawnSync(process.execPath, [file, ...args], { cwd: root, stdio: 'inherit' })
   if (result.error) console.error(result.error.message)
   return result.status === 0
 }
 
-const check = (title: string, command: string, args: string[]): Count =>
-  run(title, command, args) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
+const check = (title: string, program: keyof typeof programs, args: string[]): Count =>
+  run(title, program, args) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
 
 function tests(): Count {
   // Arguments are file filters: `npm test -- packages/core`.

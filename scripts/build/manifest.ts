@@ -1,0 +1,61 @@
+/** The manifests of published packages, made from the repository's. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface Manifest {
+  name: string
+  version: string
+  description: string
+  license: string
+  author: string
+  engines: Record<string, string>
+  sideEffects?: boolean
+  dependencies: Record<string, string>
+}
+
+export type Exports = { [condition: string]: string | Exports }
+
+export interface EntryPoints {
+  main: string
+  module: string
+  browser?: string
+  types: string
+  exports: Exports
+  bin?: Record<string, string>
+}
+
+export const readManifest = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+
+/**
+ * Names as dependencies exactly the packages that the written code imports.
+ * @param externals what the bundler left to be imported
+ */
+export function writeManifest(
+  dist: string,
+  manifest: Manifest,
+  externals: ReadonlySet<string>,
+  entryPoints: EntryPoints,
+): void {
+  const dependencies: Record<string, string> = {}
+  for (const name of [...externals].sort()) {
+    const range = manifest.dependencies[name]
+    if (!range) throw new Error(`${manifest.name} imports ${name}, which its package.json doesn't name`)
+    dependencies[name] = range
+  }
+  const { name, version, description, license, author, sideEffects, engines } = manifest
+  const published = {
+    name,
+    version,
+    description,
+    license,
+    author,
+    type: 'module',
+    ...(sideEffects !== undefined && { sideEffects }),
+    ...entryPoints,
+    engines,
+    dependencies,
+    publishConfig: { access: 'public' },
+  }
+  writeFileSync(join(dist, 'package.json'), `${JSON.stringify(published, null, 2)}\n`)
+}
