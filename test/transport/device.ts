@@ -48,11 +48,12 @@ export class Device {
     factory: TransportFactory
     url: string
     token: () => Promise<string>
+    /** Share of the longest wait between attempts; 0 by default. */
+    random?: number
   }) {
-    const { identity, factory, url, token } = options
+    const { identity, factory, url, token, random = 0 } = options
     this.identity = identity
-    // no waiting between attempts
-    this.transport = factory({ url, token, agent: 'test', random: () => 0 })
+    this.transport = factory({ url, token, agent: 'test', random: () => random })
   }
 
   start(): this {
