@@ -248,9 +248,10 @@ export class LocalConversation {
       const replace = news.replace || this.#startOver
       const epoch = news.point?.epoch ?? replica.epoch
       const known = this.#knownHistory(replica)
+      if (this.#channel !== 'closed') this.#channel = 'open'
       const accepted = this.#settle(news.outcomes)
       this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates: news.updates, accepted })
-      if (replace) this.#adopt(replica, epoch, news.updates, [replica.epoch])
+      if (replace) this.#replaceWith(epoch, news.updates)
       else {
         const current = this.#replica as Replica
         if (current.conversation === null) current.epoch = epoch
@@ -258,7 +259,6 @@ export class LocalConversation {
         this.#baseChanged(current, known)
       }
       if (this.#channel !== 'closed') {
-        this.#channel = 'open'
         this.#asked = this.#replica?.point ?? null
       }
       this.#answer()
@@ -342,18 +342,15 @@ export class LocalConversation {
         this.#host.verdicts.accepted(id)
       }
       const known = this.#knownHistory(replica)
-      if (replace)
-        this.#adopt(
-          replica,
-          epoch,
-          updates,
-          [replica.epoch].filter((old) => old !== epoch),
-        )
-      else {
-        if (replica.conversation === null) replica.epoch = epoch
-        if (replica.epoch === epoch) replica.apply(updates, PEER)
-        this.#baseChanged(replica, known)
+      if (replace) {
+        if (replica.epoch !== epoch) this.#replaceWith(epoch, updates)
+        return
       }
+      if (replica.conversation === null && !this.#summary) replica.epoch = epoch
+      if (replica.epoch === epoch) replica.apply(updates, PEER)
+      this.#baseChanged(replica, known)
+      // it missed what came before: the other's stored copy has it, or the relay
+      if (replica.epoch !== epoch || !replica.complete) return this.#reload(epoch, updates)
     })
   }
 
@@ -418,7 +415,7 @@ export class LocalConversation {
     this.#ledger.lose()
     this.#summary = null
     this.#install(this.#make(0))
-    this.#kept.replace(null, [epoch])
+    this.#kept.remove(epoch)
     this.#host.journal.saveSummary(this.sid, () => this.#summarise())
     if (tellPeers) {
       this.#host.post({ kind: 'lost', document: this.sid })
@@ -462,10 +459,10 @@ export class LocalConversation {
     return this.#serial.settled()
   }
 
-  #withReplica(task: (replica: Replica) => void, before: readonly Uint8Array[] = []): void {
+  #withReplica(task: (replica: Replica) => void | Promise<void>, before: readonly Uint8Array[] = []): void {
     this.#serial.run(() => {
-      if (this.#replica) task(this.#replica)
-      else return this.#load(before).then(() => task(this.#replica as Replica))
+      if (this.#replica) return task(this.#replica)
+      return this.#load(before).then(() => task(this.#replica as Replica))
     })
   }
 
@@ -598,16 +595,33 @@ export class LocalConversation {
     this.#refresh()
   }
 
-  /**
-   * Goes on with a new document; what is undecided is appended to it again.
-   * @param epochs whose stored copies are to go: another client on this store may keep the new one already
-   */
-  #adopt(old: Replica, epoch: number, updates: readonly Uint8Array[], epochs: readonly number[]): void {
+  /** Goes on with a whole document that the relay sent in place of this one. */
+  #replaceWith(epoch: number, updates: readonly Uint8Array[]): void {
+    const old = (this.#replica as Replica).epoch
+    const next = this.#make(epoch)
+    next.apply(updates, RELAY)
+    this.#adopt(next)
+    this.#kept.replace(next, old, () => this.#host.journal.flush())
+  }
+
+  /** Goes on with what another client on this store keeps. */
+  async #reload(epoch: number, updates: readonly Uint8Array[]): Promise<void> {
+    await this.#kept.close()
+    const next = await this.#kept.load(epoch, (number) => this.#make(number))
+    next.apply(updates, PEER)
+    if (next.conversation && next.complete) this.#adopt(next)
+    else {
+      await this.#kept.close()
+      this.#reopen()
+    }
+  }
+
+  /** Goes on with another document; what is undecided is appended to it again. */
+  #adopt(next: Replica): void {
+    const old = this.#replica as Replica
     const was = this.#seen as Seen
     const history = this.#knownHistory(old)
     this.#startOver = false
-    const next = this.#make(epoch)
-    next.apply(updates, RELAY)
     this.#install(next)
     this.#restoreOutbox()
     const seen = this.#project(next)
@@ -615,7 +629,6 @@ export class LocalConversation {
     for (const { sid } of [...old.ordered, ...next.ordered]) this.#note(sid, was.message(sid), history)
     for (const sid of [...was.touched(), ...seen.touched()]) this.#note(sid, was.message(sid), history)
     if (history !== null) this.#ledger.takeParticipants(this.#participants())
-    this.#kept.replace(next, epochs)
     this.#saveSummary()
     this.#refresh()
   }
@@ -711,7 +724,7 @@ export class LocalConversation {
 
   #summarise(): StoredSummary | null {
     const replica = this.#replica
-    if (!replica) return this.#summary
+    if (!replica || replica.conversation === null) return this.#summary
     const { identity } = this.#host
     const accepted = new Seen(replica, [], this.#host.contextFor(this.sid)).view(this.sid, identity, false)
     this.#summary = accepted && summarise(accepted, replica.point, replica.highestIndex)

@@ -65,7 +65,7 @@ export class Directory {
     if (news.replace) {
       this.#document = this.#make(news.point?.epoch ?? old.epoch)
       this.#document.apply(news.updates, RELAY)
-      this.#kept.replace(this.#document, [old.epoch])
+      this.#kept.replace(this.#document, old.epoch, () => this.#host.journal.flush())
     } else {
       if (old.point.commitsId === 0 && news.point) this.#rekey(news.point.epoch)
       this.#document.apply(news.updates, RELAY)
@@ -78,13 +78,10 @@ export class Directory {
   }
 
   peerNews({ replace, epoch, updates }: { replace: boolean; epoch: number; updates: Uint8Array[] }): void {
-    if (replace) {
-      const old = this.#document.epoch
+    const old = this.#document.epoch
+    if (replace && old !== epoch) {
       this.#document = this.#make(epoch)
-      this.#kept.replace(
-        this.#document,
-        [old].filter((one) => one !== epoch),
-      )
+      this.#kept.replace(this.#document, old, () => this.#host.journal.flush())
     } else if (this.#document.point.commitsId === 0) this.#rekey(epoch)
     if (this.#document.epoch !== epoch) return
     this.#document.apply(updates, PEER)
@@ -101,7 +98,7 @@ export class Directory {
     if (this.#document.epoch === epoch) return
     const old = this.#document.epoch
     this.#document.epoch = epoch
-    if (this.#kept.keeping) this.#kept.replace(this.#document, [old])
+    if (this.#kept.keeping) this.#kept.replace(this.#document, old, () => this.#host.journal.flush())
   }
 
   #make(epoch: number): UserDocument {

@@ -55,13 +55,27 @@ export class KeptDocument {
     this.#serial.run(() => this.#open(document)?.then(loaded))
   }
 
-  /** Removes what is stored under the epochs, and stores `next` from now on. */
-  replace(next: YDocument | null, epochs: readonly number[]): void {
+  /** Removes what is stored under the epoch. */
+  remove(epoch: number): void {
+    this.#wanted = null
+    this.#serial.run(async () => {
+      await this.#closeCopy()
+      await this.#documents.remove(this.#name, epoch)
+    })
+  }
+
+  /**
+   * Stores `next` in place of the document of the epoch `old`.
+   * @param saved resolves when it is on disk that `next` is the one to load: only then the old copy goes
+   */
+  replace(next: YDocument, old: number, saved: () => Promise<void>): void {
     this.#wanted = next
     this.#serial.run(async () => {
       await this.#closeCopy()
-      for (const epoch of epochs) await this.#documents.remove(this.#name, epoch)
-      if (next) await this.#open(next)
+      if (next.epoch === old) await this.#documents.remove(this.#name, old)
+      await this.#open(next)
+      await saved()
+      if (next.epoch !== old) await this.#documents.remove(this.#name, old)
     })
   }
 
