@@ -8,7 +8,7 @@ export interface Manifest {
   description: string
   license: string
   author: string
-  engines: Record<string, string>
+  engines?: Record<string, string>
   sideEffects?: boolean
   dependencies: Record<string, string>
 }
@@ -28,7 +28,8 @@ export const readManifest = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
 
 /**
- * Names as dependencies exactly the packages that the written code imports.
+ * Names as dependencies exactly the packages that the written code imports. Only what runs in nothing but Node asks
+ * for a version of it: the others are also bundled for browsers, by tools that run on an older one.
  * @param externals what the bundler left to be imported
  */
 export function writeManifest(
@@ -53,7 +54,7 @@ export function writeManifest(
     type: 'module',
     ...(sideEffects !== undefined && { sideEffects }),
     ...entryPoints,
-    engines,
+    ...(entryPoints.bin && { engines }),
     dependencies,
     publishConfig: { access: 'public' },
   }
