@@ -81,7 +81,9 @@ export class Opening {
     const clocks = clocksOf(stateVector)
     const { identity, serviceSid } = subscriber.principal
     if (!isOpenable(document, identity)) return { status: 'absent' }
-    const model = await this.#committer.stored(serviceSid, document)
+    // Membership first: `replaced`, or the time that loading takes, would tell a stranger that there is something.
+    const [own] = await this.#options.store.points(serviceSid, identity, [document])
+    const model = own ? await this.#committer.stored(serviceSid, document) : null
     const point = model ? resumePoint(model.head, clocks) : NOTHING
     if (point === null) return { status: 'replaced' }
     const [answer] = await this.open(subscriber, [{ document, pending: true, ...point }])
