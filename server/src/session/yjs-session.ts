@@ -4,7 +4,7 @@
  * or an invite; it is the same question, and without either the same answer, whether or not there is such a
  * document (docs/protocol.md).
  */
-import { CLOSE_CODES, type ConfabError, type Outcome, ProtocolViolation, upMessageBytes } from '@confab/core'
+import { CLOSE_CODES, ConfabError, type Outcome, ProtocolViolation, upMessageBytes } from '@confab/core'
 import type { News, Principal, Subscriber, UploadAnswer } from '../engine.ts'
 import { Connection } from './connection.ts'
 import type { Session, SessionOptions } from './session.ts'
@@ -104,7 +104,10 @@ export class YjsSession implements Session, Subscriber {
   }
 
   #inTurn(run: () => Promise<void>): void {
-    this.#turn = this.#turn.then(run).catch((error) => this.#connection.fail(error, 'y-websocket message'))
+    this.#turn = this.#turn.then(run).catch((error) => {
+      if (error instanceof ConfabError && error.code === 70601) this.#violation(error.message)
+      else this.#connection.fail(error, 'y-websocket message')
+    })
   }
 
   receiveText(): void {
