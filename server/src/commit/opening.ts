@@ -4,6 +4,7 @@
  */
 import {
   ConfabError,
+  compactUpdates,
   decodeStateVector,
   type Outcome,
   parseDocumentName,
@@ -21,6 +22,12 @@ const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
 
 /** Entries of a state vector that a stock client sends, at most. */
 const STATE_VECTOR_CLIENTS = 100_000
+
+/**
+ * Updates that are sent as they are. More are compacted into one: a stock Y.Doc merges the items of a transaction
+ * from its end, copying all that it has merged so far (10,000 messages in 500 updates: 530 ms to load; as one: 12).
+ */
+const SEPARATE = 32
 
 /** What was read for one subscription, and where it then stands. */
 interface Reading {
@@ -302,17 +309,17 @@ function resumePoint(head: Head, clocks: ReadonlyMap<number, number>): ResumePoi
 }
 
 function newsOf(point: ResumePoint, first: Uint8Array[], entries: readonly LogEntry[], until: number): News {
-  const updates = first
+  const tail: Uint8Array[] = []
   const outcomes: Outcome[] = []
   for (const entry of entries) {
     if (entry.seq >= until) break
-    updates.push(entry.update)
+    tail.push(entry.update)
     for (const part of entry.private) {
-      if (part.update.length > 0) updates.push(part.update)
+      if (part.update.length > 0) tail.push(part.update)
       outcomes.push(...part.outcomes)
     }
   }
-  return { point, updates, outcomes }
+  return { point, updates: [...first, ...(tail.length > SEPARATE ? [compactUpdates(tail)] : tail)], outcomes }
 }
 
 function clocksOf(stateVector: Uint8Array): Map<number, number> {

@@ -31,7 +31,6 @@ export function outcomeFrom(id: string, text: string | null): Outcome {
  * |---|---|
  * | parts | varuint count, then per part: |
  * | identity | varstring |
- * | length | varuint: bytes of the rest, so that another reader's part is skipped unread |
  * | update | varuint8array |
  * | outcomes | varstring, JSON; empty for none |
  *
@@ -41,12 +40,10 @@ export function encodePrivate(parts: readonly PrivatePart[]): Uint8Array | null 
   if (parts.length === 0) return null
   const encoder = encoding.createEncoder()
   encoding.writeVarUint(encoder, parts.length)
-  for (const part of parts) {
-    const body = encoding.createEncoder()
-    encoding.writeVarUint8Array(body, part.update)
-    encoding.writeVarString(body, part.outcomes.length > 0 ? JSON.stringify(part.outcomes) : '')
-    encoding.writeVarString(encoder, part.identity)
-    encoding.writeVarUint8Array(encoder, encoding.toUint8Array(body))
+  for (const { identity, update, outcomes } of parts) {
+    encoding.writeVarString(encoder, identity)
+    encoding.writeVarUint8Array(encoder, update)
+    encoding.writeVarString(encoder, outcomes.length > 0 ? JSON.stringify(outcomes) : '')
   }
   return encoding.toUint8Array(encoder)
 }
@@ -58,15 +55,18 @@ export function decodePrivate(bytes: Uint8Array | null, identity: string | null)
   const decoder = decoding.createDecoder(bytes)
   for (let count = decoding.readVarUint(decoder); count > 0; count--) {
     const owner = decoding.readVarString(decoder)
-    const body = decoding.readVarUint8Array(decoder)
-    if (identity !== null && owner !== identity) continue
-    const inner = decoding.createDecoder(body)
-    // copied: the row's buffer belongs to SQLite's result and outlives this call only by accident
-    const update = decoding.readVarUint8Array(inner).slice()
-    const outcomes = decoding.readVarString(inner)
+    const update = decoding.readVarUint8Array(decoder)
+    if (identity !== null && owner !== identity) {
+      // somebody else's outcomes are passed over unread
+      const length = decoding.readVarUint(decoder)
+      decoder.pos += length
+      continue
+    }
+    const outcomes = decoding.readVarString(decoder)
+    // copied, so that one part doesn't keep the whole row in memory
     parts.push({
       identity: owner,
-      update,
+      update: update.slice(),
       outcomes: outcomes === '' ? [] : (JSON.parse(outcomes) as Outcome[]),
     })
   }
