@@ -12,6 +12,7 @@ import {
   directory,
   type HeldOperation,
   type Message,
+  yWebsocket,
 } from '@confab/client'
 import { CHANNEL_USER, DEFAULT_ROLES, type Operation, type Role } from '@confab/core'
 import { createAccessToken, createRelay, type Relay, type RelayOptions } from '@confab/relay'
@@ -414,6 +415,56 @@ describe('what is refused is not lost', () => {
     const { bob, bobs } = await pair(relay)
     await expect(bobs.sendMessage('hello')).rejects.toMatchObject({ code: 70301, status: 403, message: 'no' })
     expect(texts(bob.getHeldOperations())).toEqual(['hello'])
+  })
+})
+
+describe('a unique name', () => {
+  test('that somebody else had first is refused alone: the conversation stands, and its creator is told', async () => {
+    const relay = await startRelay()
+    const { bob, conversation } = await pair(relay)
+    await conversation.updateUniqueName('trip')
+    await bob.goOffline()
+    const bobs = await (await bob.createConversation({ uniqueName: 'trip', friendlyName: 'Mine' })).join()
+    await bobs.sendMessage('hello')
+    expect(bobs.uniqueName).toBe('trip')
+    const refusal = new Promise<HeldOperation>((resolve) => bob.once('operationRefused', resolve))
+    await bob.goOnline()
+    expect(await refusal).toMatchObject({
+      error: { code: 50353, status: 409 },
+      operation: { uniqueName: 'trip' },
+    })
+    await shows(bobs, ['0 bob: hello'])
+    expect(bobs.uniqueName).toBeNull()
+    expect(bobs.friendlyName).toBe('Mine')
+  })
+})
+
+describe('the stock y-websocket transport', () => {
+  test('carries the same: offline, merged, removed, held', async () => {
+    const relay = await startRelay()
+    const stock = async (identity: string) => {
+      const client = start(identity, relay.url, newDevice(), { transport: yWebsocket() })
+      await when(() => client.connectionState === 'connected')
+      return client
+    }
+    const [alice, bob] = [await stock('alice'), await stock('bob')]
+    const conversation = await (await alice.createConversation({ friendlyName: 'Trip' })).join()
+    await conversation.add('bob')
+    await joined(bob, conversation.sid)
+    const bobs = await bob.getConversationBySid(conversation.sid)
+    await bob.goOffline()
+    await bobs.sendMessage('b0')
+    await conversation.sendMessage('a0')
+    await bob.goOnline()
+    await shows(bobs, ['0 alice: a0', '1 bob: b0'])
+    await shows(conversation, ['0 alice: a0', '1 bob: b0'])
+    await bob.goOffline()
+    await bobs.sendMessage('too late')
+    await conversation.removeParticipant('bob')
+    const refusal = new Promise<HeldOperation>((resolve) => bob.once('operationRefused', resolve))
+    await bob.goOnline()
+    expect((await refusal).operation.body).toBe('too late')
+    expect(await shown(conversation)).toEqual(['0 alice: a0', '1 bob: b0'])
   })
 })
 

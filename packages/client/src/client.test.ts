@@ -153,6 +153,18 @@ describe('the connection', () => {
     await expect(conversation.sendMessage('late')).rejects.toMatchObject({ code: 70701 })
     expect(conversation.sid).toBe('CH1')
   })
+
+  test('a client that is shut down at once never starts', async () => {
+    const { client, engine } = await openUninitialised()
+    const early = new Client(tokenFor({ grants: { identity: ME } }), { url: 'ws://relay.test' })
+    const heard = record(early, ['stateChanged', 'initFailed'])
+    await early.shutdown()
+    await expect(early.getUser('bob')).rejects.toMatchObject({ code: 70701, status: 499 })
+    expect(early.connectionState).toBe('disconnected')
+    expect(heard).toEqual([])
+    await client.shutdown()
+    expect(engine.calls).toEqual([['shutdown']])
+  })
 })
 
 describe('conversations', () => {

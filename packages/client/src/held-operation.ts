@@ -1,5 +1,6 @@
-import type { ConfabError } from '@confab/core'
+import type { ConfabError, Json } from '@confab/core'
 import type { HeldOperationView, PendingOperationView } from './engine/engine.ts'
+import { copyOf } from './shown-attributes.ts'
 import type { Surface } from './surface.ts'
 import type { OperationContent, PendingOperation } from './types.ts'
 
@@ -44,5 +45,5 @@ export class HeldOperation implements PendingOperation {
 
 /** An operation of the engine's as apps see it: a copy, so that nobody changes the engine's. */
 export function pendingOperation({ conversationSid, operation }: PendingOperationView): PendingOperation {
-  return { conversationSid, operation: structuredClone(operation) as unknown as OperationContent }
+  return { conversationSid, operation: copyOf(operation as unknown as Json) as unknown as OperationContent }
 }

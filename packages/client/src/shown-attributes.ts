@@ -16,7 +16,7 @@ export class ShownAttributes {
   show(current: Json): JSONValue {
     if (this.#copy === undefined || this.#seen !== current) {
       this.#seen = current
-      this.#copy = structuredClone(current)
+      this.#copy = copyOf(current)
     }
     return this.#copy
   }
@@ -37,3 +37,6 @@ export class ShownAttributes {
     this.#copy = undefined
   }
 }
+
+/** JSON of its own: `structuredClone` is missing on some platforms that apps for Twilio's SDK run on. */
+export const copyOf = (json: Json): JSONValue => JSON.parse(JSON.stringify(json))
