@@ -1,0 +1,180 @@
+/** The packages that are published, as somebody meets them who has nothing else of Confab. */
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { parse } from 'acorn'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { browserAvailable, withPage } from './browser/harness.ts'
+import { startRelay, tokenFor } from './support/relay.ts'
+
+const root = join(import.meta.dirname, '..')
+const folders = { core: 'packages/core/dist', client: 'packages/client/dist', relay: 'server/dist' }
+const project = mkdtempSync(join(tmpdir(), 'confab-packaging-'))
+const chromium = await browserAvailable()
+
+/** Runs a program in the project; its PATH begins with this Node, and without this repository's commands. */
+async function run(program: string, args: string[], cwd = project): Promise<string> {
+  const elsewhere = (process.env.PATH ?? '').split(delimiter).filter((path) => !path.startsWith(root))
+  const node = join(process.execPath, '..')
+  const env = { ...process.env, PATH: [node, ...elsewhere].join(delimiter), NODE_OPTIONS: '' }
+  const { stdout } = await promisify(execFile)(program, args, { cwd, env })
+  return stdout
+}
+
+const node = (file: string): Promise<string> => run(process.execPath, [file])
+const write = (file: string, text: string): void => writeFileSync(join(project, file), text)
+const installed = (name: string, file: string): string =>
+  readFileSync(join(project, 'node_modules/@confab', name, file), 'utf8')
+
+beforeAll(async () => {
+  await run(process.execPath, [join(root, 'scripts/build.ts')], root)
+  for (const folder of Object.values(folders)) {
+    await run('npm', ['pack', '--silent', '--pack-destination', project], join(root, folder))
+  }
+  const tarballs = readdirSync(project).map((file) => `./${file}`)
+  expect(tarballs).toHaveLength(3)
+  write('package.json', '{ "private": true }')
+  await run('npm', [
+    'install',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    ...tarballs,
+  ])
+}, 180_000)
+
+afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+describe('what npm pack made, installed in an empty project', () => {
+  test("runs the README's example, which prints what the README says", async () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8')
+    const [, example, printed] = /```js\n(.*?)```\n\nprints\n\n```\n(.*?)```/s.exec(readme) ?? []
+    write('example.mjs', example ?? '')
+    expect(await node('example.mjs')).toBe(printed)
+  })
+
+  test('has the confab command', async () => {
+    const confab = join(project, 'node_modules/.bin/confab')
+    const { version } = JSON.parse(installed('relay', 'package.json'))
+    expect((await run(confab, ['--version'])).trim()).toBe(version)
+    for (const command of ['relay', 'token', 'chat']) expect(await run(confab, ['--help'])).toContain(command)
+  })
+
+  test.each(['core', 'client'])('%s gives require the same names as import', async (name) => {
+    const print = `console.log(Object.keys(names).filter((name) => name !== 'default').sort().join())`
+    write('names.cjs', `const names = require('@confab/${name}'); ${print}`)
+    write('names.mjs', `import * as names from '@confab/${name}'; ${print}`)
+    const names = await node('names.cjs')
+    expect(names).toContain('ConfabError')
+    expect(names).toBe(await node('names.mjs'))
+  })
+
+  test.each(Object.keys(folders))('%s holds nothing but what it names, and no TypeScript source', (name) => {
+    const manifest = JSON.parse(installed(name, 'package.json'))
+    const files = readdirSync(join(project, 'node_modules/@confab', name))
+    const { main, module, browser = main, types } = manifest
+    for (const path of [main, module, browser, types]) expect(files).toContain(path.slice(2))
+    expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md']))
+    expect(files.filter((file) => /(?<!\.d)\.[cm]?ts$/.test(file))).toEqual([])
+    for (const file of files) expect(installed(name, file)).not.toContain(root)
+  })
+})
+
+describe('declarations', () => {
+  const program = `
+    import { Client, type Conversation, directory, type Message, type Paginator } from '@confab/client'
+    import { ConfabError, conversationRecordSchema } from '@confab/core'
+    import { createAccessToken, createRelay } from '@confab/relay'
+
+    export async function titles(): Promise<(string | null)[]> {
+      const relay = await createRelay({ database: ':memory:', accessKeys: { key: 'secret' } })
+      const token = createAccessToken({ accountSid: 'a', key: 'key', secret: 'secret', identity: 'alice' })
+      const client = new Client(await token, { url: relay.url, storage: directory('data') })
+      client.on('messageAdded', (message: Message) => message.body)
+      // @ts-expect-error there is no such event
+      client.on('nonsense', () => {})
+      const page: Paginator<Conversation> = await client.getSubscribedConversations()
+      const record = conversationRecordSchema.safeParse({})
+      if (record.success) return [record.data.sid]
+      if (new Error() instanceof ConfabError) return []
+      return page.items.map((conversation) => conversation.friendlyName)
+    }`
+
+  test.each([
+    ['TypeScript 4.9 and moduleResolution node', 'typescript-4.9', 'esnext', 'node'],
+    ['TypeScript 4.9 and moduleResolution node16', 'typescript-4.9', 'node16', 'node16'],
+    ['the newest TypeScript and moduleResolution bundler', 'typescript', 'esnext', 'bundler'],
+    ['the newest TypeScript and moduleResolution nodenext', 'typescript', 'nodenext', 'nodenext'],
+  ])(
+    'parse and mean something to %s, with no types of a library',
+    async (_, compiler, module, resolution) => {
+      write('program.mts', program)
+      const settings = { strict: true, noEmit: true, skipLibCheck: false, types: [], target: 'es2019' }
+      const compilerOptions = { ...settings, lib: ['es2019', 'dom'], module, moduleResolution: resolution }
+      // .mts is for Node's resolutions; the others look at it as at any module
+      write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['program.mts'] }))
+      await expect(node(join(root, 'node_modules', compiler, 'bin/tsc'))).resolves.toBe('')
+    },
+  )
+})
+
+describe('the build for browsers', () => {
+  test('is one file that webpack 4 can parse and that imports nothing', () => {
+    const tree = parse(installed('client', 'browser.js'), { ecmaVersion: 2018, sourceType: 'module' })
+    expect(tree.body.filter((node) => node.type === 'ImportDeclaration')).toEqual([])
+    expect(installed('client', 'browser.licenses.txt')).toContain('yjs 13.')
+  })
+
+  test('exposes the same names as the build for Node, and none of Yjs', async () => {
+    const exposed = await import(pathToFileURL(join(project, 'node_modules/@confab/client/browser.js')).href)
+    write(
+      'names.mjs',
+      `import * as names from '@confab/client'; console.log(Object.keys(names).sort().join())`,
+    )
+    expect(`${Object.keys(exposed).sort().join()}\n`).toBe(await node('names.mjs'))
+    expect(Object.keys(exposed)).not.toContain('Doc')
+  })
+
+  test.skipIf(!chromium)(
+    'works in an app that has a Yjs of its own, without a word on the console',
+    async () => {
+      mkdirSync(join(project, 'app'))
+      write(
+        'app/complaints.ts',
+        'export const complaints = []; console.error = (...all) => complaints.push(all)',
+      )
+      write(
+        'app/entry.ts',
+        `import { complaints } from './complaints.ts'
+       import * as Y from 'yjs'
+       import { Client } from '@confab/client'
+
+       export async function post(token: string, url: string) {
+         const doc = new Y.Doc()
+         const client = new Client(token, { url })
+         const conversation = await client.createConversation({ friendlyName: 'From a bundle' })
+         await conversation.join()
+         const index = await conversation.sendMessage('hello')
+         const { items } = await conversation.getMessages()
+         await client.shutdown()
+         doc.destroy()
+         return { index, bodies: items.map((message) => message.body), complaints }
+       }`,
+      )
+      type Entry = { post(token: string, url: string): Promise<unknown> }
+      const relay = await startRelay()
+      try {
+        await withPage<Entry>(pathToFileURL(join(project, 'app/entry.ts')), async ({ call }) => {
+          const told = await call('post', await tokenFor('alice'), relay.url)
+          expect(told).toEqual({ index: 0, bodies: ['hello'], complaints: [] })
+        })
+      } finally {
+        await relay.close()
+      }
+    },
+  )
+})
