@@ -16,7 +16,7 @@ import * as Y from 'yjs'
 import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
 import type { OpenRequest } from '../transport/transport.ts'
 import { applyOutcomes, isDoor, strand } from './decided.ts'
-import type { ConversationView, EngineEvents, MessageView, ParticipantView } from './engine.ts'
+import type { ConversationView, EngineEvents, MessagePage, MessageView, ParticipantView } from './engine.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
 import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
@@ -74,6 +74,8 @@ export class LocalConversation {
   #retryTimer: unknown = null
   #retryDelay = RETRY_FIRST
   #answered: (() => void)[] = []
+  /** A page was read while the relay's messages were not here: none of them is history to its reader. */
+  #readWithout = false
 
   constructor(host: ConversationHost, sid: string, summary: StoredSummary | null) {
     this.sid = sid
@@ -118,6 +120,11 @@ export class LocalConversation {
 
   participants(): ParticipantView[] {
     return [...this.#participants().values()].map((participant) => this.#participantView(participant))
+  }
+
+  page(query: Parameters<Seen['page']>[0]): MessagePage {
+    if (this.#replica?.conversation === null) this.#readWithout = true
+    return this.seen.page(query)
   }
 
   /** Resolves when the document is readable. */
@@ -413,6 +420,7 @@ export class LocalConversation {
   lose(tellPeers: boolean): void {
     const epoch = this.#replica?.epoch ?? this.#summary?.epoch ?? 0
     this.#ledger.lose()
+    this.#readWithout = false
     this.#summary = null
     this.#install(this.#make(0))
     this.#kept.remove(epoch)
@@ -574,7 +582,7 @@ export class LocalConversation {
    * is told of none of them. Null when nothing is history.
    */
   #knownHistory(replica: Replica): number | null {
-    if (replica.conversation !== null) return null
+    if (replica.conversation !== null || this.#readWithout) return null
     if (this.#summary) return highestIndexOf(this.#summary)
     // a creator was here before any message; somebody who was added or invited comes to all there is
     const isCreator = this.#seen?.state.conversation?.createdBy === this.#host.identity

@@ -151,7 +151,7 @@ class LocalEngine implements Engine {
     // a page that shows what is yet to be told would show it twice
     await this.#queue.told()
     await conversation.opened()
-    return conversation.seen.page(query)
+    return conversation.page(query)
   }
 
   async message(conversationSid: string, messageSid: string): Promise<MessageView | undefined> {

@@ -86,8 +86,11 @@ export class KeptDocument {
 
   /** Stores what can still be stored, and stops. The document stays readable. */
   async close(): Promise<void> {
-    this.#wanted = null
-    this.#serial.run(() => this.#closeCopy())
+    this.#serial.run(() => {
+      // only now: what was to be stored before must still be
+      this.#wanted = null
+      return this.#closeCopy()
+    })
     await this.#serial.settled()
   }
 

@@ -473,6 +473,7 @@ describe('with a relay', () => {
     expect(await shown(alice, sid)).toEqual(['0 from alice', '1 from bob'])
     expect(bob.news().filter((one) => one.startsWith('message'))).toEqual([
       'messageRemoved 0 from bob',
+      'messageAdded 0 from alice',
       'messageAdded 1 from bob',
     ])
   })
