@@ -55,6 +55,8 @@ export class Committer {
   #idle: (() => void)[] = []
   /** Told of commits, for compaction. */
   onCommits: (commits: readonly DocumentCommit[]) => void = () => {}
+  /** Told whenever a document is used: it will have to leave memory again. */
+  onUse: () => void = () => {}
   /** Nothing else may change the stored document while it is given a new epoch. */
   beforeEpoch: (key: number) => Promise<void> = async () => {}
 
@@ -83,15 +85,21 @@ export class Committer {
     // the order of the map is the order of use
     this.#lanes.set(key, lane)
     lane.lastUsed = this.#options.now()
+    this.onUse()
     return lane
   }
 
-  /** A model of what is stored, whether or not the document is being written: null when there is none. */
+  /** The document as it is stored, for reading: null when there is none. Kept in memory for the next who asks. */
   async stored(serviceSid: string, document: string): Promise<DocumentModel | null> {
-    const lane = this.peek(serviceSid, document)
-    if (lane?.model && !lane.inTurn) return lane.model.head.key === 0 ? null : lane.model
+    const before = this.peek(serviceSid, document)
+    if (before?.model && !before.inTurn) return before.model.head.key === 0 ? null : before.model
     const loaded = await this.#options.store.load(serviceSid, document)
-    return loaded && new DocumentModel(loaded, this.#run, this.#writers)
+    if (!loaded) return null
+    const model = new DocumentModel(loaded, this.#run, this.#writers)
+    const lane = this.lane(serviceSid, document, loaded.head.kind)
+    // not when a turn has begun meanwhile: it has loaded the document for itself, and may be ahead
+    if (!lane.model && !lane.inTurn) lane.model = model
+    return model
   }
 
   /** Lets go of documents that nobody has used since then, and of the least used beyond the bound. */

@@ -84,10 +84,8 @@ class RelayEngine implements Engine {
     this.#compactor = new Compactor(settings)
     this.#readers.onFailure = (error, document) =>
       settings.logger.error({ err: error, document }, 'a reader failed')
-    this.#committer.onCommits = (commits) => {
-      this.#compactor.committed(commits.length)
-      this.#sweep()
-    }
+    this.#committer.onCommits = (commits) => this.#compactor.committed(commits.length)
+    this.#committer.onUse = () => this.#sweep()
     this.#committer.beforeEpoch = (key) => this.#compactor.forget(key)
   }
 
