@@ -8,13 +8,11 @@ import {
   type RoleTable,
 } from '@confab/core'
 import { pino } from 'pino'
+import { DEFAULT_PORT } from './default-port.ts'
 import type { Origins } from './gateway/http.ts'
 import type { Hooks } from './hooks.ts'
 import { DEFAULT_TIMING, type Log, type Timing } from './session/session.ts'
 import type { AccessKeys } from './token.ts'
-
-/** Where `confab chat` looks, too. */
-export const DEFAULT_PORT = 4455
 
 export interface RelayOptions {
   /** 0 picks a free one; 4455 by default. */

@@ -3,10 +3,8 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ConfabError } from '@confab/core'
 import { type Command, Option } from 'commander'
-import { pino } from 'pino'
-import { createRelay, type Relay } from '../relay.ts'
-import { DEFAULT_PORT } from '../relay-options.ts'
-import { createAccessToken } from '../token.ts'
+import { DEFAULT_PORT } from '../default-port.ts'
+import type { Relay } from '../relay.ts'
 import { DEMO_DATABASE, type DemoKeys, demoKeys } from './demo.ts'
 import { collect, commaSeparated, keyMissing, parseKeys } from './keys.ts'
 
@@ -70,6 +68,8 @@ export function registerRelay(program: Command): void {
 }
 
 async function run(options: RelayCommandOptions): Promise<void> {
+  // loaded here, so that the other commands and --help don't wait for a relay's parts
+  const [{ createRelay }, { pino }] = await Promise.all([import('../relay.ts'), import('pino')])
   const database = options.database ?? (options.demo ? DEMO_DATABASE : 'confab.sqlite')
   const demo = options.demo ? demoKeys(database) : null
   const accessKeys = {
@@ -113,6 +113,7 @@ function withFolder(database: string): string {
 }
 
 async function printDemo(relay: Relay, { accountSid, key, secret }: DemoKeys): Promise<void> {
+  const { createAccessToken } = await import('../token.ts')
   const token = (identity: string) =>
     createAccessToken({ accountSid, key, secret, identity, ttl: DEMO_TTL, relayUrl: relay.url })
   console.log(`

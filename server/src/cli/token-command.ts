@@ -1,6 +1,5 @@
 /** `confab token <identity>`: mints an access token, as an app's own server would. */
 import { type Command, Option } from 'commander'
-import { createAccessToken } from '../token.ts'
 import { DEMO_DATABASE, demoKeys } from './demo.ts'
 import { commaSeparated, keyMissing, parseKeys } from './keys.ts'
 
@@ -36,6 +35,7 @@ export function registerToken(program: Command): void {
       new Option('-d, --database <file>', "with --demo: the relay's database").env('CONFAB_DATABASE'),
     )
     .action(async (identity: string, options: TokenCommandOptions) => {
+      const { createAccessToken } = await import('../token.ts')
       console.log(
         await createAccessToken({
           ...signerOf(options),
