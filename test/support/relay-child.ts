@@ -1,0 +1,30 @@
+/** A relay in a process of its own, for tests that kill or measure it. Options come as JSON in the first argument. */
+import { createRelay } from '@confab/relay'
+import { relayOptions } from './relay.ts'
+
+export type Answer = { type: 'ready'; url: string } | { type: 'usage'; usage: Usage }
+
+export interface Usage {
+  /** Microseconds of CPU so far. */
+  cpu: number
+  /** Bytes of JavaScript and of buffers that are in use, after a collection of garbage. */
+  memory: number
+  /** The most bytes that the process ever had in memory. */
+  peak: number
+}
+
+// whoever asked may be gone
+const say = (answer: Answer) => process.send?.(answer, undefined, undefined, () => {})
+
+const relay = await createRelay(relayOptions(JSON.parse(process.argv[2] ?? '{}')))
+
+process.on('message', () => {
+  globalThis.gc?.()
+  const { user, system } = process.cpuUsage()
+  const { heapUsed, external } = process.memoryUsage()
+  const peak = process.resourceUsage().maxRSS * 1024
+  say({ type: 'usage', usage: { cpu: user + system, memory: heapUsed + external, peak } })
+})
+// nobody is left to measure it
+process.on('disconnect', () => process.exit(0))
+say({ type: 'ready', url: relay.url })
