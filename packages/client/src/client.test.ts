@@ -146,8 +146,12 @@ describe('the connection', () => {
 
   test('after shutdown everything rejects with 70701, and what was read can still be read', async () => {
     const { client, conversation, engine } = await open()
+    engine.tell.connectionStateChanged('disconnecting')
+    engine.connectionState = 'disconnected'
+    const heard = record(client, ['connectionStateChanged'])
     await client.shutdown()
     await client.shutdown()
+    expect(heard).toEqual([['connectionStateChanged', 'disconnected']])
     expect(engine.calls).toEqual([['shutdown']])
     await expect(client.getSubscribedConversations()).rejects.toMatchObject({ code: 70701 })
     await expect(conversation.sendMessage('late')).rejects.toMatchObject({ code: 70701 })

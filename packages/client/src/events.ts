@@ -9,7 +9,10 @@ import type { LiveConversation, Surface } from './surface.ts'
 type Shared = Extract<keyof ConversationEvents, keyof ClientEvents>
 
 /** What the client itself does when it hears of these, before apps do. */
-export type ClientDuties = Pick<EngineEvents, 'initialized' | 'initFailed' | 'tokenAboutToExpire'>
+export type ClientDuties = Pick<
+  EngineEvents,
+  'connectionStateChanged' | 'initialized' | 'initFailed' | 'tokenAboutToExpire'
+>
 
 /** Events reach the most particular object first: the message, its conversation, the client. */
 export function eventsTo(client: Client, surface: Surface, duties: ClientDuties): EngineEvents {
@@ -41,7 +44,7 @@ export function eventsTo(client: Client, surface: Surface, duties: ClientDuties)
   }
 
   return {
-    connectionStateChanged: (state) => client.emit('connectionStateChanged', state),
+    connectionStateChanged: (state) => duties.connectionStateChanged(state),
     connectionError: (error) => client.emit('connectionError', error),
     initialized: () => duties.initialized(),
     initFailed: (error) => duties.initFailed(error),

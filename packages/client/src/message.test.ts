@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { ME, messageView, open, participantView, record, T0 } from '../test/fake-engine.ts'
 import { Media, Message } from './index.ts'
+import { LiveMessages } from './live-messages.ts'
 
 async function withMessage(values: Parameters<typeof messageView>[1] = {}) {
   const opened = await open()
@@ -127,13 +128,18 @@ describe('the object', () => {
   })
 
   test('is not made for messages that nobody asked for', async () => {
-    const { engine, conversation } = await open()
-    for (let index = 0; index < 5; index++) {
+    const { client, engine, conversation } = await open()
+    const made = vi.spyOn(LiveMessages.prototype, 'get')
+    const arrive = (index: number) =>
       engine.tell.messageAdded('CH1', engine.addMessage('CH1', messageView(index)))
-    }
+    arrive(0)
+    engine.tell.messageUpdated('CH1', messageView(0, { body: 'edited' }), ['body'])
+    expect(made).not.toHaveBeenCalled()
+    client.on('messageAdded', () => {})
+    arrive(1)
+    expect(made).toHaveBeenCalledTimes(1)
     const before = (await conversation.getMessages()).items
     const again = (await conversation.getMessages()).items
-    expect(again).toEqual(before)
     expect(before.every((message, i) => message === again[i])).toBe(true)
   })
 

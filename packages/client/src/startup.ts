@@ -34,6 +34,8 @@ export class Startup {
   readonly #options: ClientOptions & { [SEAMS]?: Seams }
   readonly #users: Users
   #down: Promise<void> | undefined
+  /** The connection's state as apps last heard it. */
+  #told: ConnectionState = 'unknown'
 
   constructor(client: Client, source: TokenSource, options: ClientOptions, users: Users) {
     this.#client = client
@@ -62,8 +64,18 @@ export class Startup {
   }
 
   async #stop(): Promise<void> {
-    this.surface?.close()
-    await this.surface?.engine.shutdown()
+    if (!this.surface) return
+    this.surface.close()
+    const { engine } = this.surface
+    await engine.shutdown()
+    // an engine that has stopped tells nothing more
+    this.#connectionStateChanged(engine.connectionState)
+  }
+
+  #connectionStateChanged(state: ConnectionState): void {
+    if (state === this.#told) return
+    this.#told = state
+    this.#client.emit('connectionStateChanged', state)
   }
 
   async #start(): Promise<Surface> {
@@ -103,6 +115,7 @@ export class Startup {
     const surface = new Surface(this.#client, engine, now, url)
     engine.start(
       eventsTo(this.#client, surface, {
+        connectionStateChanged: (state) => this.#connectionStateChanged(state),
         initialized: () => {
           this.#client.emit('stateChanged', 'initialized')
           this.#client.emit('initialized')
