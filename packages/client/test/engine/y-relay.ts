@@ -172,6 +172,10 @@ export class YRelay {
     return replica
   }
 
+  outcome(document: string, operationId: string): Outcome | undefined {
+    return this.#master(document).decided.get(operationId)
+  }
+
   bodies(document: string): string[] {
     return this.replica(document).ordered.map((record) => `${record.index} ${record.body}`)
   }
