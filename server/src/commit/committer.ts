@@ -1,23 +1,21 @@
 /**
  * Turns: everything that waits is judged and decided together, stored by one transaction, then told to everybody in
  * the same turn of the event loop. A document whose hook hasn't answered sits turns out; the others don't wait.
+ *
+ * Longer than two screens: one turn's steps, in their order, over the one table of lanes that they share.
  */
 import {
-  type Admission,
   admitUpdate,
   ConfabError,
   type DocumentKind,
-  parseDocumentName,
   readUpdate,
   UpdateViolation,
   type UpdateWriter,
-  userDocument,
 } from '@confab/core'
 import type { UploadAnswer } from '../engine.ts'
 import type { CommittedOperation } from '../hooks.ts'
 import type { DecidedOperation, DocumentCommit } from '../store/store.ts'
 import {
-  type DirectoryChange,
   decideWork,
   type HookName,
   hookAnswered,
@@ -26,14 +24,14 @@ import {
   type Scene,
 } from './decide-work.ts'
 import { DocumentModel, type WriterPool } from './document.ts'
+import { answerAgainst, EMPTY_STATE_VECTOR, type Judged, stands, strangersKnowledge } from './judging.ts'
 import { type Job, Lane } from './lane.ts'
 import { Lookups } from './lookups.ts'
 import type { EngineSettings } from './options.ts'
+import { PrivateChanges } from './private-changes.ts'
 import { documentKey, type Readers } from './readers.ts'
 import type { RunIds } from './root-ids.ts'
 import { boundsOf, idOf, newWork, parseAll, takeDecided, type Work } from './work.ts'
-
-export const EMPTY_STATE_VECTOR = Uint8Array.of(0)
 
 /** A job that was decided to its end in this turn, and what its author is told once it is stored. */
 interface Ended {
@@ -530,76 +528,6 @@ export class Committer {
   }
 }
 
-/** The knowledge of a document that doesn't exist. */
-export const strangersKnowledge = (identity: string, room: number) => ({
-  outbox: `outbox/${encodeURIComponent(identity)}`,
-  clock: () => 0,
-  owner: () => null,
-  room,
-})
-
-/** `replaced`: a whole copy of an earlier epoch, of a device that hasn't heard yet. */
-type Judged = Admission | { kind: 'replaced' }
-
-export function answerAgainst(admission: Exclude<Judged, { kind: 'admitted' }>): UploadAnswer {
-  if (admission.kind === 'violation') return admission
-  if (admission.kind === 'replaced') return { kind: 'nack', error: new ConfabError(70603), retryAfter: 0 }
-  return { kind: 'nack', error: new ConfabError(70602), retryAfter: 0 }
-}
-
-export function isReader(model: DocumentModel, identity: string): boolean {
+function isReader(model: DocumentModel, identity: string): boolean {
   return model.head.kind === 'profile' || model.isMember(identity)
 }
-
-/** Whether a judged work still stands on what is committed: something that it builds on may have been turned away. */
-function stands(work: Work, model: DocumentModel): boolean {
-  if (!work.admission || work.stranger) return true
-  const clocks = new Map<number, number>()
-  const clockOf = (client: number) => clocks.get(client) ?? model.clock(client)
-  for (const { client, clock, length, origin, rightOrigin } of work.admission.structs) {
-    if (clock !== clockOf(client)) return false
-    if (origin && origin[0] !== client && origin[1] >= clockOf(origin[0])) return false
-    if (rightOrigin && rightOrigin[0] !== client && rightOrigin[1] >= clockOf(rightOrigin[0])) return false
-    clocks.set(client, clock + length)
-  }
-  return true
-}
-
-interface ChangesOfOne {
-  serviceSid: string
-  document: string
-  /** By conversation: the last one of a turn counts. */
-  directory: Map<string, DirectoryChange>
-  refusals: Parameters<DocumentModel['putRefusal']>[0][]
-}
-
-/** What a turn changes in people's private documents. */
-class PrivateChanges {
-  readonly byDocument = new Map<string, ChangesOfOne>()
-
-  get isEmpty(): boolean {
-    return this.byDocument.size === 0
-  }
-
-  refusal(serviceSid: string, identity: string, refusal: ChangesOfOne['refusals'][number]): void {
-    this.#of(serviceSid, identity).refusals.push(refusal)
-  }
-
-  directory(serviceSid: string, change: DirectoryChange): void {
-    const sid = change.type === 'directory.put' ? change.record.sid : change.conversationSid
-    this.#of(serviceSid, change.identity).directory.set(sid, change)
-  }
-
-  #of(serviceSid: string, identity: string): ChangesOfOne {
-    const document = userDocument(identity)
-    const key = documentKey(serviceSid, document)
-    let changes = this.byDocument.get(key)
-    if (!changes) {
-      changes = { serviceSid, document, directory: new Map(), refusals: [] }
-      this.byDocument.set(key, changes)
-    }
-    return changes
-  }
-}
-
-export const kindOf = (document: string): DocumentKind | null => parseDocumentName(document)?.kind ?? null

@@ -13,8 +13,9 @@ import {
   UpdateViolation,
 } from '@confab/core'
 import type { Engine, Subscriber, UploadAnswer } from '../engine.ts'
-import { answerAgainst, Committer, EMPTY_STATE_VECTOR, strangersKnowledge } from './committer.ts'
+import { Committer } from './committer.ts'
 import { Compactor } from './compactor.ts'
+import { answerAgainst, EMPTY_STATE_VECTOR, strangersKnowledge } from './judging.ts'
 import type { Job, Lane } from './lane.ts'
 import { isOpenable, Opening } from './opening.ts'
 import type { EngineLogger, EngineOptions, EngineSettings } from './options.ts'

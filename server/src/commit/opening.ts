@@ -14,7 +14,8 @@ import {
 } from '@confab/core'
 import type { News, OpenAnswer, OpenQuery, Subscriber } from '../engine.ts'
 import type { DocumentPoint, Head, LogEntry, RootId } from '../store/store.ts'
-import { type Committer, EMPTY_STATE_VECTOR } from './committer.ts'
+import type { Committer } from './committer.ts'
+import { EMPTY_STATE_VECTOR } from './judging.ts'
 import type { EngineSettings } from './options.ts'
 import { becomeAbsent, deliver, type Readers, type Subscription } from './readers.ts'
 
