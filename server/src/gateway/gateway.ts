@@ -64,6 +64,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   server.maxConnections = options.maxConnections + 256
   let isAccepting = true
 
+  server.on('request', ({ method, url }) => options.log.debug({ method, path: pathOf(url) }, 'request'))
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', (error) => options.log.debug({ err: error }, 'socket error'))
     const route = routeOf(request.url ?? '/')

@@ -80,7 +80,14 @@ export type DownFrame =
    * new document (another epoch, or a point that the relay doesn't hold), whose undecided operations are
    * appended again.
    */
-  | { type: 'snapshot'; channel: number; replace: boolean; point: ResumePoint; updates: Uint8Array[]; outcomes: Outcome[] }
+  | {
+      type: 'snapshot'
+      channel: number
+      replace: boolean
+      point: ResumePoint
+      updates: Uint8Array[]
+      outcomes: Outcome[]
+    }
   /** Commits that follow what the client has, in one transaction; `point` is where it stands afterwards. */
   | { type: 'changes'; channel: number; point: ResumePoint; updates: Uint8Array[]; outcomes: Outcome[] }
   /** Outcomes without a change that this reader may see (a refused join, "not now"). */
