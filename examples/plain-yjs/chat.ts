@@ -33,4 +33,7 @@ const newId = () =>
   `${Date.now().toString(16).padStart(12, '0')}7${crypto.randomUUID().replaceAll('-', '').slice(13)}`
 createInterface({ input: process.stdin })
   .on('line', (body) => outbox.push([{ id: newId(), type: 'message.post', dateWritten: Date.now(), body }]))
-  .on('close', () => provider.destroy())
+  .on('close', () => {
+    provider.destroy()
+    doc.destroy() // its awareness keeps a timer
+  })
