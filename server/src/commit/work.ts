@@ -97,13 +97,6 @@ export const queuedBehindRefused = (id: string): Outcome => ({
   message: ERROR_CODES[70402].title,
 })
 
-/** The id and the refusal of an operation that isn't well-formed; null for a well-formed one. */
-export function malformed(
-  parsed: ParsedOperation,
-): { id: string | null; code: number; message: string } | null {
-  return 'error' in parsed ? parsed.error : null
-}
-
 export const idOf = (parsed: ParsedOperation): string | null =>
   'ok' in parsed ? parsed.ok.id : parsed.error.id
 
