@@ -1,4 +1,11 @@
-export { ConfabError, type Limits, type Operation, type Outcome } from '@confab/core'
+export {
+  ConfabError,
+  type Limits,
+  type Operation,
+  type Outcome,
+  SERVICE_ADMIN,
+  SERVICE_USER,
+} from '@confab/core'
 export type { Principal } from './engine.ts'
 export type { Origins } from './gateway/http.ts'
 export type {
