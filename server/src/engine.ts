@@ -70,7 +70,13 @@ export interface Engine {
    * of everything that this reader's copy may hold, so that a stock client answers it with what is new only.
    * `replaced`: can't be continued (another epoch).
    */
-  answerStateVector(subscriber: Subscriber, document: string, stateVector: Uint8Array): Promise<{ status: 'absent' } | { status: 'replaced' } | { status: 'news'; news: News; request: Uint8Array }>
+  answerStateVector(
+    subscriber: Subscriber,
+    document: string,
+    stateVector: Uint8Array,
+  ): Promise<
+    { status: 'absent' } | { status: 'replaced' } | { status: 'news'; news: News; request: Uint8Array }
+  >
   awareness(subscriber: Subscriber, document: string, update: Uint8Array): void
   /** An actor without an outbox (REST, channels, timers), through the same decision and commit. */
   submit(serviceSid: string, conversationSid: string, operation: Operation, source: string): Promise<Outcome>

@@ -26,7 +26,9 @@ describe('a conversation through the engine', () => {
     await late.open(sid)
     expect(late.messages(sid)).toEqual(bob.messages(sid))
     const [point] = await store.points(SERVICE, 'ada', [sid])
-    expect((await store.messageRange(point?.key as number, 0, 10)).map(({ record }) => record)).toEqual(ada.messages(sid))
+    expect((await store.messageRange(point?.key as number, 0, 10)).map(({ record }) => record)).toEqual(
+      ada.messages(sid),
+    )
   })
 
   it('is listed in the private document of whoever is in it', async () => {
@@ -35,7 +37,9 @@ describe('a conversation through the engine', () => {
     const bob = new Device(engine, 'bob')
     await bob.open('user/bob')
     const sid = await ada.create('bob')
-    expect(bob.doc('user/bob').getMap('conversations').toJSON()).toMatchObject({ [sid]: { sid, status: 'joined' } })
+    expect(bob.doc('user/bob').getMap('conversations').toJSON()).toMatchObject({
+      [sid]: { sid, status: 'joined' },
+    })
     await ada.submit(sid, operation('conversation.delete', {}))
     expect(bob.doc('user/bob').getMap('conversations').toJSON()).toEqual({})
     expect(ada.told.at(-1)).toBe(`absent ${sid}`)
