@@ -353,11 +353,12 @@ export class LocalConversation {
         if (replica.epoch !== epoch) this.#replaceWith(epoch, updates)
         return
       }
-      if (replica.conversation === null && !this.#summary) replica.epoch = epoch
-      if (replica.epoch === epoch) replica.apply(updates, PEER)
+      const lost = replica.conversation === null && this.#summary !== null
+      if (replica.conversation === null) replica.epoch = epoch
+      if (replica.epoch === epoch && !lost) replica.apply(updates, PEER)
       this.#baseChanged(replica, known)
       // it missed what came before: the other's stored copy has it, or the relay
-      if (replica.epoch !== epoch || !replica.complete) return this.#reload(epoch, updates)
+      if (lost || replica.epoch !== epoch || !replica.complete) return this.#reload(epoch, updates)
     })
   }
 
@@ -701,9 +702,12 @@ export class LocalConversation {
     this.#seen = seen
     this.#draft = null
     if (!was) return
+    // The replica goes on under `was`, so how its messages were is in the changes; a summary stays as it is.
+    const goesOn = was.base === replica
     const before = (sid: string) => (base.messages.has(sid) ? base.messages.get(sid) : replica.message(sid))
-    for (const sid of new Set([...base.messages.keys(), ...was.touched(), ...seen.touched()])) {
-      this.#note(sid, was.message(sid, before), history)
+    const changed = goesOn ? base.messages.keys() : replica.ordered.map(({ sid }) => sid)
+    for (const sid of new Set([...changed, ...was.touched(), ...seen.touched()])) {
+      this.#note(sid, goesOn ? was.message(sid, before) : was.message(sid), history)
     }
     if (history !== null) this.#ledger.takeParticipants(this.#participants())
   }

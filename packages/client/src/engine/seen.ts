@@ -25,7 +25,7 @@ export interface OrderedState extends ConversationState {
 
 export class Seen {
   readonly state: DraftState
-  readonly #base: OrderedState
+  readonly base: OrderedState
   readonly #contextFor: (operation: Operation) => DecideContext
   readonly #posts: Map<string, MessageRecord>
   readonly #edited: ReadonlyMap<string, MessageRecord>
@@ -38,7 +38,7 @@ export class Seen {
   ) {
     const { state, posts, edited, removed } = project(base, pending, contextFor)
     this.state = state
-    this.#base = base
+    this.base = base
     this.#contextFor = contextFor
     this.#posts = new Map(posts.map((record) => [record.sid, record]))
     this.#edited = edited
@@ -69,7 +69,7 @@ export class Seen {
    * One message as it is shown.
    * @param accepted looks up what the relay has accepted; the records of before, when asking how it was
    */
-  message(sid: string, accepted = (sid: string) => this.#base.message(sid)): MessageView | undefined {
+  message(sid: string, accepted = (sid: string) => this.base.message(sid)): MessageView | undefined {
     if (this.#removed.has(sid)) return undefined
     const post = this.#posts.get(sid)
     if (post) return { record: post, status: 'pending' }
@@ -100,7 +100,7 @@ export class Seen {
       participant,
       read,
       lastMessage: last && { index: last.index, dateCreated: last.dateCreated },
-      messageCount: this.#base.messageCount - this.#removed.size + this.#posts.size,
+      messageCount: this.base.messageCount - this.#removed.size + this.#posts.size,
       unreadCount: read?.lastReadMessageIndex == null ? null : this.#countAbove(read.lastReadMessageIndex),
       pending,
     }
@@ -112,7 +112,7 @@ export class Seen {
     const items: MessageView[] = []
     const backwards = direction === 'backwards'
     const posts = [...this.#posts.values()]
-    const { ordered } = this.#base
+    const { ordered } = this.base
     const total = ordered.length + posts.length
     const recordAt = (i: number) =>
       (i < ordered.length ? ordered[i] : posts[i - ordered.length]) as MessageRecord
@@ -140,14 +140,14 @@ export class Seen {
   /** Where a page that starts at `anchor` begins: behind it when going backwards, at it when going forward. */
   #positionOf(anchor: number, posts: readonly MessageRecord[], behind: boolean): number {
     const limit = behind ? anchor + 1 : anchor
-    return this.#base.position(limit) + posts.filter((post) => post.index < limit).length
+    return this.base.position(limit) + posts.filter((post) => post.index < limit).length
   }
 
   #last(): MessageRecord | null {
     let last: MessageRecord | null = null
     for (const post of this.#posts.values()) last = post
     if (last) return last
-    const { ordered } = this.#base
+    const { ordered } = this.base
     for (let i = ordered.length - 1; i >= 0; i--) {
       const record = ordered[i] as MessageRecord
       if (!this.#removed.has(record.sid)) return record
@@ -156,8 +156,8 @@ export class Seen {
   }
 
   #countAbove(index: number): number {
-    let count = this.#base.messageCount - this.#base.position(index + 1)
-    for (const sid of this.#removed) if ((this.#base.message(sid)?.index ?? -1) > index) count--
+    let count = this.base.messageCount - this.base.position(index + 1)
+    for (const sid of this.#removed) if ((this.base.message(sid)?.index ?? -1) > index) count--
     for (const post of this.#posts.values()) if (post.index > index) count++
     return count
   }
