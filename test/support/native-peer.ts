@@ -22,8 +22,12 @@ export class NativePeer extends Peer {
   onFrame: (frame: DownFrame) => void = () => {}
 
   /** A connection on which nothing was said yet. */
-  static override async dial(url: string): Promise<NativePeer> {
-    const peer = new NativePeer(url + NATIVE_PATH)
+  static override dial(url: string): Promise<NativePeer> {
+    return NativePeer.dialPath(url, NATIVE_PATH)
+  }
+
+  static async dialPath(url: string, path: string): Promise<NativePeer> {
+    const peer = new NativePeer(url + path)
     await once(peer.socket, 'open')
     return peer
   }

@@ -1,5 +1,5 @@
 /** A relay in a process of its own, for tests that kill or measure it. Options come as JSON in the first argument. */
-import { createRelay } from '@confab/relay'
+import { createRelay, type Log } from '@confab/relay'
 import { relayOptions } from './relay.ts'
 
 export type Answer = { type: 'ready'; url: string } | { type: 'usage'; usage: Usage }
@@ -16,10 +16,21 @@ export interface Usage {
 // whoever asked may be gone
 const say = (answer: Answer) => process.send?.(answer, undefined, undefined, () => {})
 
-const relay = await createRelay(relayOptions(JSON.parse(process.argv[2] ?? '{}')))
+const logger: Log = {
+  debug() {},
+  info() {},
+  // hostile peers are what it is for
+  warn() {},
+  error: (details, message) => console.error(message, details),
+}
+const relay = await createRelay(relayOptions({ logger, ...JSON.parse(process.argv[2] ?? '{}') }))
 
-process.on('message', () => {
-  globalThis.gc?.()
+process.on('message', async () => {
+  // what buffers stand for is given back a turn after they were found to be garbage
+  for (let i = 0; i < 3; i++) {
+    globalThis.gc?.()
+    await new Promise((next) => setImmediate(next))
+  }
   const { user, system } = process.cpuUsage()
   const { heapUsed, external } = process.memoryUsage()
   const peak = process.resourceUsage().maxRSS * 1024
