@@ -34,3 +34,6 @@ export const profileDocument = (identity: string): DocumentName => `profile/${id
 
 /** The root array to which an identity's devices append their operations. */
 export const outboxName = (identity: string): string => `outbox/${encodeURIComponent(identity)}`
+
+/** The key of `settings` under which push registrations stand; every other key is a conversation's sid. */
+export const PUSH_KEY = 'push'

@@ -21,6 +21,8 @@ export interface Limits {
   mediaPerMessage: number
   /** Invites that stand on one conversation. */
   invites: number
+  /** Push registrations of one identity; the oldest go. */
+  pushRegistrations: number
   /** Nesting of JSON anywhere in an operation. Real attributes stay below 8. */
   jsonDepth: number
   /** UTF-8 bytes of one operation; above the sum of body, attributes and media. */
@@ -54,6 +56,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   conversationsPerIdentity: 1000,
   mediaPerMessage: 10,
   invites: 100,
+  pushRegistrations: 20,
   jsonDepth: 32,
   operationBytes: 64 * 1024,
   updateBytes: 1024 * 1024,

@@ -55,6 +55,19 @@ const secret = z.string().check(
   }),
 )
 
+const channelType = z.enum(['apn', 'fcm', 'twilsock'])
+/** The longest that push services give (a web push subscription as JSON) stay below. */
+const PUSH_TOKEN_LENGTH = 4096
+const pushToken = z
+  .string()
+  .check(
+    check(
+      (text) => text !== '' && text.length <= PUSH_TOKEN_LENGTH,
+      20001,
+      `A push registration has 1 to ${PUSH_TOKEN_LENGTH} characters`,
+    ),
+  )
+
 /** What differs with the limits: text, identities, addresses, attributes and their patches. */
 function makeFields(limits: Limits) {
   const { nameLength, identityLength } = limits
@@ -189,6 +202,19 @@ function makeSchema(limits: Limits) {
       maxUses: z.int().check(z.positive(), z.maximum(limits.participants)),
     }),
     z.strictObject({ ...base('invite.revoke'), hash }),
+    z.strictObject({
+      ...base('user.update'),
+      identity: z.optional(identity),
+      friendlyName: z.optional(z.nullable(name)),
+      attributes: z.optional(patch),
+    }),
+    z.strictObject({
+      ...base('setting.set'),
+      conversationSid: sid('CH'),
+      notificationLevel: z.nullable(z.enum(['default', 'muted'])),
+    }),
+    z.strictObject({ ...base('push.set'), channelType, token: pushToken }),
+    z.strictObject({ ...base('push.remove'), channelType, token: pushToken }),
   ])
 }
 

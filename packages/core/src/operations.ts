@@ -3,7 +3,13 @@
  * Schemas (zod) that refuse everything else stand in `operation-schema.ts`; these are the shapes.
  */
 import type { AttributesPatch } from './attributes.ts'
-import type { MediaRecord, MessagingBindingRecord, TimersRecord } from './records.ts'
+import type {
+  MediaRecord,
+  MessagingBindingRecord,
+  NotificationLevelName,
+  PushChannelType,
+  TimersRecord,
+} from './records.ts'
 
 interface Base<Type extends string> {
   /** 32 hex digits, a UUIDv7, chosen once by the author: what makes re-uploading idempotent. */
@@ -97,7 +103,33 @@ export interface InviteRevoke extends Base<'invite.revoke'> {
   hash: string
 }
 
-export type Operation =
+/** Changes a profile, one's own unless `identity` says whose. Null clears the name. */
+export interface UserUpdate extends Base<'user.update'> {
+  /** Somebody else's, for who may edit any user. */
+  identity?: string
+  friendlyName?: string | null
+  attributes?: AttributesPatch
+}
+/** How much one wants to hear of a conversation. `default` and null are the same: nothing is kept. */
+export interface SettingSet extends Base<'setting.set'> {
+  conversationSid: string
+  notificationLevel: NotificationLevelName | null
+}
+/** A device can be reached by a push service. Only kept here: sending is a reader's of `afterCommit`. */
+export interface PushSet extends Base<'push.set'> {
+  channelType: PushChannelType
+  /** The push service's name for the device. */
+  token: string
+}
+export interface PushRemove extends Base<'push.remove'> {
+  channelType: PushChannelType
+  token: string
+}
+
+/** What is asked in one's own `user/<identity>`; everything else is asked in a conversation. */
+export type UserOperation = UserUpdate | SettingSet | PushSet | PushRemove
+
+export type ConversationOperation =
   | ConversationCreate
   | ConversationUpdate
   | ConversationClose
@@ -114,6 +146,20 @@ export type Operation =
   | ReadSet
   | InviteCreate
   | InviteRevoke
+
+export type Operation = ConversationOperation | UserOperation
+
+const USER_OPERATIONS: ReadonlySet<string> = new Set<UserOperation['type']>([
+  'user.update',
+  'setting.set',
+  'push.set',
+  'push.remove',
+])
+
+/** Whether it belongs into a `user/<identity>`. */
+export function isUserOperation(operation: Operation): operation is UserOperation {
+  return USER_OPERATIONS.has(operation.type)
+}
 
 export type OperationType = Operation['type']
 

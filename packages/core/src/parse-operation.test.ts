@@ -77,6 +77,16 @@ const complete: { [Type in Operation['type']]: Extract<Operation, { type: Type }
     maxUses: 1,
   },
   'invite.revoke': { ...base, type: 'invite.revoke', hash: HASH },
+  'user.update': {
+    ...base,
+    type: 'user.update',
+    identity: 'bob',
+    friendlyName: null,
+    attributes: { set: [[['mood'], 'fine']] },
+  },
+  'setting.set': { ...base, type: 'setting.set', conversationSid: `CH${ID}`, notificationLevel: 'muted' },
+  'push.set': { ...base, type: 'push.set', channelType: 'fcm', token: 'a-token' },
+  'push.remove': { ...base, type: 'push.remove', channelType: 'apn', token: 'a-token' },
 }
 const all = Object.values(complete) as Operation[]
 

@@ -82,6 +82,7 @@ const PATCHING: ReadonlySet<string> = new Set<Operation['type']>([
   'conversation.update',
   'participant.update',
   'message.edit',
+  'user.update',
 ])
 
 interface Problem {

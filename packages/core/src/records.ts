@@ -156,3 +156,33 @@ export interface RefusalRecord {
   /** When the relay refused it. */
   at: number
 }
+
+export type NotificationLevelName = 'default' | 'muted'
+export type PushChannelType = 'apn' | 'fcm' | 'twilsock'
+
+/** One entry of the root map `settings` of `user/<identity>`, by conversation sid. Absent while all is default. */
+export interface SettingRecord {
+  notificationLevel: 'muted'
+}
+
+/** One of the array at the key `push` of the root map `settings`; the newest come last. */
+export interface PushRegistrationRecord {
+  channelType: PushChannelType
+  /** The push service's name for the device. */
+  token: string
+  dateCreated: number
+}
+
+/** The root map `profile` of `profile/<identity>`, key by key. Nobody has one before something is in it. */
+export interface ProfileRecord {
+  /** `US…`: of the identity in its service. */
+  sid: string
+  identity: Identity
+  friendlyName?: string
+  /** `{}` when absent. */
+  attributes?: Json
+  /** Some device of this person can be reached by push. */
+  notifiable?: true
+  dateCreated: number
+  dateUpdated?: number
+}

@@ -118,18 +118,8 @@ export interface Standing {
 /** Where the actor of `context` stands in the conversation. */
 export function standingOf(state: ConversationState, context: DecideContext): Standing {
   const { actor, roles } = context
-  const serviceRole = roles.get(context.serviceRoleSid)
-  if (actor.kind === 'system') {
-    return {
-      name: 'system',
-      identity: null,
-      participantSid: null,
-      participant: undefined,
-      pendingCreator: false,
-      conversationRole: undefined,
-      serviceRole,
-    }
-  }
+  const inService = standingInService(context)
+  if (actor.kind === 'system') return inService
   const sid = participantSid(context.conversationSid, { identity: actor.identity })
   const participant = state.participant(sid)
   const pendingCreator =
@@ -137,13 +127,28 @@ export function standingOf(state: ConversationState, context: DecideContext): St
     state.conversation?.creatorPending === true &&
     state.conversation.createdBy === actor.identity
   return {
-    name: actor.identity,
-    identity: actor.identity,
+    ...inService,
     participantSid: sid,
     participant,
     pendingCreator,
     conversationRole: roles.get(pendingCreator ? CHANNEL_ADMIN : (participant?.roleSid ?? '')),
-    serviceRole,
+  }
+}
+
+/** Where the actor stands outside of any conversation: what their role in the service gives. */
+export function standingInService(
+  context: Pick<DecideContext, 'actor' | 'roles' | 'serviceRoleSid'>,
+): Standing {
+  const { actor } = context
+  const identity = actor.kind === 'system' ? null : actor.identity
+  return {
+    name: identity ?? 'system',
+    identity,
+    participantSid: null,
+    participant: undefined,
+    pendingCreator: false,
+    conversationRole: undefined,
+    serviceRole: context.roles.get(context.serviceRoleSid),
   }
 }
 

@@ -76,7 +76,10 @@ export type Decision =
 export type DecisionAgainst = { verdict: 'refused' | 'later'; code: number; message: string }
 
 /** The outcome that goes to the author's devices. */
-export function outcomeOf(id: string, decision: Decision): Outcome {
+export function outcomeOf(
+  id: string,
+  decision: { verdict: 'accepted'; warnings?: { code: number; message: string }[] } | DecisionAgainst,
+): Outcome {
   if (decision.verdict !== 'accepted')
     return { id, verdict: decision.verdict, code: decision.code, message: decision.message }
   return decision.warnings

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { inviteSecretText } from '../invite.ts'
-import type { OperationType } from '../operations.ts'
+import type { ConversationOperation, OperationType } from '../operations.ts'
 import { CHANNEL_ADMIN, CHANNEL_USER, SERVICE_ADMIN, SERVICE_USER } from '../roles.ts'
 import { inviteHash } from '../sid.ts'
 import { type Draft, NONCE, type Relay, relayWith, SYSTEM, verdictOf } from './testing.ts'
@@ -195,7 +195,7 @@ describe('who may do what', () => {
 
   test('every operation stands in the table, with a verdict for every column', () => {
     const covered = new Set<OperationType>(['conversation.create', ...TABLE.map(([operation]) => operation)])
-    const every: { [Type in OperationType]: true } = {
+    const every: { [Type in ConversationOperation['type']]: true } = {
       'conversation.create': true,
       'conversation.update': true,
       'conversation.close': true,

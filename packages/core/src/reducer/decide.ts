@@ -3,7 +3,7 @@
  * has rules of its own. Pure: the same arguments give the same decision, and nothing is changed by asking.
  */
 import { ConfabError } from '../error.ts'
-import type { Operation } from '../operations.ts'
+import { isUserOperation, type Operation } from '../operations.ts'
 import { belongs, standingOf } from '../roles.ts'
 import type { ConversationState, DecideContext, Decision } from '../state.ts'
 import * as conversation from './conversation.ts'
@@ -31,6 +31,7 @@ export function decide(state: ConversationState, operation: Operation, context: 
 }
 
 function decideOrThrow(state: ConversationState, operation: Operation, context: DecideContext): Decision {
+  if (isUserOperation(operation)) return refused(20001, 'This operation is for no conversation')
   const standing = standingOf(state, context)
   if (operation.type === 'conversation.create')
     return conversation.create(state, operation, context, standing)
