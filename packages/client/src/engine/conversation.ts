@@ -428,7 +428,7 @@ export class LocalConversation {
     this.#host.journal.saveSummary(this.sid, () => this.#summarise())
     if (tellPeers) {
       this.#host.post({ kind: 'lost', document: this.sid })
-      strand(this.#host, this.pending, 70401)
+      strand(this.#host, this.sid, 70401)
     }
     this.#rebuild(null)
     this.#refresh()
@@ -669,7 +669,7 @@ export class LocalConversation {
   #strandIfShut(): boolean {
     if (this.#channel !== 'absent' || this.pending.length === 0) return false
     if (this.pending.some((entry) => isDoor(entry.operation))) return false
-    strand(this.#host, this.pending, 70401)
+    strand(this.#host, this.sid, 70401)
     if (this.#replica) {
       this.#install(this.#make(0))
       this.#rebuild(null)

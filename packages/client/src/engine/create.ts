@@ -33,7 +33,7 @@ import type { ConversationHost } from './host.ts'
 import { OperationJournal } from './journal.ts'
 import { findOwner } from './owner.ts'
 import type { PeerMessage } from './peers.ts'
-import { type Platform, platformOf } from './platform.ts'
+import { type Platform, platformOf, randomFraction } from './platform.ts'
 import { TaskQueue } from './task-queue.ts'
 import { shutDownError, Verdicts } from './verdicts.ts'
 import { inviteKey, Writer } from './writer.ts'
@@ -44,6 +44,8 @@ const OPEN_DOCUMENTS = 50
 const TIDY_EVERY = 30_000
 /** Milliseconds that `findConversation` waits for the relay's answer. */
 const FIND_WAIT = 5000
+/** Milliseconds, on average, until a document is asked for again that the directory names and the relay didn't have. */
+const ASK_AGAIN = 1000
 
 export function createEngine(options: EngineOptions): Engine {
   return new LocalEngine(options)
@@ -372,7 +374,10 @@ class LocalEngine implements Engine {
       },
       outcomes: (document, outcomes) => to(document)?.outcomes(outcomes),
       requested: (document, stateVector) => to(document)?.requested(stateVector),
-      absent: (document) => to(document)?.absent(),
+      absent: (document) => {
+        to(document)?.absent()
+        this.#doubtAbsence(document)
+      },
       awareness: (document, update) => to(document)?.awareness(update),
       nack: (document, error) => to(document)?.nack(error),
     }
@@ -407,6 +412,24 @@ class LocalEngine implements Engine {
     const again = named.filter((conversation) => conversation.channel === 'absent')
     connection.open(fresh.map((conversation) => conversation.connected()))
     for (const conversation of again) connection.reopen(conversation.connected())
+  }
+
+  /**
+   * Documents are answered independently of each other: an absence may be older than what the directory says. Asks
+   * again while the two disagree.
+   */
+  #doubtAbsence(document: DocumentName): void {
+    this.#platform.setTimeout(
+      () => {
+        const { connection, directory } = this.#started
+        const conversation = this.#conversations.get(document)
+        if (this.#stopping || !connection.connected || conversation?.channel !== 'absent') return
+        if (directory.conversations().some(({ sid }) => sid === document)) {
+          connection.reopen(conversation.connected())
+        }
+      },
+      ASK_AGAIN * (0.5 + randomFraction(this.#platform)),
+    )
   }
 
   // --- other clients on the same store

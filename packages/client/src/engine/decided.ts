@@ -53,14 +53,16 @@ export function refuse(
 }
 
 /** Holds everything that is left undecided in a conversation, but for what means nothing any more. */
-export function strand(host: ConversationHost, pending: readonly JournalEntry[], code: ErrorCode): void {
+export function strand(host: ConversationHost, document: DocumentName, code: ErrorCode): void {
+  // a copy: holding and removing change the journal's own list
+  const pending = [...host.journal.pending(document)]
   const moot = pending.filter((entry) => isMoot(entry.operation)).map((entry) => entry.id)
-  const rest = pending.filter((entry) => !isMoot(entry.operation))
   if (moot.length > 0) {
     host.journal.remove(moot)
     for (const id of moot) host.verdicts.accepted(id)
-    host.post({ kind: 'removed', document: (pending[0] as JournalEntry).document, ids: moot })
+    host.post({ kind: 'removed', document, ids: moot })
   }
+  const rest = pending.filter((entry) => !isMoot(entry.operation))
   refuse(host, rest, { code, message: ERROR_CODES[code].title })
 }
 
@@ -87,13 +89,13 @@ export function applyOutcomes(
       for (const warning of outcome.warnings ?? []) holdRefusedField(host, entry, warning)
     } else if (outcome.verdict === 'refused') {
       refuse(host, [entry], outcome)
-      if (unknown && isDoor(operation)) strand(host, [...host.journal.pending(document)], 70402)
+      if (unknown && isDoor(operation)) strand(host, document, 70402)
     } else if (
       isDoor(operation) &&
       host.link.relayNow() > (host.inviteExpiry.get(document) ?? Number.POSITIVE_INFINITY)
     ) {
       refuse(host, [entry], { code: 70202, message: ERROR_CODES[70202].title })
-      strand(host, [...host.journal.pending(document)], 70402)
+      strand(host, document, 70402)
     } else later = true
   }
   return { accepted, later }
