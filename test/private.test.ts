@@ -13,6 +13,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
+import { hostileUpdates } from '../packages/core/test/hostile-corpus.ts'
 import { Witness } from './hostile/stage.ts'
 import { createConversation } from './support/conversation.ts'
 import { NativePeer, NOTHING } from './support/native-peer.ts'
@@ -124,6 +125,26 @@ async function yjsAttempt(
   return { messages: peer.received, closed }
 }
 
+/** What a stranger is told after these bytes, until the connection ends or a join behind them was answered. */
+async function strangerSays(
+  endpoint: Endpoint,
+  url: string,
+  document: string,
+  update: Uint8Array,
+): Promise<Transcript> {
+  const reader = await openDocument(endpoint, url, 'mallory', document)
+  const from = reader.peer.received.length
+  reader.upload(update)
+  const last = { ...operation('conversation.join', {}), id: '0'.repeat(32) }
+  reader.upload(updateOf('mallory', [last]))
+  await reader.peer.when(() => reader.peer.closed ?? reader.outcomes.find(({ id }) => id === last.id))
+  // at the stock endpoint the answer to a stranger is the end
+  if (endpoint === 'yjs') await reader.peer.ended()
+  const { closed } = reader.peer
+  if (!closed) await reader.peer.close()
+  return { messages: [toBytes(reader.peer.received.slice(from))], closed }
+}
+
 const attempt = { native: nativeAttempt, yjs: yjsAttempt } satisfies {
   [Name in Endpoint]: typeof nativeAttempt
 }
@@ -179,6 +200,41 @@ describe('to somebody who is not a participant', () => {
       expect(theirs).toEqual(nobodys)
       expect(toBytes(theirs.messages).includes(sid)).toBe(false)
     })
+  })
+
+  describe.each(ENDPOINTS)('a hostile update of a stranger over the %s endpoint', (endpoint) => {
+    it('is answered as for what is not there, whatever client ids it names', async () => {
+      const doc = await bob.look()
+      const item = doc.getArray('messages')._start as Y.Item
+      const known = {
+        client: alice.doc.clientID,
+        clock: Y.getState(alice.doc.store, alice.doc.clientID),
+      }
+      const rows = hostileUpdates({
+        outbox: outboxName('mallory'),
+        fresh: 99,
+        own: { client: 98, clock: 1 },
+        victim: { outbox: outboxName('alice'), ...known },
+        messages: { client: item.id.client, clock: item.length },
+        map: { root: 'participants', key: memberSid(sid, 'alice'), client: item.id.client, clock: 0 },
+        operation: post('smuggled'),
+      })
+      const before = await bob.bytes()
+      for (const { name, update } of rows) {
+        if (update.length > 100_000 || /^the first \d+ bytes/.test(name)) continue
+        const theirs = await strangerSays(endpoint, relay.url, sid, update)
+        const nobodys = await strangerSays(endpoint, relay.url, nobodysSid(), update)
+        expect(theirs, name).toEqual(nobodys)
+      }
+      expect(await bob.bytes()).toEqual(before)
+    })
+  })
+
+  it('a member is told something else by the same questions, so these tests would see a difference', async () => {
+    const members = await attempt.native(relay.url, 'bob', sid, [])
+    const nobodys = await attempt.native(relay.url, 'bob', nobodysSid(), [])
+    expect(members).not.toEqual(nobodys)
+    expect(toBytes(members.messages).includes('secret between')).toBe(true)
   })
 
   it('plain HTTP says the same of every sid', async () => {
