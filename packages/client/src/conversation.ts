@@ -26,6 +26,7 @@ import type {
   ConversationLimits,
   ConversationState,
   ConversationStatus,
+  ConversationTimers,
   ConversationUpdatedEventArgs,
   InviteOptions,
   JSONValue,
@@ -139,6 +140,11 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
   get state(): ConversationState | undefined {
     const { state, dateCreated } = this.#view.record
     return { current: state?.current ?? 'active', dateUpdated: new Date(state?.dateUpdated ?? dateCreated) }
+  }
+
+  /** After how long without a message it becomes inactive, and is closed: ISO-8601 durations, as they were set. */
+  get timers(): ConversationTimers {
+    return { ...this.#view.record.timers }
   }
 
   /** The newest message, pending ones included; undefined when there is none. */

@@ -86,6 +86,7 @@ export type {
   ConversationSmsBinding,
   ConversationState,
   ConversationStatus,
+  ConversationTimers,
   ConversationUpdatedEventArgs,
   ConversationUpdateReason,
   DeliveryAmount,

@@ -56,6 +56,12 @@ export interface ConversationState {
   dateUpdated: Date
 }
 
+/** ISO-8601 durations; what is absent never happens by itself. */
+export interface ConversationTimers {
+  inactive?: string
+  closed?: string
+}
+
 export interface ConversationUpdatedEventArgs {
   conversation: import('./conversation.ts').Conversation
   updateReasons: ConversationUpdateReason[]

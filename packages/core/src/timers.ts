@@ -1,6 +1,6 @@
 /** Timers of a conversation: ISO-8601 durations, as Twilio takes them. */
 import type { ErrorCode } from './error.ts'
-import type { TimersRecord } from './records.ts'
+import type { ConversationStateRecord, TimersRecord } from './records.ts'
 
 /** Twilio's shortest timers, in milliseconds. */
 const SHORTEST = { inactive: 60_000, closed: 600_000 } as const
@@ -28,4 +28,34 @@ export function timersProblem(timers: TimersRecord): { code: ErrorCode; message:
     }
   }
   return null
+}
+
+/** The change of state that a conversation's timers bring next. */
+export interface StateTransition {
+  to: 'inactive' | 'closed'
+  /** When it is due, milliseconds since the epoch. */
+  at: number
+}
+
+/**
+ * What happens if nothing else does: the sooner of the two timers, counted from the last message, the last change of
+ * state, or the last change of the timers. Null when no timer runs.
+ * @param since milliseconds since the epoch
+ */
+export function nextTransition(
+  { state, timers }: { state?: ConversationStateRecord; timers?: TimersRecord },
+  since: number,
+): StateTransition | null {
+  const current = state?.current ?? 'active'
+  if (!timers || current === 'closed') return null
+  const inactive = current === 'active' ? dueAt(timers.inactive, since) : null
+  const closed = dueAt(timers.closed, since)
+  // closing is final: what would have come later is not missed
+  if (closed !== null && (inactive === null || closed <= inactive)) return { to: 'closed', at: closed }
+  return inactive === null ? null : { to: 'inactive', at: inactive }
+}
+
+function dueAt(timer: string | undefined, since: number): number | null {
+  const duration = timer === undefined ? null : durationMs(timer)
+  return duration === null ? null : since + duration
 }

@@ -10,6 +10,7 @@ import {
   ownsSid,
   parseDocumentName,
   readUpdate,
+  type StateTransition,
   UpdateViolation,
 } from '@confab/core'
 import type { Engine, Subscriber, UploadAnswer } from '../engine.ts'
@@ -21,6 +22,7 @@ import { isOpenable, Opening } from './opening.ts'
 import type { EngineLogger, EngineOptions, EngineSettings } from './options.ts'
 import { documentKey, Readers } from './readers.ts'
 import type { RunIds } from './root-ids.ts'
+import { StateTimers } from './state-timers.ts'
 import {
   type Author,
   boundsOf,
@@ -73,6 +75,7 @@ class RelayEngine implements Engine {
   readonly #committer: Committer
   readonly #opening: Opening
   readonly #compactor: Compactor
+  readonly #timers: StateTimers
   /** Uploads of people who weren't known to belong, one after the other per document. */
   readonly #atTheDoor = new Map<string, Promise<unknown>>()
   #isDraining = false
@@ -80,14 +83,23 @@ class RelayEngine implements Engine {
 
   constructor(settings: EngineSettings) {
     this.#settings = settings
-    this.#committer = new Committer(settings, this.#readers, runIds(settings.random))
+    const ids = runIds(settings.random)
+    this.#readers.draw = ids.draw
+    this.#committer = new Committer(settings, this.#readers, ids)
     this.#opening = new Opening(settings, this.#readers, this.#committer)
     this.#compactor = new Compactor(settings)
+    this.#timers = new StateTimers(settings, ({ serviceSid, document, to, at }, operation) =>
+      this.#submit(serviceSid, document, operation, 'timer', { to, at }),
+    )
     this.#readers.onFailure = (error, document) =>
       settings.logger.error({ err: error, document }, 'a reader failed')
-    this.#committer.onCommits = (commits) => this.#compactor.committed(commits.length)
+    this.#committer.onCommits = (commits) => {
+      this.#compactor.committed(commits.length)
+      this.#timers.committed(commits)
+    }
     this.#committer.onUse = () => this.#sweep()
     this.#committer.beforeEpoch = (key) => this.#compactor.forget(key)
+    this.#timers.start()
   }
 
   open: Engine['open'] = (subscriber, queries) => this.#opening.open(subscriber, queries)
@@ -247,16 +259,28 @@ class RelayEngine implements Engine {
     if (this.#isDraining) throw new ConfabError(70502, 'The relay restarts')
     if (parseDocumentName(conversationSid)?.kind !== 'conversation')
       throw new ConfabError(20001, 'Not a conversation sid')
+    const outcome = await this.#submit(serviceSid, conversationSid, operation, source)
+    if (!outcome) throw new ConfabError(20500, 'An operation was left without an outcome')
+    return outcome
+  }
+
+  /** @param due what a timer brings: there is no outcome when it has begun anew meanwhile */
+  async #submit(
+    serviceSid: string,
+    conversationSid: string,
+    operation: Operation,
+    source: string,
+    due: StateTransition | null = null,
+  ): Promise<Outcome | undefined> {
     const author: Author = { principal: null, identity: '', source }
     const work = newWork(author, null, [{ ok: operation }])
+    work.due = due
     const lane = this.#committer.lane(serviceSid, conversationSid, 'conversation')
     const answer = await new Promise<UploadAnswer>((answer, fail) => {
       const job: Job = { author, update: null, work, isReader: () => false, answer, fail }
       this.#committer.enqueue(lane, job)
     })
-    const outcome = answer.kind === 'taken' ? answer.outcomes[0] : undefined
-    if (!outcome) throw new ConfabError(20500, 'An operation was left without an outcome')
-    return outcome
+    return answer.kind === 'taken' ? answer.outcomes[0] : undefined
   }
 
   // ── presence ──────────────────────────────────────────────────────────────────────────────────────
@@ -264,6 +288,8 @@ class RelayEngine implements Engine {
   awareness(subscriber: Subscriber, document: string, update: Uint8Array): void {
     const subscription = this.#readers.find(subscriber, document)
     if (!subscription || (subscription.state !== 'live' && subscription.state !== 'answered')) return
+    // at a profile only the relay speaks
+    if (subscription.audience.reachability !== null) return
     const { serviceSid } = subscriber.principal
     this.#committer
       .stored(serviceSid, document)
@@ -286,11 +312,13 @@ class RelayEngine implements Engine {
 
   async idle(): Promise<void> {
     await Promise.all(this.#atTheDoor.values())
+    await this.#timers.idle()
     await this.#committer.idle()
   }
 
   async drain(): Promise<void> {
     this.#isDraining = true
+    this.#timers.stop()
     await this.idle()
     await this.#compactor.idle()
   }

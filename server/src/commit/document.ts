@@ -13,6 +13,7 @@ import {
   type DirectoryRecord,
   encodeStateVector,
   type MessageRecord,
+  nextTransition,
   type OutboxStruct,
   type Outcome,
   outboxName,
@@ -20,6 +21,7 @@ import {
   type ReadRecord,
   type RefusalRecord,
   type ResumePoint,
+  type StateTransition,
   UpdateWriter,
   userDocument,
   withValues,
@@ -59,6 +61,8 @@ interface Gathered {
   members: Map<string, DirectoryRecord['status'] | null>
   bindings: NonNullable<DocumentCommit['bindings']>
   uniqueNameBefore: string | null
+  /** What the timers do next, if that has changed. */
+  transition: StateTransition | null | undefined
   deleted: boolean
 }
 
@@ -221,6 +225,7 @@ export class DocumentModel implements ConversationState {
       case 'conversation.delete':
         this.#gather().deleted = true
         this.#empty()
+        this.restartTimers(0)
         break
       case 'participant.put': {
         const { record } = change
@@ -243,6 +248,7 @@ export class DocumentModel implements ConversationState {
         head.highestIndex = Math.max(head.highestIndex, change.record.index)
         head.messageCount++
         this.#putMessage(change.record)
+        this.restartTimers(change.record.dateCreated)
         break
       case 'message.replace':
         this.#deleteItem(this.#messages.get(change.record.sid))
@@ -283,9 +289,27 @@ export class DocumentModel implements ConversationState {
       if (value === undefined) this.#unset('conversation', key)
       else this.#set('conversation', key, value)
     }
+    const at = values.dateUpdated ?? values.dateCreated
+    if (at !== undefined && ('timers' in values || 'state' in values)) this.restartTimers(at)
     // a closed conversation holds no pair of addresses
     if (values.state?.current === 'closed')
       for (const record of this.participants()) this.#freeBinding(record, gathered)
+  }
+
+  /** The timers run anew: something has happened, or what they brought was refused. Costs nothing where there are none. */
+  restartTimers(since: number): void {
+    const { head, conversation } = this
+    if (!head.transition && !conversation?.timers) return
+    const next = conversation ? nextTransition(conversation, since) : null
+    if (next) head.transition = next
+    else delete head.transition
+    this.#gather().transition = next
+  }
+
+  /** Whether this is still what the timers do next. */
+  awaits({ to, at }: StateTransition): boolean {
+    const { transition } = this.head
+    return transition?.to === to && transition.at === at
   }
 
   /** A user document: an entry of the list of conversations. */
@@ -293,8 +317,27 @@ export class DocumentModel implements ConversationState {
     this.#set('conversations', record.sid, record)
   }
 
+  /** What a person set for a conversation goes with it. */
   deleteDirectory(conversationSid: string): void {
     this.#unset('conversations', conversationSid)
+    this.#unset('settings', conversationSid)
+  }
+
+  // ── map roots by their keys ───────────────────────────────────────────────────────────────────────
+
+  value(root: string, key: string): unknown {
+    return this.#maps.get(root)?.get(key)?.value
+  }
+
+  *values(root: string): Iterable<[key: string, value: unknown]> {
+    for (const { key, value } of this.#maps.get(root)?.values() ?? [])
+      if (value !== undefined) yield [key, value]
+  }
+
+  /** `undefined` deletes the key. */
+  setValue(root: string, key: string, value: unknown): void {
+    if (value === undefined) this.#unset(root, key)
+    else this.#set(root, key, value)
   }
 
   /** A user document: one more refusal; the oldest beyond a hundred goes. */
@@ -382,6 +425,7 @@ export class DocumentModel implements ConversationState {
     }
     if (gathered.bindings.put.length + gathered.bindings.delete.length > 0)
       commit.bindings = gathered.bindings
+    if (gathered.transition !== undefined) commit.transition = gathered.transition
     if (gathered.deleted) {
       commit.deleted = true
       head.deleted = true
@@ -474,6 +518,7 @@ export class DocumentModel implements ConversationState {
       members: new Map(),
       bindings: { put: [], delete: [] },
       uniqueNameBefore: this.conversation?.uniqueName ?? null,
+      transition: undefined,
       deleted: false,
     }
     return this.#gathered

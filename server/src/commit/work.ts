@@ -8,6 +8,7 @@ import {
   type Outcome,
   type ParsedOperation,
   parseOperation,
+  type StateTransition,
   type UpdateBounds,
 } from '@confab/core'
 import type { Principal, UploadAnswer } from '../engine.ts'
@@ -40,6 +41,8 @@ export interface Work {
   hook: HookState
   /** Judged as a stranger's (admission on empty knowledge) and not yet let in: nothing of it is stored. */
   stranger: { update: Uint8Array } | null
+  /** A timer's work: done only if the timer hasn't begun anew meanwhile. */
+  due: StateTransition | null
   /** An operation that the rest stands on was refused. */
   poisoned: boolean
   outcomes: Outcome[]
@@ -64,6 +67,7 @@ export function newWork(
     next: 0,
     hook: null,
     stranger,
+    due: null,
     poisoned: false,
     outcomes: [],
     untold: [],

@@ -273,6 +273,30 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       expect(await store.log(key, 0, 'ada')).toBe(null)
     })
 
+    it('gives what timers do next, the soonest first, with the head and until it changes', async () => {
+      const timed = (n: number, at: number) => create(conversation(n), { transition: { to: 'inactive', at } })
+      const keys = [await timed(1, 300), await timed(2, 100), await timed(3, 200)]
+      await create(conversation(4))
+      const soonest = (await store.transitions(2)).map(({ document, at }) => [document, at])
+      expect(soonest).toEqual([
+        [conversation(2), 100],
+        [conversation(3), 200],
+      ])
+      const next = (n: number, transition: DocumentCommit['transition']) => {
+        const changed = commit(conversation(n), 1, {
+          head: head(conversation(n), 2, { key: keys[n - 1] as number }),
+        })
+        return transition === undefined ? changed : { ...changed, transition }
+      }
+      await store.commit([next(1, { to: 'closed', at: 50 }), next(2, null), next(3, undefined)])
+      expect(await store.transitions(9)).toEqual([
+        { serviceSid: SERVICE, document: conversation(1), to: 'closed', at: 50 },
+        { serviceSid: SERVICE, document: conversation(3), to: 'inactive', at: 200 },
+      ])
+      expect((await store.load(SERVICE, conversation(1)))?.head.transition).toEqual({ to: 'closed', at: 50 })
+      expect((await store.load(SERVICE, conversation(2)))?.head.transition).toBe(undefined)
+    })
+
     it('compacts: a snapshot per identity, and a tail of the log', async () => {
       const key = await create(first)
       for (let seq = 1; seq < 200; seq++) {

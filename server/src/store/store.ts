@@ -11,6 +11,7 @@ import type {
   Outcome,
   ParticipantRecord,
   ReadRecord,
+  StateTransition,
 } from '@confab/core'
 
 /** The id of a Yjs item: (client, clock). */
@@ -43,6 +44,8 @@ export interface Head {
   highestIndex: number
   /** Conversation: messages that exist. */
   messageCount: number
+  /** Conversation: what its timers do next; absent when none runs. */
+  transition?: StateTransition
   /** `commits` ids of earlier epochs, newest last: a state vector with one of them can't be continued. */
   retired?: number[]
   /** The conversation was deleted: nothing but this row and its decided operations is left. */
@@ -127,6 +130,8 @@ export interface DocumentCommit {
     put: { address: string; proxyAddress: string; participantSid: string }[]
     delete: { address: string; proxyAddress: string }[]
   }
+  /** The head's transition, when the commit changed it; null: no timer runs any more. */
+  transition?: StateTransition | null
   /**
    * A new epoch: everything kept of the old one is dropped and replaced by this snapshot, whose `seq` is the head's.
    * `entry` and the lists above aren't stored then; decided operations and look-ups stay as they are.
@@ -134,6 +139,12 @@ export interface DocumentCommit {
   epoch?: { snapshot: Snapshot; messages: StoredMessage[]; mapItems: MapItem[]; reads: StoredRead[] }
   /** The conversation was deleted: only its tombstone and decided operations remain. */
   deleted?: boolean
+}
+
+/** A conversation whose timers will change its state. */
+export interface DueTransition extends StateTransition {
+  serviceSid: string
+  document: string
 }
 
 /** A row of "which of my documents changed", for a batch resume. */
@@ -172,6 +183,8 @@ export interface Store {
   uniqueNameOwner(serviceSid: string, uniqueName: string): Promise<string | null>
   bindingOwner(serviceSid: string, address: string, proxyAddress: string): Promise<string | null>
   conversationCount(serviceSid: string, identity: string): Promise<number>
+  /** What timers do next, the soonest first, whether or not it is due; found by an index. */
+  transitions(limit: number): Promise<DueTransition[]>
 
   /**
    * Writes all commits in one transaction; on disk when it resolves. Gives the keys of new documents, in order.

@@ -129,6 +129,12 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX bindings_by_document ON bindings (document);
   `,
+  // 2: what the timers of conversations do next
+  `
+  ALTER TABLE documents ADD COLUMN due_at INTEGER;
+  ALTER TABLE documents ADD COLUMN due_to TEXT;
+  CREATE INDEX documents_by_due ON documents (due_at) WHERE due_at IS NOT NULL;
+  `,
 ]
 
 /** Tail length from which the partial index above knows a document. */

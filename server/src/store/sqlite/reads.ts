@@ -1,10 +1,11 @@
 /** The reading half of the SQLite store: one prepared statement per question. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { DocumentKind, MessageRecord } from '@confab/core'
+import type { DocumentKind, MessageRecord, StateTransition } from '@confab/core'
 import { userDocument } from '@confab/core'
 import type {
   DecidedOperation,
   DocumentPoint,
+  DueTransition,
   Head,
   LoadedDocument,
   LogEntry,
@@ -17,7 +18,12 @@ import { decodePrivate, idBytes, idText, outcomeFrom } from './rows.ts'
 /** Rows as arrays: a third of the cost of rows as objects. */
 type Row = SQLInputValue[]
 
-const HEAD = `key, epoch, seq, roots, retired, highest_index, message_count, deleted, kind`
+const HEAD = `key, epoch, seq, roots, retired, highest_index, message_count, deleted, kind, due_at, due_to`
+
+/** The order of the join is told, so that rows come out of the index as they are wanted and nothing is sorted. */
+export const DUE_TRANSITIONS = `
+  SELECT s.sid, d.name, d.due_to, d.due_at FROM documents d INDEXED BY documents_by_due
+  CROSS JOIN services s ON s.key = d.service WHERE d.due_at IS NOT NULL ORDER BY d.due_at LIMIT ?`
 
 export class SqliteReads {
   private readonly db: DatabaseSync
@@ -39,6 +45,7 @@ export class SqliteReads {
   private readonly nameOwner: StatementSync
   private readonly addressOwner: StatementSync
   private readonly memberships: StatementSync
+  private readonly dueTransitions: StatementSync
   private readonly tails: StatementSync
   private readonly tailsByScan: StatementSync
 
@@ -79,6 +86,7 @@ export class SqliteReads {
       'SELECT d.name FROM bindings b JOIN documents d ON d.key = b.document WHERE b.service = ? AND b.address = ? AND b.proxy = ?',
     )
     this.memberships = this.prepare('SELECT count(*) FROM members WHERE service = ? AND identity = ?')
+    this.dueTransitions = this.prepare(DUE_TRANSITIONS)
     const due = 'seq - snapshot_seq >= ? AND seq - snapshot_seq >= min(snapshot_seq / 2, 4096)'
     this.tails = this.prepare(
       `SELECT key, snapshot_seq, seq FROM documents WHERE seq - snapshot_seq >= 128 AND ${due} LIMIT ?`,
@@ -105,17 +113,20 @@ export class SqliteReads {
   load(serviceSid: string, document: string): LoadedDocument | null {
     const row = this.heads.get(this.service(serviceSid), document) as Row | undefined
     if (!row) return null
-    const [key, epoch, seq, roots, retired, highestIndex, messageCount, deleted, kind] = row as [
-      number,
-      number,
-      number,
-      string,
-      string | null,
-      number,
-      number,
-      number,
-      DocumentKind,
-    ]
+    const [key, epoch, seq, roots, retired, highestIndex, messageCount, deleted, kind, dueAt, dueTo] =
+      row as [
+        number,
+        number,
+        number,
+        string,
+        string | null,
+        number,
+        number,
+        number,
+        DocumentKind,
+        number | null,
+        StateTransition['to'],
+      ]
     const head: Head = {
       key,
       serviceSid,
@@ -129,6 +140,7 @@ export class SqliteReads {
     }
     if (retired !== null) head.retired = JSON.parse(retired) as number[]
     if (deleted === 1) head.deleted = true
+    if (dueAt !== null) head.transition = { to: dueTo, at: dueAt }
     return {
       head,
       mapItems: (this.mapItems.all(key) as unknown as [string, string, number, number, string | null][]).map(
@@ -228,6 +240,16 @@ export class SqliteReads {
 
   conversationCount(serviceSid: string, identity: string): number {
     return (this.memberships.get(this.service(serviceSid), identity) as unknown as [number])[0]
+  }
+
+  transitions(limit: number): DueTransition[] {
+    const rows = this.dueTransitions.all(limit) as unknown as [
+      string,
+      string,
+      StateTransition['to'],
+      number,
+    ][]
+    return rows.map(([serviceSid, document, to, at]) => ({ serviceSid, document, to, at }))
   }
 
   /** @param indexedTail tails of at least this length are found by the index */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
 import { storeSuite } from '../store-suite.ts'
+import { DUE_TRANSITIONS } from './reads.ts'
 import { openSqliteStore } from './sqlite-store.ts'
 
 const folders: string[] = []
@@ -42,6 +43,25 @@ describe('a database file', () => {
     expect(() => openSqliteStore(path)).toThrow(
       expect.objectContaining({ code: 70502, message: expect.stringContaining('newer') }),
     )
+  })
+
+  it('finds what timers do next by an index, however many conversations there are', async () => {
+    const path = file()
+    await openSqliteStore(path).close()
+    const db = new DatabaseSync(path)
+    db.exec(`INSERT INTO services (sid) VALUES ('IS');
+      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+      INSERT INTO documents (service, name, kind, epoch, seq, commits_id, commits_clock, roots, highest_index, message_count, due_at, due_to)
+      SELECT 1, 'CH' || i, 'conversation', 1, 1, 1, 1, '[]', -1, 0, iif(i % 2, 1000000 - i, NULL), 'closed' FROM n`)
+    const plan = db.prepare(`EXPLAIN QUERY PLAN ${DUE_TRANSITIONS}`).all(10) as { detail: string }[]
+    db.close()
+    expect(plan.map(({ detail }) => detail)).toEqual([
+      expect.stringMatching(/d USING INDEX documents_by_due/),
+      expect.stringMatching(/^SEARCH s USING INTEGER PRIMARY KEY/),
+    ])
+    const store = openSqliteStore(path)
+    expect((await store.transitions(2)).map(({ document }) => document)).toEqual(['CH4999', 'CH4997'])
+    await store.close()
   })
 
   it('that is none is said to be none', () => {

@@ -34,6 +34,7 @@ export function openSqliteStore(path: string): Store {
       guarded(() => reads.bindingOwner(serviceSid, address, proxy)),
     conversationCount: async (serviceSid, identity) =>
       guarded(() => reads.conversationCount(serviceSid, identity)),
+    transitions: async (limit) => guarded(() => reads.transitions(limit)),
     commit: async (commits) => guarded(() => writes.commit(commits)),
     compactable: async (atLeast, limit) => guarded(() => reads.compactable(atLeast, limit, INDEXED_TAIL)),
     compact: async (key, snapshot, outboxes, keepFrom) =>

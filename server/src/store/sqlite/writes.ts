@@ -52,6 +52,7 @@ export class SqliteWrites {
         const key = this.putHead(commit)
         if (commit.head.key === 0) made.push(key)
         this.putContent(key, commit)
+        if (commit.transition !== undefined) this.putTransition(key, commit.transition)
         this.putLookups(key, commit)
       }
       return made
@@ -295,6 +296,15 @@ export class SqliteWrites {
         idBytes(participantSid, 'MB'),
       )
     }
+  }
+
+  private putTransition(key: number, transition: DocumentCommit['transition']): void {
+    this.run(
+      'UPDATE documents SET due_at = ?, due_to = ? WHERE key = ?',
+      transition?.at ?? null,
+      transition?.to ?? null,
+      key,
+    )
   }
 
   private putSnapshot(key: number, identity: string, seq: number, bytes: Uint8Array): void {
