@@ -3,7 +3,7 @@
  * about an operation, only its own conversation waits, for at most five seconds (70302). `docs/hooks.md` tells the
  * same with more words.
  */
-import type { Change, ConversationState, Operation } from '@confab/core'
+import type { Change, ConversationState, Operation, UserChange, UserState } from '@confab/core'
 import type { Principal } from './engine.ts'
 
 export type Awaitable<Value> = Value | PromiseLike<Value>
@@ -18,12 +18,15 @@ export interface Authentication {
 /** An operation on its way. Read it, and don't keep it: `state` is the relay's own and changes with the next commit. */
 export interface OperationRequest {
   serviceSid: string
+  /** The document that it is for: a conversation's sid, or `user/<identity>` for what people do about themselves. */
   conversationSid: string
   /** Null for a system actor (REST, a channel, a timer). */
   principal: Principal | null
   operation: Operation
   /** The conversation as it stands before the operation; messages only as far as the operation names them. */
   state: ConversationState
+  /** For `user/<identity>`: settings, push registrations, and the profile that the operation is about. */
+  user: UserState | null
 }
 
 /** `undefined`: as the roles say. `allow: true`: even where the actor's roles would not (never for non-members). */
@@ -34,11 +37,12 @@ export type BeforeCommitAnswer = { refuse: string } | { amend: Operation } | und
 
 export interface CommittedOperation {
   serviceSid: string
+  /** As in `OperationRequest`. */
   conversationSid: string
   principal: Principal | null
   /** As it was committed, amended or not. */
   operation: Operation
-  changes: readonly Change[]
+  changes: readonly (Change | UserChange)[]
 }
 
 export interface Hooks {

@@ -8,6 +8,7 @@ import {
   admitUpdate,
   ConfabError,
   type DocumentKind,
+  profileDocument,
   readUpdate,
   UpdateViolation,
   type UpdateWriter,
@@ -31,6 +32,7 @@ import type { EngineSettings } from './options.ts'
 import { PrivateChanges } from './private-changes.ts'
 import { documentKey, type Readers } from './readers.ts'
 import type { RunIds } from './root-ids.ts'
+import { ownerOf, profileNamedBy } from './user-state.ts'
 import { boundsOf, idOf, newWork, parseAll, takeDecided, type Work } from './work.ts'
 
 /** A job that was decided to its end in this turn, and what its author is told once it is stored. */
@@ -176,7 +178,7 @@ export class Committer {
 
     for (const lane of lanes) this.#judge(lane)
     const lookups = new Lookups(this.#options.store)
-    const decided = await this.#fetch(lanes, lookups)
+    const decided = await this.#fetch(lanes, lookups, involved)
 
     const privately = new PrivateChanges()
     const now = this.#options.now()
@@ -254,7 +256,11 @@ export class Committer {
   }
 
   /** Loads what the operations to be decided name. */
-  async #fetch(lanes: readonly Lane[], lookups: Lookups): Promise<Map<Lane, Map<string, DecidedOperation>>> {
+  async #fetch(
+    lanes: readonly Lane[],
+    lookups: Lookups,
+    involved: Set<Lane>,
+  ): Promise<Map<Lane, Map<string, DecidedOperation>>> {
     const { store } = this.#options
     const decided = new Map<Lane, Map<string, DecidedOperation>>()
     const fetching: Promise<unknown>[] = []
@@ -273,6 +279,8 @@ export class Committer {
           const amended = i === work.next && work.hook?.stage === 'agreed' ? work.hook.operation : parsed.ok
           if (amended.type === 'message.edit' || amended.type === 'message.remove') sids.add(amended.sid)
           lookups.want(lane.serviceSid, author.identity, amended)
+          const profile = lane.kind === 'user' ? profileNamedBy(amended, ownerOf(lane.document)) : null
+          if (profile !== null) fetching.push(this.#involve(lane.serviceSid, profile, involved))
         }
       }
       const { key } = model.head
@@ -291,6 +299,15 @@ export class Committer {
     if (looking) fetching.push(looking)
     if (fetching.length > 0) await Promise.all(fetching)
     return decided
+  }
+
+  /** A profile changes with the operation that is its cause, in the same transaction. */
+  #involve(serviceSid: string, identity: string, involved: Set<Lane>): Promise<void> {
+    const lane = this.lane(serviceSid, profileDocument(identity), 'profile')
+    const isNew = !involved.has(lane)
+    involved.add(lane)
+    lane.inTurn = true
+    return isNew ? this.#load(lane) : Promise.resolve()
   }
 
   // ── deciding ──────────────────────────────────────────────────────────────────────────────────────
@@ -313,6 +330,7 @@ export class Committer {
       roles,
       hooks,
       now,
+      profileOf: (identity) => this.peek(lane.serviceSid, profileDocument(identity))?.model as DocumentModel,
       admitStranger: (work) => this.#admitStranger(lane, work),
       refused: (identity, refusal) => privately.refusal(lane.serviceSid, identity, refusal),
       directory: (change) => privately.directory(lane.serviceSid, change),

@@ -28,7 +28,8 @@ interface Entry {
   clock: number
   /** JSON; `null` when gone: the clock is remembered, so that an old state doesn't come back. */
   state: string
-  from: Subscriber
+  /** Null: the relay itself. */
+  from: Subscriber | null
 }
 
 export class Presence {
@@ -71,6 +72,15 @@ export class Presence {
       // cut off in the middle of an entry: what came before it is taken
     }
     return taken.length > 0 ? encode(taken) : null
+  }
+
+  /** What the relay itself says, under a client id of its own. */
+  announce(client: number, state: { [key: string]: boolean }): Uint8Array {
+    // from 1: to a stock reader, 0 is what it knew before
+    const clock = (this.#entries.get(client)?.clock ?? 0) + 1
+    const entry = { clock, state: JSON.stringify(state), from: null }
+    this.#entries.set(client, entry)
+    return encode([[client, entry]])
   }
 
   /** Everybody who is here, for somebody who comes; null for nobody. */

@@ -1,7 +1,13 @@
 /**
  * Who reads which document, and the fan-out: what a commit means for each reader, in the turn in which it was stored.
  */
-import type { Outcome, ResumePoint } from '@confab/core'
+import {
+  type Outcome,
+  parseDocumentName,
+  profileDocument,
+  type ResumePoint,
+  userDocument,
+} from '@confab/core'
 import type { News, Subscriber } from '../engine.ts'
 import type { DocumentCommit, PrivatePart } from '../store/store.ts'
 import { Presence } from './presence.ts'
@@ -38,6 +44,8 @@ export interface Audience {
   readonly document: string
   readonly subscriptions: Map<Subscriber, Subscription>
   readonly presence: Presence
+  /** A profile's: under which client id the relay says whether its person is connected. */
+  readonly reachability: number | null
   /** Odd while the document is being given a new epoch: what is read then may be half of each. */
   epochs: number
 }
@@ -54,6 +62,8 @@ export class Readers {
   /** Brings everything to somebody who was let in. */
   welcomer: (subscription: Subscription) => Promise<void> = async () => {}
   onFailure: (error: unknown, document: string) => void = () => {}
+  /** A random client id, 32 bits, for what the relay says by awareness. */
+  draw: () => number = () => 1
 
   audience(serviceSid: string, document: string): Audience | undefined {
     return this.#audiences.get(documentKey(serviceSid, document))
@@ -73,8 +83,9 @@ export class Readers {
     const key = documentKey(subscriber.principal.serviceSid, document)
     let audience = this.#audiences.get(key)
     if (!audience) {
-      audience = { key, document, subscriptions: new Map(), presence: new Presence(), epochs: 0 }
+      audience = this.#newAudience(subscriber.principal.serviceSid, document, key)
       this.#audiences.set(key, audience)
+      this.#tellReachability(subscriber, audience)
     }
     const before = audience.subscriptions.get(subscriber)
     if (before) before.state = 'closed'
@@ -119,7 +130,36 @@ export class Readers {
     subscription.held = []
     audience.subscriptions.delete(subscriber)
     tellPresence(audience, audience.presence.leave(subscriber), subscriber)
-    if (audience.subscriptions.size === 0) this.#audiences.delete(audience.key)
+    if (audience.subscriptions.size > 0) return
+    this.#audiences.delete(audience.key)
+    this.#tellReachability(subscriber, audience)
+  }
+
+  // ── who is connected ──────────────────────────────────────────────────────────────────────────────
+
+  /** Somebody is: whose own private document is open, as every client's is while it is connected. */
+  #isConnected(serviceSid: string, identity: string): boolean {
+    return this.#audiences.has(documentKey(serviceSid, userDocument(identity)))
+  }
+
+  #newAudience(serviceSid: string, document: string, key: string): Audience {
+    const name = parseDocumentName(document)
+    const presence = new Presence()
+    const reachability = name?.kind === 'profile' ? this.draw() : null
+    if (name && reachability !== null) {
+      presence.announce(reachability, { online: this.#isConnected(serviceSid, name.id) })
+    }
+    return { key, document, subscriptions: new Map(), presence, reachability, epochs: 0 }
+  }
+
+  /** Tells those who follow somebody's profile that they came or went. */
+  #tellReachability({ principal }: Subscriber, { document }: Audience): void {
+    const { serviceSid, identity } = principal
+    if (document !== userDocument(identity)) return
+    const profile = this.audience(serviceSid, profileDocument(identity))
+    if (!profile || profile.reachability === null) return
+    const online = this.#isConnected(serviceSid, identity)
+    tellPresence(profile, profile.presence.announce(profile.reachability, { online }), null)
   }
 
   // ── the fan-out ───────────────────────────────────────────────────────────────────────────────────
@@ -238,7 +278,7 @@ function newsWith({ point, updates }: News, { update, outcomes }: PrivatePart): 
   return { point, updates: update.length > 0 ? [...updates, update] : updates, outcomes }
 }
 
-function tellPresence(audience: Audience, update: Uint8Array | null, from: Subscriber): void {
+function tellPresence(audience: Audience, update: Uint8Array | null, from: Subscriber | null): void {
   if (!update) return
   for (const { subscriber, state } of audience.subscriptions.values()) {
     if (state === 'live' && subscriber !== from) subscriber.awareness(audience.document, update)
