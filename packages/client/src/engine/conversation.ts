@@ -286,11 +286,17 @@ export class LocalConversation {
   }
 
   absent(): void {
+    const asked = this.#asked ?? NOTHING
     if (this.#channel !== 'closed') {
       this.#channel = 'absent'
       this.#asked = NOTHING
     }
     this.#serial.run(async () => {
+      if (this.#replica?.conversation && asked.commitsId === 0) {
+        // What another client on this store heard since this one asked is newer than the answer: ask with that.
+        this.#reopen()
+        return
+      }
       if (this.#summary || this.#replica?.conversation) {
         if (!this.#replica) await this.#load()
         this.lose(true)
@@ -344,6 +350,8 @@ export class LocalConversation {
     accepted: readonly string[],
   ): void {
     this.#withReplica((replica) => {
+      // this client's own connection says more, and in order
+      if (this.#channel === 'absent') return
       for (const id of accepted) {
         this.#host.journal.forget(id)
         this.#host.verdicts.accepted(id)

@@ -460,7 +460,8 @@ class LocalEngine implements Engine {
         conversation.pendingChanged()
         break
       case 'lost':
-        conversation.lose(false)
+        // one that is open hears it from the relay itself
+        if (conversation.channel !== 'open') conversation.lose(false)
     }
   }
 
