@@ -1,0 +1,151 @@
+/** What must be true at the end of every simulated world. Each check says what it found, in words. */
+
+import type { MessageRecord } from '@confab/core'
+import type { Device } from './device.ts'
+import type { World } from './world.ts'
+
+const line = ({ record }: { record: MessageRecord }): string =>
+  `${record.index} ${record.sid} ${record.author} ${record.body} ${JSON.stringify(record.attributes ?? {})}`
+
+import { SERVICE } from './link.ts'
+
+/** The engine's answer, with time passing while it looks. */
+async function waitFor<T>(world: World, promise: Promise<T>): Promise<T> {
+  let done = false
+  const watched = promise.finally(() => {
+    done = true
+  })
+  watched.catch(() => {})
+  while (!done && (await world.time.step())) {
+    // storage takes its time
+  }
+  return watched
+}
+
+export async function judge(world: World): Promise<string[]> {
+  const wrong = [...world.failures]
+  const truth = new Map<string, string[]>()
+  for (const [sid, members] of world.commits.members) {
+    if (!sid.startsWith('CH')) continue
+    const loaded = await world.store.load(SERVICE, sid)
+    if (!loaded) continue
+    const messages = await world.store.messageRange(loaded.head.key, 0, Number.MAX_SAFE_INTEGER)
+    truth.set(sid, messages.map(line))
+    const posts = acceptedPosts(world, sid)
+    if (posts !== loaded.head.highestIndex + 1) {
+      wrong.push(`${sid} has given ${loaded.head.highestIndex + 1} indices to ${posts} posts`)
+    }
+    for (const device of world.devices) {
+      for (const tab of device.tabs) {
+        const view = tab.engine.conversation(sid)
+        const shown = view?.status === 'joined'
+        const isParticipant = loaded.mapItems.some(
+          ({ root, value }) =>
+            root === 'participants' &&
+            (value as { identity?: string } | undefined)?.identity === device.identity,
+        )
+        if (shown !== isParticipant) {
+          wrong.push(
+            `${device.name} ${shown ? 'shows' : "doesn't show"} ${sid}, and is ${isParticipant ? 'a' : 'no'} participant (members: ${[...members]})`,
+          )
+          continue
+        }
+        if (!shown) continue
+        wrong.push(...(await compare(world, device, tab, sid, truth.get(sid) ?? [])))
+        const people = (await waitFor(world, tab.engine.participants(sid)))
+          .map(({ record }) => record.sid)
+          .sort()
+        const expected = loaded.mapItems
+          .filter(({ root, value }) => root === 'participants' && value !== undefined)
+          .map(({ key }) => key)
+          .sort()
+        if (String(people) !== String(expected))
+          wrong.push(`${device.name} has participants ${people} of ${sid}, not ${expected}`)
+      }
+    }
+  }
+  for (const device of world.devices) wrong.push(...nothingLost(world, device))
+  return wrong
+}
+
+async function compare(
+  world: World,
+  device: Device,
+  tab: Device['tabs'][number],
+  sid: string,
+  expected: string[],
+): Promise<string[]> {
+  const wrong: string[] = []
+  const seen: string[] = []
+  let anchor = 0
+  while (true) {
+    const page = await waitFor(world, tab.engine.messages(sid, { count: 100, anchor, direction: 'forward' }))
+    for (const { record, status } of page.items) {
+      seen.push(line({ record }))
+      if (status !== 'accepted') wrong.push(`${device.name} still shows ${record.sid} as ${status}`)
+    }
+    const last = page.items.at(-1)
+    if (!page.hasNewer || !last) break
+    anchor = last.record.index + 1
+  }
+  if (seen.join('\n') !== expected.join('\n')) {
+    wrong.push(`${device.name} sees ${sid} otherwise than the relay has it:${difference(seen, expected)}`)
+  }
+  const screen = [...(tab.screen.conversations.get(sid)?.messages.values() ?? [])]
+    .sort((a, b) => a.record.index - b.record.index)
+    .map(line)
+  if (screen.join('\n') !== expected.join('\n')) {
+    wrong.push(
+      `${device.name}'s app, listening, shows of ${sid} otherwise than the relay has it:${difference(screen, expected)}`,
+    )
+  }
+  return wrong.concat(tab.screen.mistakes.splice(0).map((mistake) => `${device.name}: ${mistake}`))
+}
+
+/** How many posts were accepted in a conversation: each has an index of its own, and no index is left over. */
+function acceptedPosts(world: World, sid: string): number {
+  const accepted = new Set<string>()
+  for (const { disk } of world.devices) {
+    for (const { id, document, operation } of disk.everAppended) {
+      if (document !== sid || operation.type !== 'message.post') continue
+      if (world.commits.outcomes.get(id)?.verdict === 'accepted') accepted.add(id)
+    }
+  }
+  return accepted.size
+}
+
+function difference(shown: readonly string[], expected: readonly string[]): string {
+  const lines = [
+    ...shown.filter((one) => !expected.includes(one)).map((one) => `shown:    ${one}`),
+    ...expected.filter((one) => !shown.includes(one)).map((one) => `expected: ${one}`),
+  ]
+  return ['', ...lines.slice(0, 8), ...(lines.length > 8 ? [`(${lines.length - 8} more)`] : [])].join('\n  ')
+}
+
+/** Nothing that a person wrote, and without a purpose once they are gone from the conversation. */
+const MOOT = new Set(['conversation.leave', 'read.advance', 'read.set'])
+
+/** Everything that became durable on a device is accepted, or held there. Nothing is still undecided. */
+function nothingLost(world: World, device: Device): string[] {
+  const wrong: string[] = []
+  for (const entry of device.disk.everAppended) {
+    const outcome = world.commits.outcomes.get(entry.id)
+    const kept = device.disk.entries.find(({ id }) => id === entry.id)
+    if (outcome?.verdict === 'accepted') {
+      // somebody who was removed can't be told any more: what they wrote is kept rather than lost
+      if (kept && kept.error?.code !== 70401)
+        wrong.push(
+          `${device.name} still keeps ${entry.id} (${entry.operation.type}, ${kept.state}), which was accepted`,
+        )
+    } else if (kept?.state === 'pending') {
+      wrong.push(
+        `${device.name} still waits for ${entry.id} (${entry.operation.type}) in ${entry.document}; outcome: ${outcome?.verdict ?? 'none'}`,
+      )
+    } else if (!kept && !device.disk.withdrawn(entry.id) && !MOOT.has(entry.operation.type)) {
+      wrong.push(
+        `${device.name} lost ${entry.id} (${entry.operation.type}); outcome: ${outcome?.verdict ?? 'none'}`,
+      )
+    }
+  }
+  return wrong
+}

@@ -1,0 +1,245 @@
+/**
+ * A simulated world: people with devices and tabs, a relay, and a network that can't be trusted, in one
+ * process, without sockets, driven by one seed. The engines on both sides are the real ones.
+ */
+import { DEFAULT_LIMITS, limitsWith, type Operation, type Outcome } from '@confab/core'
+import { createEngine as createRelayEngine } from '../../server/src/commit/create-engine.ts'
+import type { Engine as Relay } from '../../server/src/engine.ts'
+import { openSqliteStore } from '../../server/src/store/sqlite/sqlite-store.ts'
+import type { DocumentCommit, Store } from '../../server/src/store/store.ts'
+import { Device } from './device.ts'
+import { ACCOUNT, type Net, SERVICE, type SimulatedToken } from './link.ts'
+import { type Random, seeded } from './random.ts'
+import { settle, VirtualTime } from './virtual-time.ts'
+
+const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+/** What the relay committed, seen from its store: the truth that every replica must end with. */
+export interface Commits {
+  /** Of every message ever accepted, by conversation and sid: its index. */
+  indices: Map<string, Map<string, number>>
+  /** The first outcome of every operation, by id. */
+  outcomes: Map<string, Outcome>
+  /** Who may read it now. */
+  members: Map<string, Set<string>>
+  epochs: number
+}
+
+export class World implements Net {
+  readonly seed: number
+  readonly time = new VirtualTime()
+  readonly random: Random
+  readonly devices: Device[] = []
+  readonly commits: Commits = {
+    indices: new Map(),
+    outcomes: new Map(),
+    members: new Map(),
+    epochs: 0,
+  }
+  readonly failures: string[] = []
+  readonly store: Store
+  #relay: Relay | null = null
+  /** Tokens end after this many milliseconds of virtual time. */
+  tokenLife = 3_600_000
+  /** What has happened, newest last: printed with a failing seed. */
+  readonly trace: string[] = []
+
+  private constructor(seed: number, store: Store) {
+    this.seed = seed
+    this.random = seeded(seed)
+    this.store = store
+  }
+
+  static async create(seed: number): Promise<World> {
+    const world = new World(seed, await openSqliteStore(':memory:'))
+    world.startRelay()
+    return world
+  }
+
+  relay = (): Relay | null => this.#relay
+
+  startRelay(): void {
+    const { time, random } = this
+    let alive = true
+    const guarded = this.#guard(() => alive)
+    const relay = createRelayEngine({
+      store: guarded,
+      // few ids to an outbox, so that epochs come
+      limits: limitsWith({ ...DEFAULT_LIMITS, outboxClients: 2 }),
+      now: time.now,
+      random: (count) => random.bytes(count),
+      defer: time.macrotask,
+      after: (milliseconds, run) => {
+        const timer = time.setTimeout(run, milliseconds)
+        return () => time.clearTimeout(timer)
+      },
+    })
+    this.#relay = relay
+    this.#crash = () => {
+      alive = false
+      this.#relay = null
+      for (const members of this.#unlearned) members()
+      this.#unlearned.clear()
+      for (const device of this.devices) device.link.cut(1006)
+    }
+  }
+
+  #crash: () => void = () => {}
+  readonly #unlearned = new Set<() => void>()
+
+  /** Ends the relay at once: what it had not stored is lost, what it had stored it may not have said. */
+  crashRelay(): void {
+    this.note('relay crashes')
+    this.#crash()
+  }
+
+  /** The store as one life of the relay reaches it: nothing after a crash, and half of the writes in flight. */
+  #guard(alive: () => boolean): Store {
+    const { store } = this
+    const gone = () => new Promise<never>(() => {})
+    return new Proxy(store, {
+      get: (target, key: keyof Store) => {
+        if (key === 'commit') {
+          return async (commits: DocumentCommit[]) => {
+            if (!alive()) return gone()
+            const before = this.random.chance(0.5)
+            if (!before) await this.time.delay(this.random.int(0, 4))
+            if (!alive()) return gone()
+            const keys = await target.commit(commits)
+            this.#learn(commits)
+            // who is let in may read at once; who is removed may until the relay knows, or has to find out
+            this.#letIn(commits)
+            const members = () => this.#removed(commits)
+            this.#unlearned.add(members)
+            if (before) await this.time.delay(this.random.int(0, 4))
+            if (!alive()) return gone()
+            this.#unlearned.delete(members)
+            members()
+            return keys
+          }
+        }
+        const method = target[key] as (...args: unknown[]) => Promise<unknown>
+        return async (...args: unknown[]) => {
+          if (!alive()) return gone()
+          const result = await method.apply(target, args)
+          return alive() ? result : gone()
+        }
+      },
+    })
+  }
+
+  #learn(commits: readonly DocumentCommit[]): void {
+    for (const commit of commits) {
+      const { document } = commit.head
+      if (commit.epoch) this.commits.epochs++
+      for (const { id, outcome } of commit.decided) {
+        if (this.commits.outcomes.has(id)) this.failures.push(`operation ${id} was decided twice`)
+        this.commits.outcomes.set(id, outcome)
+      }
+      const indices = mapAt(this.commits.indices, document, () => new Map<string, number>())
+      for (const { record } of commit.messages.put) {
+        const known = indices.get(record.sid)
+        if (known === undefined) {
+          // one that was posted and removed in one commit leaves a gap: the oracle counts them at the end
+          const highest = Math.max(-1, ...indices.values())
+          if (record.index <= highest)
+            this.failures.push(`${record.sid} got index ${record.index} after ${highest}`)
+          indices.set(record.sid, record.index)
+        } else if (known !== record.index) {
+          this.failures.push(`${record.sid} moved from index ${known} to ${record.index}`)
+        }
+      }
+    }
+  }
+
+  #letIn(commits: readonly DocumentCommit[]): void {
+    for (const { head, members } of commits) {
+      const here = mapAt(this.commits.members, head.document, () => new Set<string>())
+      for (const { identity } of members?.put ?? []) here.add(identity)
+    }
+  }
+
+  #removed(commits: readonly DocumentCommit[]): void {
+    for (const { head, members } of commits) {
+      for (const identity of members?.delete ?? []) this.commits.members.get(head.document)?.delete(identity)
+    }
+  }
+
+  device(identity: string): Device {
+    const device = new Device(this, identity, `${identity}.${this.devices.length}`)
+    this.devices.push(device)
+    return device
+  }
+
+  mintToken(identity: string): string {
+    const expiresAt = this.time.now() + this.tokenLife
+    const payload = {
+      iss: 'SKsimulated',
+      sub: ACCOUNT,
+      exp: expiresAt / 1000,
+      grants: { identity, chat: { service_sid: SERVICE } },
+    }
+    return `${base64url({ alg: 'HS256', typ: 'JWT' })}.${base64url(payload)}.simulated`
+  }
+
+  readToken(token: string): SimulatedToken {
+    const payload = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
+    return { identity: payload.grants.identity, expiresAt: payload.exp * 1000 }
+  }
+
+  violation(message: string): void {
+    this.failures.push(`an honest client was refused: ${message}`)
+  }
+
+  delivered(identity: string, document: string): void {
+    if (!document.startsWith('CH')) {
+      if (document !== `user/${identity}` && !document.startsWith('profile/')) {
+        this.failures.push(`${identity} was sent ${document}`)
+      }
+      return
+    }
+    if (!this.commits.members.get(document)?.has(identity)) {
+      this.failures.push(`${identity} was sent something of ${document}, which isn't theirs`)
+    }
+  }
+
+  note(what: string): void {
+    this.trace.push(`${((this.time.now() - Date.UTC(2026, 0, 5, 9)) / 1000).toFixed(3)} ${what}`)
+  }
+
+  /** Lets everything reach everybody: the relay runs, the network holds, tokens are fresh. */
+  async heal(): Promise<void> {
+    this.note('healing')
+    this.tokenLife = 365 * 24 * 3_600_000
+    if (!this.#relay) this.startRelay()
+    for (const device of this.devices) device.heal()
+    // longer than any backoff, deadline or retry
+    for (let round = 0; round < 40; round++) {
+      await this.time.advance(30_000)
+      await settle()
+      if (
+        this.devices.every((device) =>
+          device.tabs.every(({ engine }) => engine.pendingOperations().length === 0),
+        )
+      )
+        break
+    }
+    await this.time.advance(60_000)
+  }
+
+  async end(): Promise<void> {
+    for (const device of this.devices) await device.shutdown()
+    await this.store.close()
+  }
+}
+
+export function mapAt<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = make()
+    map.set(key, value)
+  }
+  return value
+}
+
+export type { Operation }
