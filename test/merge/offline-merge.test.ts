@@ -162,4 +162,38 @@ describe('two members and a relay', () => {
       expect(engine.heldOperations()).toEqual([])
     }
   })
+
+  it('choose the same unique name offline: the later one’s conversation is made without it, and its creator is told', async () => {
+    const relay = await startRelay()
+    const alice = clientOf(relay, 'alice')
+    await alice.heard('connectionStateChanged connected')
+    const hers = alice.newConversation({ uniqueName: 'trip' })
+    await alice.submit(hers.sid, [hers.draft, { type: 'conversation.join' }])
+    const bob = clientOf(relay, 'bob')
+    await bob.heard('connectionStateChanged connected')
+    const his = bob.newConversation({ uniqueName: 'trip', friendlyName: 'Trip' })
+    await bob.submit(his.sid, [his.draft, { type: 'conversation.join' }])
+    await bob.heard('operationRefused conversation.update 50353')
+    expect(bob.conversation(his.sid)).toMatchObject({ status: 'joined', record: { friendlyName: 'Trip' } })
+    expect(bob.conversation(his.sid)?.record.uniqueName).toBeUndefined()
+    expect(bob.heldOperations()).toMatchObject([
+      { operation: { uniqueName: 'trip' }, error: { code: 50353 } },
+    ])
+    expect((await alice.findConversation('trip'))?.sid).toBe(hers.sid)
+  })
+
+  it('find what they are in by its sid, and nothing that isn’t theirs', async () => {
+    const relay = await startRelay()
+    const alice = clientOf(relay, 'alice')
+    const bob = clientOf(relay, 'bob')
+    await alice.heard('connectionStateChanged connected')
+    await bob.heard('connectionStateChanged connected')
+    const sid = await create(alice, 'Private')
+    expect(await bob.findConversation(sid)).toBeUndefined()
+    expect(await bob.findConversation(`CH${'0'.repeat(32)}`)).toBeUndefined()
+    expect(await bob.findConversation('no such name')).toBeUndefined()
+    await alice.submit(sid, [{ type: 'participant.add', identity: 'bob' }])
+    await bob.heard('conversationJoined Private')
+    expect((await bob.findConversation(sid))?.sid).toBe(sid)
+  })
 })
