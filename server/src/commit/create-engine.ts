@@ -83,7 +83,9 @@ class RelayEngine implements Engine {
 
   constructor(settings: EngineSettings) {
     this.#settings = settings
-    this.#committer = new Committer(settings, this.#readers, runIds(settings.random))
+    const ids = runIds(settings.random)
+    this.#readers.draw = ids.draw
+    this.#committer = new Committer(settings, this.#readers, ids)
     this.#opening = new Opening(settings, this.#readers, this.#committer)
     this.#compactor = new Compactor(settings)
     this.#timers = new StateTimers(settings, ({ serviceSid, document, to, at }, operation) =>
@@ -286,6 +288,8 @@ class RelayEngine implements Engine {
   awareness(subscriber: Subscriber, document: string, update: Uint8Array): void {
     const subscription = this.#readers.find(subscriber, document)
     if (!subscription || (subscription.state !== 'live' && subscription.state !== 'answered')) return
+    // at a profile only the relay speaks
+    if (subscription.audience.reachability !== null) return
     const { serviceSid } = subscriber.principal
     this.#committer
       .stored(serviceSid, document)

@@ -7,7 +7,9 @@ import {
   type Change,
   type DecideContext,
   type Decision,
+  type DecisionAgainst,
   decide,
+  decideUser,
   type Limits,
   type Operation,
   type Outcome,
@@ -18,11 +20,14 @@ import {
   type RefusalRecord,
   type RoleTable,
   SERVICE_ADMIN,
+  type UserChange,
+  type UserDecision,
 } from '@confab/core'
 import type { Authorization, Awaitable, BeforeCommitAnswer, Hooks, OperationRequest } from '../hooks.ts'
 import type { DecidedOperation } from '../store/store.ts'
 import type { DocumentModel } from './document.ts'
 import type { Lookups } from './lookups.ts'
+import { applyUserChanges, ownerOf, type ProfileOf, userStateOf } from './user-state.ts'
 import {
   type Author,
   type HookState,
@@ -42,6 +47,7 @@ export interface Scene {
   readonly roles: RoleTable
   readonly hooks: Pick<Hooks, 'authorize' | 'beforeCommit'>
   readonly now: number
+  readonly profileOf: ProfileOf
   /** Judges a stranger's update again, with the real knowledge. False: it can't be taken, and the work has its answer. */
   admitStranger(work: Work): boolean
   /** Takes note of changes in private documents. */
@@ -127,29 +133,39 @@ function judge(work: Work, scene: Scene, operation: Operation, isStranger: boole
   return null
 }
 
-function decided(operation: Operation, author: Author, scene: Scene, allowed: boolean): Decision {
+function decided(
+  operation: Operation,
+  author: Author,
+  scene: Scene,
+  allowed: boolean,
+): Decision | UserDecision {
   const { model, lookups, limits, roles, now } = scene
   const { serviceSid, document, kind } = model.head
-  if (kind !== 'conversation')
-    return { verdict: 'refused', code: 20001, message: 'No operation is for this document' }
   if (operation.type === 'conversation.create' && model.head.deleted && owns(document, operation, author)) {
     return { verdict: 'refused', code: 70105, message: 'This conversation was deleted' }
   }
-  const context: DecideContext = {
+  const common = {
     actor: author.principal
-      ? { kind: 'identity', identity: author.identity }
-      : { kind: 'system', source: author.source },
-    conversationSid: document,
+      ? ({ kind: 'identity', identity: author.identity } as const)
+      : ({ kind: 'system', source: author.source } as const),
     now,
     limits,
     roles,
     serviceRoleSid: allowed ? SERVICE_ADMIN : (author.principal?.serviceRoleSid ?? SERVICE_ADMIN),
+  }
+  const context: DecideContext = {
+    ...common,
+    conversationSid: document,
     uniqueNameOwner: (name) => lookups.uniqueNameOwner(serviceSid, name),
     bindingOwner: (address, proxyAddress) => lookups.bindingOwner(serviceSid, address, proxyAddress),
     conversationCount: (identity) => lookups.conversationCount(serviceSid, identity),
     trustInvites: false,
   }
   try {
+    if (kind === 'user') {
+      const user = { ...common, identity: ownerOf(document), serviceSid }
+      return decideUser(userStateOf(model, scene.profileOf), operation, user)
+    }
     return decide(model, operation, context)
   } catch (error) {
     // a mistake of ours: this operation is held on its author's device, and everybody else goes on
@@ -173,6 +189,7 @@ function ask(work: Work, scene: Scene, name: HookName, operation: Operation): Pr
     principal: work.author.principal,
     operation,
     state: model,
+    user: model.head.kind === 'user' ? userStateOf(model, scene.profileOf) : null,
   }
   let answer: Awaitable<Authorization | BeforeCommitAnswer>
   try {
@@ -234,16 +251,14 @@ function accept(
   work: Work,
   scene: Scene,
   operation: Operation,
-  decision: Decision & { verdict: 'accepted' },
+  decision: (Decision | UserDecision) & { verdict: 'accepted' },
 ): void {
   const { author } = work
-  const { model, lookups } = scene
-  const { serviceSid, document } = model.head
-  lookups.follow(model, decision.changes)
-  for (const change of decision.changes) {
-    if (change.type === 'directory.put' || change.type === 'directory.delete') scene.directory(change)
-  }
-  model.apply(decision.changes)
+  const { model } = scene
+  const { serviceSid, document, kind } = model.head
+  // each kind of document has its own reducer, and so its own changes
+  if (kind === 'user') applyUserChanges(model, scene.profileOf, decision.changes as UserChange[])
+  else apply(scene, decision.changes as Change[])
   conclude(work, scene, outcomeOf(operation.id, decision))
   work.committed.push({
     serviceSid,
@@ -254,12 +269,15 @@ function accept(
   })
 }
 
-function against(
-  work: Work,
-  scene: Scene,
-  operation: Operation,
-  decision: Exclude<Decision, { verdict: 'accepted' }>,
-): Progress | null {
+function apply({ model, lookups, directory }: Scene, changes: readonly Change[]): void {
+  lookups.follow(model, changes)
+  for (const change of changes) {
+    if (change.type === 'directory.put' || change.type === 'directory.delete') directory(change)
+  }
+  model.apply(changes)
+}
+
+function against(work: Work, scene: Scene, operation: Operation, decision: DecisionAgainst): Progress | null {
   if (decision.verdict === 'later') return turnAway(work)
   // who isn't let in has nothing to do behind the door
   if (operation.type === 'conversation.create' || work.stranger) work.poisoned = true

@@ -317,8 +317,27 @@ export class DocumentModel implements ConversationState {
     this.#set('conversations', record.sid, record)
   }
 
+  /** What a person set for a conversation goes with it. */
   deleteDirectory(conversationSid: string): void {
     this.#unset('conversations', conversationSid)
+    this.#unset('settings', conversationSid)
+  }
+
+  // ── map roots by their keys ───────────────────────────────────────────────────────────────────────
+
+  value(root: string, key: string): unknown {
+    return this.#maps.get(root)?.get(key)?.value
+  }
+
+  *values(root: string): Iterable<[key: string, value: unknown]> {
+    for (const { key, value } of this.#maps.get(root)?.values() ?? [])
+      if (value !== undefined) yield [key, value]
+  }
+
+  /** `undefined` deletes the key. */
+  setValue(root: string, key: string, value: unknown): void {
+    if (value === undefined) this.#unset(root, key)
+    else this.#set(root, key, value)
   }
 
   /** A user document: one more refusal; the oldest beyond a hundred goes. */
