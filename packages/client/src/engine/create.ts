@@ -1,4 +1,7 @@
-/** `createEngine`: one identity's conversations on one device. Puts the parts together and hands things on. */
+/**
+ * `createEngine`: one identity's conversations on one device. Puts the parts together and hands things on: longer than
+ * two screens because the contract has so many doors, and each is a line or two that leads to where the work is done.
+ */
 import {
   ConfabError,
   type DirectoryRecord,
