@@ -11,11 +11,11 @@ import type { TransportOptions } from '../../packages/client/src/transport/trans
 import { seeded } from '../../packages/core/test/relay-model.ts'
 import { tokenFor } from '../support/relay.ts'
 import { type RelayProcess, runRelay } from '../support/relay-process.ts'
+import { until } from '../support/until.ts'
 
 const PEOPLE = ['alice', 'bob', 'carol'] as const
 /** What somebody writes while there is no relay. */
 const MOST_PENDING = 5
-const NEWS = ['messageAdded', 'messageUpdated', 'operationRefused', 'connectionStateChanged'] as const
 
 export interface Report {
   kills: number
@@ -115,7 +115,7 @@ class Person {
       this.#happenings.note()
       await conversation.sendMessage(body)
       // with no relay a promise settles at once: somebody who posts on and on would only fill the disk
-      await this.#until(() => this.client.getPendingOperations().length < MOST_PENDING)
+      await until(this.client, () => this.client.getPendingOperations().length < MOST_PENDING)
     }
   }
 
@@ -126,32 +126,14 @@ class Person {
 
   /** Resolves when the relay has decided everything of this device. */
   settled(): Promise<void> {
-    return this.#until(() => this.client.getPendingOperations().length === 0)
+    return until(this.client, () => this.client.getPendingOperations().length === 0)
   }
 
   /** Resolves when this device shows as many messages as there are. */
   async shows(count: number): Promise<Shown[]> {
     const conversation = this.#conversation as Conversation
-    await this.#until(async () => (await conversation.getMessagesCount()) >= count)
+    await until(this.client, async () => (await conversation.getMessagesCount()) >= count)
     return timeline(conversation)
-  }
-
-  /** Asks at once, and again whenever the client tells of something. */
-  async #until(test: () => boolean | Promise<boolean>): Promise<void> {
-    let wake = () => {}
-    const told = () => wake()
-    for (const event of NEWS) this.client.on(event, told)
-    try {
-      for (;;) {
-        const more = new Promise<void>((resolve) => {
-          wake = resolve
-        })
-        if (await test()) return
-        await more
-      }
-    } finally {
-      for (const event of NEWS) this.client.off(event, told)
-    }
   }
 }
 
