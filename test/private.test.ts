@@ -230,11 +230,72 @@ describe('to somebody who is not a participant', () => {
     })
   })
 
+  it("a profile is its owner's alone to change, whatever document it is tried through", async () => {
+    const named = operation('user.update', { friendlyName: 'Alice' })
+    const own = await openDocument('native', relay.url, 'alice', userDocument('alice'))
+    await own.accepted(named)
+    await own.peer.close()
+    const attempts = () => [
+      operation('user.update', { friendlyName: 'taken over' }),
+      operation('user.update', { identity: 'alice', friendlyName: 'taken over' }),
+    ]
+    for (const document of ['profile/alice', userDocument('alice')]) {
+      const there = await openDocument('native', relay.url, 'mallory', document)
+      for (const outcome of await there.submit(...attempts())) expect(outcome.verdict).not.toBe('accepted')
+      await there.peer.close()
+    }
+    const mallory = await openDocument('native', relay.url, 'mallory', userDocument('mallory'))
+    const answers: unknown[] = []
+    for (const identity of ['alice', 'nobody']) {
+      const [outcome] = await mallory.submit(
+        operation('user.update', { identity, friendlyName: 'taken over' }),
+      )
+      answers.push({ ...outcome, id: '' })
+    }
+    expect(answers[0]).toMatchObject({ verdict: 'refused', code: 20403 })
+    expect(answers[0]).toEqual(answers[1])
+    await mallory.peer.close()
+    const profile = await openDocument('native', relay.url, 'bob', 'profile/alice')
+    expect(profile.doc.getMap('profile').get('friendlyName')).toBe('Alice')
+    await profile.peer.close()
+  })
+
+  it('a setting about a conversation of others is answered as one about none', async () => {
+    const mallory = await openDocument('native', relay.url, 'mallory', userDocument('mallory'))
+    const answers: unknown[] = []
+    for (const conversationSid of [sid, nobodysSid()]) {
+      const [outcome] = await mallory.submit(
+        operation('setting.set', { conversationSid, notificationLevel: 'muted' }),
+      )
+      answers.push({ ...outcome, id: '' })
+    }
+    expect(answers[0]).toEqual(answers[1])
+    await mallory.peer.close()
+  })
+
   it('a member is told something else by the same questions, so these tests would see a difference', async () => {
     const members = await attempt.native(relay.url, 'bob', sid, [])
     const nobodys = await attempt.native(relay.url, 'bob', nobodysSid(), [])
     expect(members).not.toEqual(nobodys)
     expect(toBytes(members.messages).includes('secret between')).toBe(true)
+  })
+
+  it('who held a copy once learns nothing by showing how far it went', async () => {
+    const eves = { client: 0, clock: 0 }
+    const doc = await bob.look()
+    const last = doc.getArray('commits')._start as Y.Item
+    eves.client = last.id.client
+    eves.clock = 1
+    const vector = Y.encodeStateVector(new Map([[eves.client, eves.clock]]))
+    const answers: Transcript[] = []
+    for (const document of [sid, nobodysSid()]) {
+      const peer = await YjsPeer.connect(relay.url, 'eve', document, true)
+      peer.send(step1(vector))
+      peer.send(step2(updateOf('eve', [])))
+      const closed = await peer.ended()
+      answers.push({ messages: peer.received, closed })
+    }
+    expect(answers[0]).toEqual(answers[1])
   })
 
   it('plain HTTP says the same of every sid', async () => {
