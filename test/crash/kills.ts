@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, type ClientTransport, type Conversation, directory, type Message } from '@confab/client'
 import { native } from '../../packages/client/src/transport/native.ts'
-import type { TransportOptions } from '../../packages/client/src/transport/transport.ts'
+import type { TransportFactory, TransportOptions } from '../../packages/client/src/transport/transport.ts'
 import { seeded } from '../../packages/core/test/relay-model.ts'
 import { tokenFor } from '../support/relay.ts'
 import { type RelayProcess, runRelay } from '../support/relay-process.ts'
@@ -45,8 +45,8 @@ const shown = ({ sid, index, author, body }: Message): Shown => ({
 })
 
 /** Tries again soon, so that a test of many kills isn't one of waiting. */
-const eager = ((options: TransportOptions) =>
-  native()({ ...options, random: () => 0.01 })) as unknown as ClientTransport
+const eager = (transport: TransportFactory) =>
+  ((options: TransportOptions) => transport({ ...options, random: () => 0.01 })) as unknown as ClientTransport
 
 /** Counts what happens, and lets somebody wait for the n-th thing. */
 class Tally {
@@ -77,7 +77,7 @@ class Person {
 
   constructor(
     who: string,
-    url: string,
+    { url, transport }: { url: string; transport: ClientTransport },
     folder: string,
     happenings: Tally,
     accepted: (message: Message) => void,
@@ -88,7 +88,7 @@ class Person {
       url,
       identity: who,
       storage: directory(join(folder, who)),
-      transport: eager,
+      transport,
       logger: {},
     })
     const look = (message: Message) => {
@@ -150,11 +150,16 @@ async function timeline(conversation: Conversation): Promise<Shown[]> {
 const joined = (client: Client): Promise<Conversation> =>
   new Promise((resolve) => client.on('conversationJoined', resolve))
 
-/**
- * @param kills how many times the relay is killed
- * @param seed decides when
- */
-export async function killRelays({ kills, seed }: { kills: number; seed: number }): Promise<Report> {
+export interface Plan {
+  /** How many times the relay is killed. */
+  kills: number
+  /** Decides when. */
+  seed: number
+  /** `native` by default. */
+  transport?: () => TransportFactory
+}
+
+export async function killRelays({ kills, seed, transport = native }: Plan): Promise<Report> {
   const random = seeded(seed)
   const folder = await mkdtemp(join(tmpdir(), 'confab-crash-'))
   const happenings = new Tally()
@@ -172,7 +177,8 @@ export async function killRelays({ kills, seed }: { kills: number; seed: number 
   const options = { database: join(folder, 'relay.sqlite'), port: 0 }
   let relay: RelayProcess = await runRelay(options)
   options.port = relay.port
-  const people = PEOPLE.map((who) => new Person(who, relay.url, folder, happenings, accepted))
+  const way = { url: relay.url, transport: eager(transport()) }
+  const people = PEOPLE.map((who) => new Person(who, way, folder, happenings, accepted))
   const [creator] = people as [Person]
   try {
     const conversation = await creator.client.createConversation({ friendlyName: 'crash' })
@@ -205,7 +211,7 @@ export async function killRelays({ kills, seed }: { kills: number; seed: number 
     // what the disk has, told by a relay that has just started to a device that holds nothing
     await relay.kill()
     relay = await runRelay(options)
-    const fresh = new Person('carol', relay.url, join(folder, 'fresh'), happenings, () => {})
+    const fresh = new Person('carol', way, join(folder, 'fresh'), happenings, () => {})
     people.push(fresh)
     fresh.look(await joined(fresh.client))
     views.push({ who: 'a fresh device', messages: await fresh.shows(count) })
