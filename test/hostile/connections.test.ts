@@ -16,7 +16,7 @@ import * as Y from 'yjs'
 import { createConversation } from '../support/conversation.ts'
 import { NativePeer, NOTHING } from '../support/native-peer.ts'
 import { nobodysSid, post } from '../support/operations.ts'
-import { openDocument, type Reader } from '../support/reader.ts'
+import { ENDPOINTS, openDocument, type Reader, resume } from '../support/reader.ts'
 import { startRelay, type TestRelay, tokenFor } from '../support/relay.ts'
 import { step1, updateMessage, YjsPeer } from '../support/yjs-peer.ts'
 import { Witness } from './stage.ts'
@@ -370,47 +370,44 @@ describe('presence', () => {
 })
 
 describe('a socket that never reads', () => {
-  it('is cut off with 4508 while the others read on, and resumes later from where it stands', async () => {
-    const small = await startRelay({
-      limits: { sendBufferBytes: 256 * 1024, bytesPerSecond: 1e9, operationsPerSecond: 1e6 },
-    })
-    try {
-      const { sid, creator: alice } = await createConversation(small.url, ['alice', 'bob', 'carol'])
-      const carol = await openDocument('native', small.url, 'carol', sid)
-      const bob = await openDocument('native', small.url, 'bob', sid)
-      // whoever is gone has their presence withdrawn: that is how the others learn of it
-      bob.sendAwareness(Uint8Array.of(1, 7, 1, 2, 123, 125))
-      await alice.peer.when(() => alice.presence.length === 1)
-      bob.peer.socket.pause()
-      let posts = 0
-      const isGone = () => alice.presence.length > 1
-      // the kernel's buffers take some megabytes first
-      while (!isGone() && posts < 2000) {
-        await alice.accepted(post(`${posts++} ${'x'.repeat(30_000)}`))
-      }
-      expect(isGone()).toBe(true)
-      bob.peer.socket.resume()
-      expect((await bob.peer.ended()).code).toBe(CLOSE_CODES.slowReader)
-      expect(bob.doc.getArray('messages').length).toBeLessThan(posts)
-      await carol.peer.when(() => carol.bodies.length === posts)
-
-      const point = (bob as Reader & { point: typeof NOTHING }).point
-      const again = await NativePeer.connect(small.url, 'bob')
-      again.say({ type: 'open', entries: [{ channel: 1, document: sid, pending: false, ...point }] })
-      const { entries } = await again.frame('opened')
-      expect(entries).toEqual([{ channel: 1, status: 'changes' }])
-      const text = (doc: Y.Doc) => JSON.stringify(doc.getArray('messages').toJSON())
-      const all = () => {
-        for (const frame of again.frames.splice(0)) {
-          if (frame.type === 'changes') for (const update of frame.updates) Y.applyUpdate(bob.doc, update)
+  it.each(ENDPOINTS)(
+    'is cut off with 4508 over the %s endpoint while the others read on, and resumes from where it stands',
+    async (endpoint) => {
+      const small = await startRelay({
+        limits: { sendBufferBytes: 256 * 1024, bytesPerSecond: 1e9, operationsPerSecond: 1e6 },
+      })
+      try {
+        const { sid, creator: alice } = await createConversation(small.url, ['alice', 'bob', 'carol'])
+        const carol = await openDocument('native', small.url, 'carol', sid)
+        const bob = await openDocument(endpoint, small.url, 'bob', sid)
+        // whoever is gone has their presence withdrawn: that is how the others learn of it
+        bob.sendAwareness(Uint8Array.of(1, 7, 1, 2, 123, 125))
+        await alice.peer.when(() => alice.presence.length === 1)
+        bob.peer.socket.pause()
+        let posts = 0
+        const isGone = () => alice.presence.length > 1
+        // the kernel's buffers take some megabytes first
+        while (!isGone() && posts < 2000) {
+          await alice.accepted(post(`${posts++} ${'x'.repeat(30_000)}`))
         }
-        return bob.doc.getArray('messages').length === posts
+        expect(isGone()).toBe(true)
+        bob.peer.socket.resume()
+        expect((await bob.peer.ended()).code).toBe(CLOSE_CODES.slowReader)
+        expect(bob.doc.getArray('messages').length).toBeLessThan(posts)
+        await carol.peer.when(() => carol.bodies.length === posts)
+
+        const held = bob.doc.getArray('messages').length
+        const again = await resume(bob, small.url)
+        await again.peer.when(() => again.doc.getArray('messages').length === posts)
+        // what it held wasn't sent again
+        const resent = again.updates.reduce((sum, update) => sum + update.length, 0)
+        expect(resent).toBeLessThan((posts - held + 5) * 31_000)
+        const text = (doc: Y.Doc) => JSON.stringify(doc.getArray('messages').toJSON())
+        expect(text(again.doc)).toBe(text(carol.doc))
+        expect(small.failures).toEqual([])
+      } finally {
+        await small.close()
       }
-      await again.when(all)
-      expect(text(bob.doc)).toBe(text(carol.doc))
-      expect(small.failures).toEqual([])
-    } finally {
-      await small.close()
-    }
-  })
+    },
+  )
 })

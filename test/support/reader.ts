@@ -18,7 +18,7 @@ export abstract class Reader {
   abstract readonly peer: Peer
   readonly identity: string
   readonly document: string
-  readonly doc = new Y.Doc()
+  readonly doc: Y.Doc
   /** Updates of the relay's, in order. */
   readonly updates: Uint8Array[] = []
   readonly outcomes: Outcome[] = []
@@ -28,9 +28,10 @@ export abstract class Reader {
   readonly nacks: number[] = []
   readonly presence: Uint8Array[] = []
 
-  constructor(identity: string, document: string) {
+  constructor(identity: string, document: string, doc: Y.Doc) {
     this.identity = identity
     this.document = document
+    this.doc = doc
   }
 
   abstract upload(update: Uint8Array): void
@@ -83,8 +84,8 @@ class NativeReader extends Reader {
   readonly peer: NativePeer
   point: ResumePoint = NOTHING
 
-  constructor(peer: NativePeer, identity: string, document: string) {
-    super(identity, document)
+  constructor(peer: NativePeer, identity: string, document: string, doc: Y.Doc) {
+    super(identity, document, doc)
     this.peer = peer
     peer.onFrame = (frame) => {
       if (!('channel' in frame) || frame.channel !== CHANNEL) return
@@ -111,8 +112,8 @@ class NativeReader extends Reader {
 class YjsReader extends Reader {
   readonly peer: YjsPeer
 
-  constructor(peer: YjsPeer, identity: string, document: string) {
-    super(identity, document)
+  constructor(peer: YjsPeer, identity: string, document: string, doc = new Y.Doc()) {
+    super(identity, document, doc)
     this.peer = peer
     peer.onMessage = (message) => {
       if (message.type === 'step2' || message.type === 'update') this.receive([message.bytes])
@@ -148,18 +149,35 @@ export async function openDocument(
   document: string,
   outcomes = true,
 ): Promise<Reader> {
-  if (endpoint === 'native') {
-    const reader = new NativeReader(await NativePeer.connect(url, identity), identity, document)
-    reader.peer.say({
-      type: 'open',
-      entries: [{ channel: CHANNEL, document, pending: true, ...NOTHING }],
-    })
-    // asked for with `pending`, the request is the last frame of the answer
-    await reader.peer.frame('request')
-    return reader
-  }
+  if (endpoint === 'native') return openNatively(url, identity, document, NOTHING)
   const reader = new YjsReader(await YjsPeer.connect(url, identity, document, outcomes), identity, document)
   reader.peer.send(step1(EMPTY))
   await reader.peer.message('step1')
+  return reader
+}
+
+/** The same reader on another connection, which goes on from what the first one held. */
+export async function resume(reader: Reader, url: string): Promise<Reader> {
+  const { identity, document, doc } = reader
+  if (reader instanceof NativeReader) {
+    return openNatively(url, identity, document, reader.point, doc)
+  }
+  const again = new YjsReader(await YjsPeer.connect(url, identity, document), identity, document, doc)
+  again.peer.send(step1(Y.encodeStateVector(doc)))
+  await again.peer.message('step1')
+  return again
+}
+
+async function openNatively(
+  url: string,
+  identity: string,
+  document: string,
+  point: ResumePoint,
+  doc = new Y.Doc(),
+): Promise<Reader> {
+  const reader = new NativeReader(await NativePeer.connect(url, identity), identity, document, doc)
+  reader.peer.say({ type: 'open', entries: [{ channel: CHANNEL, document, pending: true, ...point }] })
+  // asked for with `pending`, the request is the last frame of the answer
+  await reader.peer.frame('request')
   return reader
 }
