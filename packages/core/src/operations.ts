@@ -1,6 +1,6 @@
 /**
  * Operations: what a person may ask for. A client appends them to its outbox; the relay decides each.
- * Schemas (zod) that refuse everything else stand in `operation-schema.ts`; these are the shapes.
+ * What refuses everything else stands in `operation-shape.ts`; these are the types.
  */
 import type { AttributesPatch } from './attributes.ts'
 import type {

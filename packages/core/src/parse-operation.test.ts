@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { expectedOf } from '../test/operation-schema.ts'
 import { type Json, jsonEqual } from './json.ts'
 import { DEFAULT_LIMITS, limitsWith } from './limits.ts'
 import type { Operation } from './operations.ts'
@@ -324,4 +325,86 @@ describe('parseOperation', () => {
       { seed: SEED, numRuns: 500 },
     )
   })
+
+  // what may stand at a key: good and bad values of every kind that an operation has
+  const entry = fc.oneof(
+    fc.constantFrom<unknown[]>(
+      ...[null, true, '', 'x', -1, 0, 1.5, 1, 2 ** 48, 2 ** 53, -(2 ** 60), 8.64e15 + 1, 1001],
+      ...[ID, HASH, SECRET, `CH${ID}`, `MB${ID}`, `RL${ID}`, `IM${ID}`, `ME${ID}`],
+      ...['x'.repeat(257), 'a\nb', 'Zoe\u0301', 'PT59S', 'P1D', 'muted', 'fcm', 'closed', 'y'.repeat(5000)],
+      ...[
+        {},
+        [],
+        [['a'], 1],
+        [[['a'], 1]],
+        [[['a'], 1, 2]],
+        [[['a']]],
+        [[['a'], [1, {}]]],
+        [['a'], ['b', 1]],
+      ],
+      ...[{ set: [[['a'], 1]], more: 1 }, { add: [[['a'], [1]]] }, { remove: [[['a'], 1]] }, nested(20)],
+      ...[{ address: 'x' }, { address: '+4915112345678', proxyAddress: '+4915112345678' }],
+      ...[{ inactive: 'PT1M' }, { closed: 1 }, { inactive: 'x', extra: 1 }],
+    ),
+    fc.constantFrom(...all.flatMap((operation) => Object.values(operation))),
+    fc.jsonValue({ maxDepth: 3 }),
+  )
+
+  test('says of any value what the schemas say of it, in the same words', () => {
+    const keyOf = (operation: Operation) => Object.keys(operation)
+    const change = fc.record({
+      at: fc.nat(),
+      key: fc.option(fc.constantFrom(...all.flatMap(keyOf), 'extra')),
+    })
+    const changes = fc.array(fc.tuple(change, fc.option(entry, { nil: undefined })), {
+      minLength: 1,
+      maxLength: 3,
+    })
+    fc.assert(
+      fc.property(fc.constantFrom(...all), changes, (operation, made) => {
+        const value: Record<string, unknown> = structuredClone({ ...operation })
+        for (const [{ at, key }, entry] of made) {
+          const changed = key ?? keyOf(operation)[at % keyOf(operation).length]!
+          if (entry === undefined) delete value[changed]
+          else value[changed] = entry
+        }
+        compare(value)
+      }),
+      { seed: SEED, numRuns: 20_000 },
+    )
+  })
+
+  test('says of anything inside of what an operation holds what the schemas say of it', () => {
+    const holders = all.flatMap((operation) =>
+      Object.entries(operation)
+        .filter(([, held]) => typeof held === 'object' && held !== null)
+        .map(([key]) => ({ operation, key })),
+    )
+    fc.assert(
+      fc.property(fc.constantFrom(...holders), fc.nat(), entry, ({ operation, key }, at, changed) => {
+        const value = structuredClone({ ...operation }) as unknown as Record<string, Record<string, unknown>>
+        let inside = value[key]!
+        // one step or more down, to where something is changed
+        for (let depth = at % 7; depth > 0; depth--) {
+          const next = Object.values(inside).find((one) => typeof one === 'object' && one !== null)
+          if (!next) break
+          inside = next as Record<string, unknown>
+        }
+        const names = [...Object.keys(inside), 'extra']
+        inside[names[at % names.length]!] = changed
+        compare(value)
+      }),
+      { seed: SEED, numRuns: 10_000 },
+    )
+  })
+
+  function compare(value: unknown): void {
+    const parsed = parse(value)
+    // what the first pass refuses never reaches a schema
+    if ('error' in parsed && FIRST_PASS.test(parsed.error.message)) return
+    const told = 'ok' in parsed ? parsed : { code: parsed.error.code, message: parsed.error.message }
+    expect(told).toEqual(expectedOf(value, DEFAULT_LIMITS))
+  }
 })
+
+const FIRST_PASS = /^(An operation |A message body |Attributes have at most |A patch has at most )/

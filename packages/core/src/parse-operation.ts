@@ -2,15 +2,14 @@
  * The boundary for operations: from anything that somebody sent to an `Operation`, or to the code that says why not.
  * Device and relay run the same function, so a person hears of a limit before the network does, in the same words.
  *
- * Two passes. The first bounds the value (plain JSON, depth, bytes), so that the second, the schemas, never meets
- * something hostile.
+ * Two passes. The first bounds the value (plain JSON, depth, bytes), so that the second, which reads it key by key
+ * (`operation-shape.ts`), never meets something hostile.
  */
-import * as z from 'zod/mini'
 import { PATCH_ENTRIES, patchBytes, patchEntries } from './attributes.ts'
-import { ConfabError, ERROR_CODES, type ErrorCode } from './error.ts'
+import { ConfabError, type ErrorCode } from './error.ts'
 import { isJsonObject, isPlainJson, type Json, jsonBytes, utf8Length } from './json.ts'
 import type { Limits } from './limits.ts'
-import { operationSchema } from './operation-schema.ts'
+import { readOperation } from './operation-shape.ts'
 import type { Operation } from './operations.ts'
 import { isHexId } from './sid.ts'
 
@@ -42,9 +41,7 @@ export function parseOperation(value: unknown, limits: Limits): ParsedOperation 
     if (Object.keys(present).length > 16) return against(id, 20001, 'An operation has no such keys')
     const problem = sizeProblem(present, limits)
     if (problem) return against(id, problem.code, problem.message)
-    const parsed = z.safeParse(operationSchema(limits), present)
-    if (parsed.success) return { ok: parsed.data }
-    return { error: { id, ...firstProblem(parsed.error.issues) } }
+    return { ok: readOperation(present, limits) }
   } catch (error) {
     // a proxy or a getter that throws: nothing that came out of JSON or a Yjs update
     if (error instanceof ConfabError) return against(id, error.code, error.message)
@@ -68,7 +65,7 @@ function sizeProblem(value: { [key: string]: Json }, limits: Limits): Problem | 
   if (jsonBytes(value.attributes) > (isPatch ? patchBytes(most) : most)) {
     return { code: 70102, message: `Attributes have at most ${most} bytes of JSON` }
   }
-  // the schema would describe each bad entry
+  // reading would go through each of them
   if (isPatch && isJsonObject(value.attributes) && patchEntries(value.attributes) > PATCH_ENTRIES) {
     return { code: 70106, message: `A patch has at most ${PATCH_ENTRIES} entries` }
   }
@@ -88,39 +85,4 @@ const PATCHING: ReadonlySet<string> = new Set<Operation['type']>([
 interface Problem {
   code: ErrorCode
   message: string
-}
-
-/** A schema says its code in `params`; whatever zod finds by itself is an invalid parameter. */
-function firstProblem(issues: readonly z.core.$ZodIssue[]): Problem {
-  const issue = issues[0]
-  if (issue === undefined) return { code: 20001, message: ERROR_CODES[20001].title }
-  const code = issue.code === 'custom' ? issue.params?.code : undefined
-  if (typeof code === 'number' && code in ERROR_CODES) {
-    return { code: code as ErrorCode, message: issue.message }
-  }
-  const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
-  return { code: 20001, message: (where + describe(issue)).slice(0, MESSAGE_LENGTH).toWellFormed() }
-}
-
-/** Messages are stored and sent: what they quote of a stranger's keys is cut. */
-const MESSAGE_LENGTH = 200
-
-// zod/mini brings no words of its own, to stay small
-function describe(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return `Must be of type ${issue.expected}`
-    case 'unrecognized_keys':
-      return `Unknown key ${issue.keys[0]}`
-    case 'invalid_value':
-      return `Must be one of ${issue.values.join(', ')}`
-    case 'invalid_union':
-      return 'Unknown kind'
-    case 'too_small':
-      return `Must be at least ${issue.minimum}`
-    case 'too_big':
-      return `Must be at most ${issue.maximum}`
-    default:
-      return issue.message
-  }
 }

@@ -1,17 +1,18 @@
 /**
- * The schemas of operations: strict, so that what is not spelled out here is refused. Used by `parseOperation`,
- * which bounds a value before it comes here. A check that has a code of its own carries it in `params`.
+ * The oracle of `parseOperation`: what operations are, said a second time by schemas (zod), which are too large to be
+ * on a device. Strict, so that what is not spelled out here is refused. A check that has a code of its own carries it
+ * in `params`.
  */
 import * as z from 'zod/mini'
-import { attributesDepth } from './attributes.ts'
-import { ConfabError, type ErrorCode } from './error.ts'
-import { bindingType, isLongerThan, normaliseIdentity } from './identity.ts'
-import { INVITE_EXPIRY_LATEST, INVITE_SECRET_BYTES, inviteSecretBytes } from './invite.ts'
-import { isForbiddenKey, isPlainJson, type Json } from './json.ts'
-import type { Limits } from './limits.ts'
-import type { Operation } from './operations.ts'
-import { isHexId, isSid, type SidPrefix } from './sid.ts'
-import { timersProblem } from './timers.ts'
+import { attributesDepth } from '../src/attributes.ts'
+import { ConfabError, ERROR_CODES, type ErrorCode } from '../src/error.ts'
+import { bindingType, isLongerThan, normaliseIdentity } from '../src/identity.ts'
+import { INVITE_EXPIRY_LATEST, INVITE_SECRET_BYTES, inviteSecretBytes } from '../src/invite.ts'
+import { isForbiddenKey, isPlainJson, type Json } from '../src/json.ts'
+import type { Limits } from '../src/limits.ts'
+import type { Operation } from '../src/operations.ts'
+import { isHexId, isSid, type SidPrefix } from '../src/sid.ts'
+import { timersProblem } from '../src/timers.ts'
 
 const check = <T>(test: (value: T) => boolean, code: ErrorCode, error: string) =>
   z.refine<T>(test, { error, params: { code }, abort: true })
@@ -37,9 +38,15 @@ const sid = (prefix: SidPrefix) =>
 const hash = z
   .string()
   .check(check((text) => /^[0-9a-f]{64}$/.test(text), 20001, 'Must be 64 lower-case hex digits'))
-const count = z.int().check(z.nonnegative())
+/** Not `z.int()`, which says of a number beyond 2^53 how large such numbers are, and not how large this one may be. */
+const integer = () =>
+  z.number().check((context) => {
+    if (Number.isInteger(context.value)) return
+    context.issues.push({ code: 'invalid_type', expected: 'int', input: context.value, continue: false })
+  })
+const count = integer().check(z.nonnegative(), z.maximum(Number.MAX_SAFE_INTEGER))
 /** The last time that a `Date` can hold. */
-const time = z.int().check(z.nonnegative(), z.maximum(8_640_000_000_000_000))
+const time = integer().check(z.nonnegative(), z.maximum(8_640_000_000_000_000))
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()])
 const timers = z.strictObject({ inactive: z.optional(z.string()), closed: z.optional(z.string()) }).check(
   problemOf((value) => {
@@ -199,7 +206,7 @@ function makeSchema(limits: Limits) {
       hash,
       roleSid: sid('RL'),
       expiresAt: time.check(z.maximum(INVITE_EXPIRY_LATEST)),
-      maxUses: z.int().check(z.positive(), z.maximum(limits.participants)),
+      maxUses: integer().check(z.positive(), z.maximum(limits.participants)),
     }),
     z.strictObject({ ...base('invite.revoke'), hash }),
     z.strictObject({
@@ -232,4 +239,53 @@ function problemOf<T>(test: (value: T) => void) {
 function customOf(error: unknown): { message: string; params: { code: ErrorCode } } {
   if (!(error instanceof ConfabError)) throw error
   return { message: error.message, params: { code: error.code } }
+}
+
+/** What `parseOperation` must say of a value that has passed its first pass. */
+export function expectedOf(
+  value: unknown,
+  limits: Limits,
+): { ok: Operation } | { code: ErrorCode; message: string } {
+  const parsed = z.safeParse(operationSchema(limits), value)
+  return parsed.success ? { ok: parsed.data } : firstProblem(parsed.error.issues)
+}
+
+interface Problem {
+  code: ErrorCode
+  message: string
+}
+
+/** A schema says its code in `params`; whatever zod finds by itself is an invalid parameter. */
+function firstProblem(issues: readonly z.core.$ZodIssue[]): Problem {
+  const issue = issues[0]
+  if (issue === undefined) return { code: 20001, message: ERROR_CODES[20001].title }
+  const code = issue.code === 'custom' ? issue.params?.code : undefined
+  if (typeof code === 'number' && code in ERROR_CODES) {
+    return { code: code as ErrorCode, message: issue.message }
+  }
+  const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : ''
+  return { code: 20001, message: (where + describe(issue)).slice(0, MESSAGE_LENGTH).toWellFormed() }
+}
+
+/** Messages are stored and sent: what they quote of a stranger's keys is cut. */
+const MESSAGE_LENGTH = 200
+
+// zod/mini brings no words of its own, to stay small
+function describe(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `Must be of type ${issue.expected}`
+    case 'unrecognized_keys':
+      return `Unknown key ${issue.keys[0]}`
+    case 'invalid_value':
+      return `Must be one of ${issue.values.join(', ')}`
+    case 'invalid_union':
+      return 'Unknown kind'
+    case 'too_small':
+      return `Must be at least ${issue.minimum}`
+    case 'too_big':
+      return `Must be at most ${issue.maximum}`
+    default:
+      return issue.message
+  }
 }
