@@ -129,6 +129,7 @@ export class Device {
       initFailed: (error) => this.world.failures.push(`${this.name}: ${error.message}`),
       tokenAboutToExpire: nothing,
       tokenExpired: nothing,
+      userUpdated: nothing,
       conversationAdded: nothing,
       conversationJoined: (view) => screen.joined(engine, view.sid),
       conversationUpdated: nothing,

@@ -19,6 +19,7 @@ import type {
   ConnectionState,
   ConversationUpdatedEventArgs,
   MessageUpdatedEventArgs,
+  NotificationsChannelType,
   ParticipantUpdatedEventArgs,
   PendingOperation,
   State,
@@ -116,6 +117,8 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
     this.#users = new Users(identity ?? options?.identity ?? '', {
       userSubscribed: (user) => this.emit('userSubscribed', user),
       userUnsubscribed: (user) => this.emit('userUnsubscribed', user),
+      userUpdated: (data) => this.emit('userUpdated', data),
+      surface: () => this.#surface(),
     })
     this.#startup = new Startup(this, token, options ?? {}, this.#users)
   }
@@ -149,9 +152,9 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
     return this.#users.myself
   }
 
-  /** False: the relay tells nobody who is connected. */
+  /** True: the relay tells whether those who are followed are connected. */
   get reachabilityEnabled(): boolean {
-    return false
+    return true
   }
 
   /** The newest token; `''` before one was fetched. @deprecated */
@@ -269,18 +272,53 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
   }
 
   /**
-   * The user with this identity, followed from now on. Somebody whose profile isn't known here has no name.
+   * The user with this identity, followed from now on. Somebody who isn't known here has no name: when the relay
+   * can't be asked, and when they have said nothing of themselves or don't exist, which look the same.
+   *
+   * A hundred others are followed at once; beyond, the one asked for least recently no longer is
+   * (`userUnsubscribed`).
    * @throws ConfabError 20001 for a malformed identity
    */
   async getUser(identity: string): Promise<User> {
-    await this.#surface()
-    return this.#users.get(identity)
+    return this.#users.get(await this.#surface(), identity)
   }
 
   /** The users that are followed, this person first. */
   async getSubscribedUsers(): Promise<User[]> {
     await this.#surface()
     return this.#users.subscribed()
+  }
+
+  /**
+   * Registers this device with a push service, in place of what it registered there before. The relay keeps the
+   * registration for those who send.
+   * @param registrationId the push service's name for the device
+   * @throws ConfabError 20001 for a malformed one, 70501 when storage fails
+   */
+  async setPushRegistrationId(channelType: NotificationsChannelType, registrationId: string): Promise<void> {
+    const engine = (await this.#surface()).working()
+    await engine.setPushRegistration(channelType, nameOf(registrationId, 'A registration id'))
+  }
+
+  /**
+   * Takes back what this device registered last with a push service; does nothing when it didn't.
+   * @throws ConfabError 70501 when storage fails
+   * @deprecated Use `removePushRegistrations`.
+   */
+  async unsetPushRegistrationId(channelType: NotificationsChannelType): Promise<void> {
+    await (await this.#surface()).working().removePushRegistration(channelType, null)
+  }
+
+  /**
+   * Takes a registration back, whichever device of this person made it.
+   * @throws ConfabError 20001 for a malformed one, 70501 when storage fails
+   */
+  async removePushRegistrations(
+    channelType: NotificationsChannelType,
+    registrationId: string,
+  ): Promise<void> {
+    const engine = (await this.#surface()).working()
+    await engine.removePushRegistration(channelType, nameOf(registrationId, 'A registration id'))
   }
 
   /** The same as `Client.parsePushNotification`. */

@@ -160,9 +160,9 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
     return this.#view.read?.lastReadMessageIndex ?? null
   }
 
-  /** `default`: this version has no other. */
+  /** How much this person wants to be notified of it. */
   get notificationLevel(): NotificationLevel {
-    return 'default'
+    return this.#surface.engine.notificationLevel(this.sid)
   }
 
   /** Addresses of the conversation itself: none. */
@@ -418,6 +418,17 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
     const name = uniqueName === null || uniqueName === '' ? null : textOf(uniqueName, 'A unique name')
     if (name !== this.uniqueName) await this.#submit({ type: 'conversation.update', uniqueName: name })
     return this
+  }
+
+  /**
+   * Sets how much this person wants to be notified of the conversation, on all of their devices.
+   * @throws ConfabError 20001 when it is no level, 50430 when not a participant, 50422 when too many conversations
+   * have a level of their own
+   */
+  async setUserNotificationLevel(notificationLevel: NotificationLevel): Promise<void> {
+    const engine = this.#surface.working()
+    this.#requireParticipant()
+    await engine.submitForUser([{ type: 'setting.set', conversationSid: this.sid, notificationLevel }])
   }
 
   /** To whom its messages went by email: nobody. */

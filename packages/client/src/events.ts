@@ -11,7 +11,7 @@ type Shared = Extract<keyof ConversationEvents, keyof ClientEvents>
 /** What the client itself does when it hears of these, before apps do. */
 export type ClientDuties = Pick<
   EngineEvents,
-  'connectionStateChanged' | 'initialized' | 'initFailed' | 'tokenAboutToExpire'
+  'connectionStateChanged' | 'initialized' | 'initFailed' | 'tokenAboutToExpire' | 'userUpdated'
 >
 
 /** Events reach the most particular object first: the message, its conversation, the client. */
@@ -50,6 +50,7 @@ export function eventsTo(client: Client, surface: Surface, duties: ClientDuties)
     initFailed: (error) => duties.initFailed(error),
     tokenAboutToExpire: (secondsLeft) => duties.tokenAboutToExpire(secondsLeft),
     tokenExpired: () => client.emit('tokenExpired'),
+    userUpdated: (view, reasons) => duties.userUpdated(view, reasons),
 
     conversationAdded: (view) => client.emit('conversationAdded', surface.show(view).conversation),
     conversationJoined: (view) => client.emit('conversationJoined', surface.show(view).conversation),

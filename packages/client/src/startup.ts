@@ -95,7 +95,7 @@ export class Startup {
     }
     const { engine } = this.surface
     await engine.ready
-    this.#users.identify(engine.owner.identity)
+    this.#users.identify(this.surface)
     return this.surface
   }
 
@@ -125,6 +125,7 @@ export class Startup {
           this.#client.emit('tokenAboutToExpire')
           if (typeof this.#source === 'function') void this.#renew(surface)
         },
+        userUpdated: ({ identity }, reasons) => this.#users.changed(identity, reasons),
       }),
     )
     return surface

@@ -19,6 +19,7 @@ import type {
   MessageView,
   OperationDraft,
   ParticipantView,
+  UserView,
 } from '../src/engine/engine.ts'
 import { Client, type ClientOptions, type TokenSource } from '../src/index.ts'
 import { SEAMS } from '../src/startup.ts'
@@ -153,6 +154,62 @@ export class FakeEngine implements Engine {
     this.calls.push(['joinByInvite', invite])
     return this.elsewhere!
   }
+  /** Profiles that are known, by identity. */
+  readonly profiles = new Map<string, UserView>()
+  readonly levels = new Map<string, 'default' | 'muted'>()
+  /** What following waits for. */
+  answer: Promise<void> = Promise.resolve()
+  user(identity: string): UserView {
+    return this.profiles.get(identity) ?? { identity, record: null, online: null, notifiable: null }
+  }
+  async followUser(identity: string): Promise<UserView> {
+    this.calls.push(['followUser', identity])
+    await this.answer
+    return this.user(identity)
+  }
+  unfollowUser(identity: string): void {
+    this.calls.push(['unfollowUser', identity])
+  }
+  notificationLevel(sid: string): 'default' | 'muted' {
+    return this.levels.get(sid) ?? 'default'
+  }
+  async submitForUser(drafts: OperationDraft[]): Promise<Operation[]> {
+    for (const draft of drafts) {
+      this.calls.push(['submitForUser', draft])
+      const { refusal } = this
+      this.refusal = null
+      if (refusal) throw refusal
+      if (draft.type === 'setting.set')
+        this.levels.set(draft.conversationSid, draft.notificationLevel ?? 'default')
+      if (draft.type === 'user.update') this.say(draft.identity ?? ME, draft)
+    }
+    return []
+  }
+  async setPushRegistration(...args: unknown[]): Promise<void> {
+    this.calls.push(['setPushRegistration', ...args])
+  }
+  async removePushRegistration(...args: unknown[]): Promise<void> {
+    this.calls.push(['removePushRegistration', ...args])
+  }
+  /** Somebody says something of themselves. */
+  say(
+    identity: string,
+    { friendlyName, attributes }: Omit<OperationDraft & { type: 'user.update' }, 'type'>,
+  ) {
+    const before = this.user(identity)
+    const record = { sid: 'US1', identity, dateCreated: T0, ...before.record }
+    const { friendlyName: old, ...unnamed } = record
+    const name = friendlyName === undefined ? old : (friendlyName ?? undefined)
+    this.profiles.set(identity, {
+      ...before,
+      record: {
+        ...unnamed,
+        ...(name === undefined ? {} : { friendlyName: name }),
+        ...(attributes ? { attributes: applyAttributesPatch(record.attributes ?? {}, attributes) } : {}),
+      },
+    })
+  }
+
   typing(sid: string): void {
     this.calls.push(['typing', sid])
   }

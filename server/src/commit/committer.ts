@@ -189,7 +189,9 @@ export class Committer {
 
     const commits: DocumentCommit[] = []
     const committed: Lane[] = []
-    for (const lane of involved) {
+    // profiles first: whoever changed theirs has it before they hear that the change was accepted
+    const inOrder = [...involved].sort((a, b) => Number(b.kind === 'profile') - Number(a.kind === 'profile'))
+    for (const lane of inOrder) {
       const commit = lane.model?.finish()
       if (!commit) continue
       commits.push(commit)

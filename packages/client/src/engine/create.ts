@@ -17,7 +17,7 @@ import type { Welcome } from '../transport/transport.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { contextMaker } from './context.ts'
 import { LocalConversation } from './conversation.ts'
-import { heldView } from './decided.ts'
+import { conversationOf, heldView } from './decided.ts'
 import { Directory } from './directory.ts'
 import type {
   ConnectionState,
@@ -31,13 +31,15 @@ import type {
   OperationDraft,
   ParticipantView,
   PendingOperationView,
+  UserView,
 } from './engine.ts'
 import type { ConversationHost } from './host.ts'
 import { OperationJournal } from './journal.ts'
 import { findOwner } from './owner.ts'
 import type { PeerMessage } from './peers.ts'
-import { type Platform, platformOf, randomFraction } from './platform.ts'
+import { type Platform, platformOf } from './platform.ts'
 import { TaskQueue } from './task-queue.ts'
+import { Users } from './users.ts'
 import { shutDownError, Verdicts } from './verdicts.ts'
 import { inviteKey, Writer } from './writer.ts'
 
@@ -47,8 +49,6 @@ const OPEN_DOCUMENTS = 50
 const TIDY_EVERY = 30_000
 /** Milliseconds that `findConversation` waits for the relay's answer. */
 const FIND_WAIT = 5000
-/** Milliseconds, on average, until a document is asked for again that the directory names and the relay didn't have. */
-const ASK_AGAIN = 1000
 
 export function createEngine(options: EngineOptions): Engine {
   return new LocalEngine(options)
@@ -64,6 +64,7 @@ interface Parts {
   host: ConversationHost
   writer: Writer
   directory: Directory
+  users: Users
 }
 
 class LocalEngine implements Engine {
@@ -191,7 +192,12 @@ class LocalEngine implements Engine {
   }
 
   async resend(operationId: string): Promise<void> {
-    await (await this.#running()).writer.resend(operationId)
+    const { writer, users, journal, host } = await this.#running()
+    const entry = journal.get(operationId)
+    if (entry?.state !== 'held' || conversationOf(entry) !== null) return writer.resend(operationId)
+    const { id, dateWritten: _, ...draft } = entry.operation
+    await users.submit([draft as OperationDraft], { remove: [id] })
+    host.post({ kind: 'removed', document: entry.document, ids: [id] })
   }
 
   async discard(operationId: string): Promise<void> {
@@ -211,6 +217,36 @@ class LocalEngine implements Engine {
 
   async joinByInvite(invite: string): Promise<ConversationView> {
     return (await this.#running()).writer.joinByInvite(invite)
+  }
+
+  // --- people
+
+  user(identity: string): UserView {
+    return this.#started.users.view(identity)
+  }
+
+  async followUser(identity: string): Promise<UserView> {
+    return (await this.#running()).users.follow(identity)
+  }
+
+  unfollowUser(identity: string): void {
+    this.#parts?.users.unfollow(identity)
+  }
+
+  notificationLevel(conversationSid: string): 'default' | 'muted' {
+    return this.#parts?.users.notificationLevel(conversationSid) ?? 'default'
+  }
+
+  async submitForUser(drafts: OperationDraft[]): Promise<Operation[]> {
+    return (await this.#running()).users.submit(drafts)
+  }
+
+  async setPushRegistration(...registration: Parameters<Engine['setPushRegistration']>): Promise<void> {
+    await (await this.#running()).users.setPush(...registration)
+  }
+
+  async removePushRegistration(...registration: Parameters<Engine['removePushRegistration']>): Promise<void> {
+    await (await this.#running()).users.removePush(...registration)
   }
 
   typing(conversationSid: string): void {
@@ -269,12 +305,14 @@ class LocalEngine implements Engine {
     this.#parts = parts
     this.#restoreValues(values)
     for (const summary of summaries) this.#restore(summary)
-    for (const document of parts.journal.documentsWithPending()) this.#conversationOf(document)
+    const written = parts.journal.documentsWithPending().filter((document) => isSid('CH', document))
+    for (const sid of written) this.#conversationOf(sid)
     // a list shows pending operations too, and only an open document can
     await Promise.all([
       parts.directory.load(summaries.find(({ document }) => document === parts.directory.name)),
-      ...parts.journal.documentsWithPending().map((document) => this.#conversationOf(document).opened()),
+      ...written.map((sid) => this.#conversationOf(sid).opened()),
     ])
+    parts.users.start()
     this.#directoryChanged(parts.directory.conversations())
     store.peers.onMessage((message) => this.#fromPeer(message as PeerMessage))
     if (this.#stopping) throw shutDownError()
@@ -324,6 +362,10 @@ class LocalEngine implements Engine {
         // what is loaded at start is told in order, once all of it is there
         if (this.#initialized) this.#queue.once(conversation, (events) => conversation.flush(events))
       },
+      settingChanged: (conversationSid, events) => {
+        const view = this.conversation(conversationSid)
+        if (view) events.conversationUpdated(view, view, ['notificationLevel'])
+      },
       tell,
       post: (message) => store.peers.post(message),
       warn: (message, details) => this.#warn(message, details),
@@ -331,9 +373,16 @@ class LocalEngine implements Engine {
     const writer = new Writer(host, (sid) => this.#conversationOf(sid))
     const directory = new Directory(host, userDocument(identity), {
       changed: (records) => this.#directoryChanged(records),
+      userChanged: () => users.changed(),
       refused: (document, outcome) => this.#conversations.get(document)?.outcomes([outcome]),
     })
-    return { owner, store, journal, verdicts, connection, host, writer, directory }
+    const users = new Users(host, owner, directory, {
+      changed: (flush) => {
+        if (this.#initialized) this.#queue.once(users, flush)
+      },
+      close: (document) => connection.closeDocuments([document]),
+    })
+    return { owner, store, journal, verdicts, connection, host, writer, directory, users }
   }
 
   #conversationOf(sid: string): LocalConversation {
@@ -346,6 +395,7 @@ class LocalEngine implements Engine {
   }
 
   #restore(summary: StoredSummary): void {
+    this.#started.users.restore(summary)
     if (!isSid('CH', summary.document)) return
     this.#conversations.set(
       summary.document,
@@ -359,47 +409,49 @@ class LocalEngine implements Engine {
         this.#limits = { ...this.#limits, ...(value as Partial<Limits>), ...this.#options.limits }
       else if (key.startsWith(inviteKey('')))
         this.#inviteExpiry.set(key.slice(inviteKey('').length), value as number)
+      else this.#started.users.restoreValue(key, value)
     }
   }
 
   // --- the relay
 
   #transportEvents(): ConnectionOptions['events'] {
-    const to = (document: DocumentName) => this.#conversations.get(document)
+    const to = (document: DocumentName) => {
+      const { directory, users } = this.#started
+      if (document === directory.name) return directory
+      return this.#conversations.get(document) ?? users.profile(document)
+    }
     return {
       connected: (welcome) => this.#connected(welcome),
       disconnected: () => this.#disconnected(),
       current: (document) => to(document)?.current(),
-      received: (document, news) => {
-        const { directory } = this.#started
-        if (document === directory.name) directory.received(news)
-        else to(document)?.received(news)
-      },
+      received: (document, news) => to(document)?.received(news),
       outcomes: (document, outcomes) => to(document)?.outcomes(outcomes),
       requested: (document, stateVector) => to(document)?.requested(stateVector),
-      absent: (document) => {
-        to(document)?.absent()
-        this.#doubtAbsence(document)
-      },
+      absent: (document) => to(document)?.absent(),
       awareness: (document, update) => to(document)?.awareness(update),
       nack: (document, error) => to(document)?.nack(error),
     }
   }
 
   #connected(welcome: Welcome): void {
-    const { connection, directory, journal } = this.#started
+    const { connection, directory, users, journal } = this.#started
     if (welcome.limits) {
       this.#limits = { ...welcome.limits, ...this.#options.limits }
       journal.saveValue('limits', welcome.limits)
     }
     connection.open([
       directory.connected(),
+      ...users.connected(),
       ...[...this.#conversations.values()].map((conversation) => conversation.connected()),
     ])
   }
 
   #disconnected(): void {
-    this.#started.verdicts.releaseAll()
+    const { verdicts, directory, users } = this.#started
+    verdicts.releaseAll()
+    directory.disconnected()
+    users.disconnected()
     for (const conversation of this.#conversations.values()) conversation.disconnected()
   }
 
@@ -417,31 +469,14 @@ class LocalEngine implements Engine {
     for (const conversation of again) connection.reopen(conversation.connected())
   }
 
-  /**
-   * Documents are answered independently of each other: an absence may be older than what the directory says. Asks
-   * again while the two disagree.
-   */
-  #doubtAbsence(document: DocumentName): void {
-    this.#platform.setTimeout(
-      () => {
-        const { connection, directory } = this.#started
-        const conversation = this.#conversations.get(document)
-        if (this.#stopping || !connection.connected || conversation?.channel !== 'absent') return
-        if (directory.conversations().some(({ sid }) => sid === document)) {
-          connection.reopen(conversation.connected())
-        }
-      },
-      ASK_AGAIN * (0.5 + randomFraction(this.#platform)),
-    )
-  }
-
   // --- other clients on the same store
 
   #fromPeer(message: PeerMessage): void {
     if (this.#stopping) return
-    const { journal, host, directory } = this.#started
+    const { journal, directory } = this.#started
     if (message.document === directory.name) {
-      if (message.kind === 'news') directory.peerNews(message)
+      if (message.kind === 'held') this.#heldElsewhere(message)
+      directory.fromPeer(message)
       return
     }
     const conversation = this.#conversationOf(message.document)
@@ -453,9 +488,7 @@ class LocalEngine implements Engine {
         conversation.peerNews(message.replace, message.epoch, message.updates, message.accepted)
         break
       case 'held':
-        for (const entry of journal.holdInMemory(message.holds)) {
-          host.tell((events) => events.operationRefused(heldView(entry)))
-        }
+        this.#heldElsewhere(message)
         conversation.pendingChanged()
         break
       case 'removed':
@@ -465,6 +498,13 @@ class LocalEngine implements Engine {
       case 'lost':
         // one that is open hears it from the relay itself
         if (conversation.channel !== 'open') conversation.lose(false)
+    }
+  }
+
+  #heldElsewhere({ holds }: Extract<PeerMessage, { kind: 'held' }>): void {
+    const { journal, host } = this.#started
+    for (const entry of journal.holdInMemory(holds)) {
+      host.tell((events) => events.operationRefused(heldView(entry)))
     }
   }
 
@@ -512,7 +552,7 @@ class LocalEngine implements Engine {
   }
 }
 
-const pendingView = ({ operation, document }: JournalEntry): PendingOperationView => ({
-  operation,
-  conversationSid: document,
+const pendingView = (entry: JournalEntry): PendingOperationView => ({
+  operation: entry.operation,
+  conversationSid: conversationOf(entry),
 })

@@ -7,6 +7,7 @@ import {
   ERROR_CODES,
   type ErrorCode,
   errorFromBody,
+  isSid,
   type Operation,
   type Outcome,
   uuidV7,
@@ -26,10 +27,14 @@ const isMoot = (operation: Operation): boolean =>
   operation.type === 'read.advance' ||
   operation.type === 'read.set'
 
+/** Null for what was said in one's own `user/<identity>`. */
+export const conversationOf = ({ document }: Pick<JournalEntry, 'document'>): string | null =>
+  isSid('CH', document) ? document : null
+
 export function heldView(entry: JournalEntry): HeldOperationView {
   return {
     operation: entry.operation,
-    conversationSid: entry.document,
+    conversationSid: conversationOf(entry),
     error: errorFromBody(entry.error ?? { code: 20500 }),
     heldAt: entry.heldAt ?? 0,
   }

@@ -1,28 +1,55 @@
-/** `user/<identity>` on this device: which conversations the relay says this identity has, and its refusals. */
-import type { DirectoryRecord, DocumentName, Outcome, RefusalRecord } from '@confab/core'
-import type * as Y from 'yjs'
-import type { StoredSummary } from '../storage/storage.ts'
+/**
+ * `user/<identity>` on this device: which conversations the relay says this identity has, its refusals, its settings,
+ * and the outbox in which it says things about itself.
+ */
+import {
+  type DirectoryRecord,
+  type DocumentName,
+  type Operation,
+  type Outcome,
+  PUSH_KEY,
+  type PushRegistrationRecord,
+  type RefusalRecord,
+  type ResumePoint,
+  type SettingRecord,
+} from '@confab/core'
+import * as Y from 'yjs'
+import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
 import type { OpenRequest } from '../transport/transport.ts'
 import type { RelayNews } from './conversation.ts'
+import { applyOutcomes } from './decided.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
+import { LOCAL, Outbox } from './outbox.ts'
+import type { PeerMessage } from './peers.ts'
 import { randomUint32 } from './platform.ts'
 import { PEER, RELAY, YDocument } from './y-document.ts'
+
+const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
+/** Milliseconds before what the relay could not take is sent again, at least. */
+const RETRY = 1000
+/** Share of `limits.updateBytes` that an upload fills: its headers are estimated. */
+const FILL = 0.9
 
 class UserDocument extends YDocument {
   readonly conversations: Y.Map<DirectoryRecord>
   readonly refusals: Y.Array<RefusalRecord>
+  readonly settings: Y.Map<unknown>
+  readonly outbox: Outbox
 
-  constructor(epoch: number, clientId: number) {
+  constructor(epoch: number, clientId: number, identity: string) {
     super(epoch, clientId)
     this.conversations = this.doc.getMap('conversations')
     this.refusals = this.doc.getArray('refusals')
-    this.doc.getMap('settings')
+    this.settings = this.doc.getMap('settings')
+    this.outbox = new Outbox(this.doc, identity)
   }
 }
 
 export interface DirectoryListener {
   changed(records: DirectoryRecord[]): void
+  /** Settings, or what is pending, may have changed. */
+  userChanged(): void
   /** A refusal that the relay keeps; its outcome may have been lost on the way. */
   refused(document: DocumentName, outcome: Outcome): void
 }
@@ -34,6 +61,10 @@ export class Directory {
   readonly #kept: KeptDocument
   readonly #listener: DirectoryListener
   #document: UserDocument
+  #isOpen = false
+  /** The next news is a whole document: this one can't be continued. */
+  #startOver = false
+  #retryTimer: unknown = null
 
   constructor(host: ConversationHost, name: DocumentName, listener: DirectoryListener) {
     this.name = name
@@ -46,6 +77,7 @@ export class Directory {
   /** @param summary under which epoch it is kept; without one there is nothing */
   async load(summary: StoredSummary | undefined): Promise<void> {
     if (summary) this.#document = await this.#kept.load(summary.epoch, (epoch) => this.#make(epoch))
+    this.#restoreOutbox()
   }
 
   conversations(): DirectoryRecord[] {
@@ -56,28 +88,139 @@ export class Directory {
     return this.conversations().find((record) => record.uniqueName === uniqueName)
   }
 
-  connected(): OpenRequest {
-    return { document: this.name, point: this.#document.point, pending: false }
+  /** What the relay keeps for a conversation. */
+  setting(conversationSid: string): SettingRecord | undefined {
+    return this.#document.settings.get(conversationSid) as SettingRecord | undefined
   }
+
+  /** Sids of the conversations that have a setting. */
+  settings(): string[] {
+    return [...this.#document.settings.keys()].filter((key) => key !== PUSH_KEY)
+  }
+
+  get pushRegistrations(): readonly PushRegistrationRecord[] {
+    return (this.#document.settings.get(PUSH_KEY) as PushRegistrationRecord[] | undefined) ?? []
+  }
+
+  /** Undecided operations, in the order of writing. */
+  get pending(): Operation[] {
+    return this.#host.journal.pending(this.name).map((entry) => entry.operation)
+  }
+
+  // --- this person's operations
+
+  /** Shows and sends operations that are durable. */
+  appended(entries: readonly JournalEntry[], removed: readonly string[]): void {
+    const updates: Uint8Array[] = []
+    const collect = (update: Uint8Array) => void updates.push(update)
+    const { doc, outbox } = this.#document
+    doc.on('update', collect)
+    outbox.write(entries.map((entry) => entry.operation))
+    doc.off('update', collect)
+    this.#host.post({
+      kind: 'appended',
+      document: this.name,
+      entries: [...entries],
+      removed: [...removed],
+      updates,
+    })
+    this.#listener.userChanged()
+  }
+
+  // --- the relay
+
+  connected(): OpenRequest {
+    this.#restoreOutbox()
+    this.#isOpen = true
+    return {
+      document: this.name,
+      point: this.#startOver ? NOTHING : this.#document.point,
+      pending: this.#host.journal.pending(this.name).length > 0,
+    }
+  }
+
+  disconnected(): void {
+    this.#isOpen = false
+    this.#host.platform.clearTimeout(this.#retryTimer)
+    this.#retryTimer = null
+  }
+
+  current(): void {}
+
+  /** One's own private document is never another's. */
+  absent(): void {}
+
+  awareness(): void {}
 
   received(news: RelayNews): void {
     const old = this.#document
-    if (news.replace) {
+    const accepted = this.#settle(news.outcomes)
+    const replace = news.replace || this.#startOver
+    if (replace) {
+      this.#startOver = false
       this.#document = this.#make(news.point?.epoch ?? old.epoch)
       this.#document.apply(news.updates, RELAY)
       this.#kept.replace(this.#document, old.epoch, () => this.#host.journal.flush())
+      this.#restoreOutbox()
     } else {
       if (old.point.commitsId === 0 && news.point) this.#rekey(news.point.epoch)
       this.#document.apply(news.updates, RELAY)
       if (!this.#kept.keeping) this.#kept.keep(this.#document)
     }
     const { epoch } = this.#document
-    const { replace, updates } = news
-    this.#host.post({ kind: 'news', document: this.name, replace, epoch, updates, accepted: [] })
+    const { updates } = news
+    this.#host.post({ kind: 'news', document: this.name, replace, epoch, updates, accepted })
     this.#changed()
   }
 
-  peerNews({ replace, epoch, updates }: { replace: boolean; epoch: number; updates: Uint8Array[] }): void {
+  outcomes(outcomes: readonly Outcome[]): void {
+    const accepted = this.#settle(outcomes)
+    if (accepted.length > 0) this.#host.post({ kind: 'removed', document: this.name, ids: accepted })
+    this.#listener.userChanged()
+  }
+
+  requested(stateVector: Uint8Array): void {
+    this.#upload(Y.decodeStateVector(stateVector))
+  }
+
+  nack(error: { code: number; retryAfter: number }): void {
+    if (error.code === 70602) {
+      if (this.#document.point.commitsId === 0) {
+        this.#document = this.#make(0)
+        this.#restoreOutbox()
+      } else this.#startOver = true
+      this.#host.link.reopen(this.connected())
+      return
+    }
+    this.#retry(Math.max(error.retryAfter, RETRY))
+  }
+
+  // --- other clients on the same store
+
+  fromPeer(message: PeerMessage): void {
+    switch (message.kind) {
+      case 'news':
+        this.#peerNews(message)
+        return
+      case 'appended':
+        for (const id of message.removed) this.#host.journal.forget(id)
+        for (const entry of message.entries) this.#host.journal.add(entry)
+        this.#document.apply(message.updates, PEER)
+        // the one that wrote it may have no connection
+        for (const update of message.updates) if (this.#isOpen) this.#host.link.update(this.name, update)
+        break
+      case 'removed':
+        for (const id of message.ids) this.#host.journal.forget(id)
+    }
+    this.#listener.userChanged()
+  }
+
+  #peerNews(message: Extract<PeerMessage, { kind: 'news' }>): void {
+    const { replace, epoch, updates, accepted } = message
+    for (const id of accepted) {
+      this.#host.journal.forget(id)
+      this.#host.verdicts.accepted(id)
+    }
     const old = this.#document.epoch
     if (replace && old !== epoch) {
       this.#document = this.#make(epoch)
@@ -85,11 +228,13 @@ export class Directory {
     } else if (this.#document.point.commitsId === 0) this.#rekey(epoch)
     if (this.#document.epoch !== epoch) return
     this.#document.apply(updates, PEER)
+    if (replace && old !== epoch) this.#restoreOutbox()
     if (!this.#kept.keeping) this.#kept.keep(this.#document)
     this.#changed()
   }
 
   close(): Promise<void> {
+    this.disconnected()
     return this.#kept.close()
   }
 
@@ -102,7 +247,44 @@ export class Directory {
   }
 
   #make(epoch: number): UserDocument {
-    return new UserDocument(epoch, randomUint32(this.#host.platform))
+    const made = new UserDocument(epoch, randomUint32(this.#host.platform), this.#host.identity)
+    made.doc.on('update', (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) => {
+      if (origin !== LOCAL || this.#document !== made || !this.#isOpen) return
+      if (update.length > this.#host.limits.updateBytes * FILL) this.#upload(transaction.beforeState)
+      else this.#host.link.update(this.name, update)
+    })
+    return made
+  }
+
+  /** Appends what the journal has and the outbox lacks: a write that was lost, or an epoch. */
+  #restoreOutbox(): void {
+    const { pending } = this
+    if (pending.length === 0) return
+    const live = this.#document.outbox.live()
+    const missing = pending.filter(({ id }) => !live.has(id))
+    if (missing.length > 0) this.#document.outbox.write(missing)
+  }
+
+  #upload(stateVector: ReadonlyMap<number, number>): void {
+    if (!this.#isOpen) return
+    const bytes = this.#host.limits.updateBytes * FILL
+    for (const update of this.#document.outbox.encodeAbove(stateVector, bytes))
+      this.#host.link.update(this.name, update)
+  }
+
+  /** Applies outcomes to the journal; gives the ids of what was accepted. */
+  #settle(outcomes: readonly Outcome[]): string[] {
+    const { accepted, later } = applyOutcomes(this.#host, this.name, outcomes, false)
+    if (later) this.#retry(RETRY)
+    return accepted
+  }
+
+  #retry(delay: number): void {
+    if (this.#retryTimer !== null || !this.#isOpen) return
+    this.#retryTimer = this.#host.platform.setTimeout(() => {
+      this.#retryTimer = null
+      if (this.#isOpen && this.pending.length > 0) this.#host.link.reopen(this.connected())
+    }, delay)
   }
 
   #changed(): void {
@@ -117,5 +299,6 @@ export class Directory {
         this.#listener.refused(document, { id, verdict: 'refused', code, message })
       }
     }
+    this.#listener.userChanged()
   }
 }

@@ -11,6 +11,8 @@ import type {
   MessageRecord,
   Operation,
   ParticipantRecord,
+  ProfileRecord,
+  PushChannelType,
   ReadRecord,
 } from '@confab/core'
 import type { Storage, StoreOwner } from '../storage/storage.ts'
@@ -85,6 +87,19 @@ export type ParticipantUpdateReason =
   | 'lastReadMessageIndex'
   | 'lastReadTimestamp'
 
+export type UserUpdateReason = 'friendlyName' | 'attributes' | 'reachabilityOnline' | 'reachabilityNotifiable'
+
+/** A person as they are seen now, this person's own pending changes included. Immutable. */
+export interface UserView {
+  readonly identity: string
+  /** Null when nothing is known: they have said nothing of themselves, or the relay has never been asked. */
+  readonly record: ProfileRecord | null
+  /** Whether they are connected; null while the relay doesn't say (no connection, or not followed). */
+  readonly online: boolean | null
+  /** Whether a device of theirs can be reached by push; null when nothing is known. */
+  readonly notifiable: boolean | null
+}
+
 export type ConnectionState =
   | 'unknown'
   | 'connecting'
@@ -137,6 +152,9 @@ export interface EngineEvents {
 
   typingStarted(conversationSid: string, participant: ParticipantView): void
   typingEnded(conversationSid: string, participant: ParticipantView): void
+
+  /** Somebody who is followed, or this person. */
+  userUpdated(view: UserView, reasons: UserUpdateReason[]): void
 
   operationRefused(held: HeldOperationView): void
 }
@@ -222,6 +240,26 @@ export interface Engine {
   ): Promise<string>
   /** Opens the invited conversation locally and joins it. */
   joinByInvite(invite: string): Promise<ConversationView>
+
+  /** Somebody as they are known here, followed or not. */
+  user(identity: string): UserView
+  /**
+   * Follows somebody from now on: changes are told. Resolves at once to what the store has; for somebody who isn't
+   * known here, when the relay has answered, at a disconnect, or after 2 s. Whoever isn't known has no record.
+   */
+  followUser(identity: string): Promise<UserView>
+  unfollowUser(identity: string): void
+  /** This person's setting for a conversation, pending ones included. */
+  notificationLevel(conversationSid: string): 'default' | 'muted'
+  /**
+   * What this person says of themselves (`user.update`, `setting.set`): settles as `submit` does. The operations go
+   * through the outbox of `user/<identity>`; those that change nothing are passed over.
+   */
+  submitForUser(drafts: OperationDraft[]): Promise<Operation[]>
+  /** Registers this device with a push service, in place of what it registered there before. */
+  setPushRegistration(channelType: PushChannelType, token: string): Promise<void>
+  /** Takes a registration back; `null`: the one that this device registered last, if it did. */
+  removePushRegistration(channelType: PushChannelType, token: string | null): Promise<void>
 
   /** Tells the others that this person is typing; throttled by the caller. */
   typing(conversationSid: string): void

@@ -34,6 +34,8 @@ export interface ConversationHost {
   readonly inviteExpiry: Map<string, number>
   /** Events of the conversation are due. */
   changed(conversation: LocalConversation): void
+  /** What a person set for a conversation is told as a change of the conversation. */
+  settingChanged(conversationSid: string, events: EngineEvents): void
   tell(event: (events: EngineEvents) => void): void
   post(message: PeerMessage): void
   warn(message: string, details?: unknown): void
