@@ -17,6 +17,13 @@ const message = (index: number, body = `m${index}`): MessageRecord => ({
   dateCreated: 1000 + index,
 })
 
+/** The operation that posted a message. */
+const posted = (index: number): DocumentCommit['decided'][number] => ({
+  id: hex(index),
+  identity: 'ada',
+  outcome: { id: hex(index), verdict: 'accepted' },
+})
+
 function head(document: string, seq: number, over: Partial<Head> = {}): Head {
   return {
     key: 0,
@@ -94,6 +101,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
         decided: [
           { id: accepted.id, identity: 'ada', outcome: accepted },
           { id: refused.id, identity: 'bob', outcome: refused },
+          posted(0),
         ],
       })
       const loaded = await store.load(SERVICE, first)
@@ -174,7 +182,10 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
         record: message(index),
         item: [5, index] as [number, number],
       }))
-      const key = await create(first, { messages: { put, delete: [] } })
+      const key = await create(first, {
+        messages: { put, delete: [] },
+        decided: put.map(({ record }) => posted(record.index)),
+      })
       const edited = { ...message(1), body: 'edited' }
       await store.commit([
         commit(first, 1, {

@@ -162,7 +162,7 @@ export interface DocumentPoint {
 export interface Store {
   /** Null when the service has no such document. A deleted conversation has its head and nothing else. */
   load(serviceSid: string, document: string): Promise<LoadedDocument | null>
-  /** The messages with these sids, those that exist. */
+  /** The messages with these sids, those that exist. They are found by the decided operations that posted them. */
   messages(key: number, sids: readonly string[]): Promise<StoredMessage[]>
   /** Messages with an index in [from, to), ascending; for listing, sealing, new epochs. */
   messageRange(key: number, from: number, to: number): Promise<StoredMessage[]>

@@ -135,6 +135,40 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE documents ADD COLUMN due_to TEXT;
   CREATE INDEX documents_by_due ON documents (due_at) WHERE due_at IS NOT NULL;
   `,
+  // 3: log and messages in the order of their writing, so that a turn's rows share pages, whichever documents they are
+  // of; before, each went into the middle of a tree. A message is found by the operation that posted it.
+  `
+  ALTER TABLE log RENAME TO log_by_document_before;
+  CREATE TABLE log (
+    id INTEGER PRIMARY KEY,
+    document INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    common BLOB NOT NULL,
+    private BLOB
+  ) STRICT;
+  INSERT INTO log (document, seq, common, private)
+    SELECT document, seq, common, private FROM log_by_document_before ORDER BY document, seq;
+  DROP TABLE log_by_document_before;
+  CREATE UNIQUE INDEX log_by_document ON log (document, seq);
+
+  ALTER TABLE decided ADD COLUMN position INTEGER;
+  UPDATE decided SET position =
+    (SELECT m.position FROM messages m WHERE m.document = decided.document AND m.sid = decided.id);
+
+  ALTER TABLE messages RENAME TO messages_before;
+  CREATE TABLE messages (
+    id INTEGER PRIMARY KEY,
+    document INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    client INTEGER NOT NULL,
+    clock INTEGER NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO messages (document, position, client, clock, record)
+    SELECT document, position, client, clock, record FROM messages_before ORDER BY document, position;
+  DROP TABLE messages_before;
+  CREATE UNIQUE INDEX messages_by_document ON messages (document, position);
+  `,
 ]
 
 /** Tail length from which the partial index above knows a document. */
@@ -142,9 +176,10 @@ export const INDEXED_TAIL = 128
 
 /**
  * Brings the file to this version's schema.
+ * @param target another version, for tests
  * @throws ConfabError 70502 when the file was written by a newer version
  */
-export function migrate(db: DatabaseSync): void {
+export function migrate(db: DatabaseSync, target = MIGRATIONS.length): void {
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
   if (version > MIGRATIONS.length) {
     throw new ConfabError(
@@ -152,7 +187,7 @@ export function migrate(db: DatabaseSync): void {
       `the database has schema ${version} and this relay knows ${MIGRATIONS.length}: run the newer version of the relay`,
     )
   }
-  for (let step = version; step < MIGRATIONS.length; step++) {
+  for (let step = version; step < target; step++) {
     db.exec('BEGIN IMMEDIATE')
     try {
       db.exec(MIGRATIONS[step] as string)

@@ -59,7 +59,8 @@ export class SqliteReads {
     )
     this.outboxClients = this.prepare('SELECT client, identity, clock FROM outbox_clients WHERE document = ?')
     this.messageBySid = this.prepare(
-      'SELECT client, clock, record FROM messages WHERE document = ? AND sid = ?',
+      `SELECT m.client, m.clock, m.record FROM decided d JOIN messages m ON m.document = d.document AND m.position = d.position
+        WHERE d.document = ? AND d.id = ?`,
     )
     this.messagesFrom = this.prepare(
       'SELECT client, clock, record FROM messages WHERE document = ? AND position >= ? AND position < ? ORDER BY position',

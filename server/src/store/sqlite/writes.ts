@@ -165,7 +165,13 @@ export class SqliteWrites {
       )
       this.putItems(key, commit.mapItems, commit.messages.put, commit.reads.put)
       for (const sid of commit.messages.delete) {
-        this.run('DELETE FROM messages WHERE document = ? AND sid = ?', key, idBytes(sid, 'IM'))
+        this.run(
+          `DELETE FROM messages WHERE document = ?
+            AND position = (SELECT position FROM decided WHERE document = ? AND id = ?)`,
+          key,
+          key,
+          idBytes(sid, 'IM'),
+        )
       }
       for (const sid of commit.reads.delete) {
         this.run('DELETE FROM reads WHERE document = ? AND participant = ?', key, idBytes(sid, 'MB'))
@@ -181,14 +187,16 @@ export class SqliteWrites {
         )
       }
     }
+    const positions = positionsOf(commit.messages.put)
     for (const { id, identity, outcome } of commit.decided) {
       // the first decision stands
       this.run(
-        'INSERT INTO decided (document, id, identity, outcome) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+        `INSERT INTO decided (document, id, identity, outcome, position) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
         key,
         idBytes(id),
         identity,
         outcomeText(outcome),
+        positions?.get(id) ?? null,
       )
     }
   }
@@ -213,11 +221,10 @@ export class SqliteWrites {
     }
     for (const { record, item } of messages) {
       this.run(
-        `INSERT INTO messages (document, position, sid, client, clock, record) VALUES (?, ?, ?, ?, ?, ?)
+        `INSERT INTO messages (document, position, client, clock, record) VALUES (?, ?, ?, ?, ?)
           ON CONFLICT (document, position) DO UPDATE SET client = excluded.client, clock = excluded.clock, record = excluded.record`,
         key,
         record.index,
-        idBytes(record.sid, 'IM'),
         item[0],
         item[1],
         JSON.stringify(record),
@@ -325,6 +332,12 @@ export class SqliteWrites {
       ? known
       : Number(this.run('INSERT INTO services (sid) VALUES (?)', sid).lastInsertRowid)
   }
+}
+
+/** Where the messages lie that operations of a commit posted, by the operation's id; null for none. */
+function positionsOf(messages: readonly StoredMessage[]): Map<string, number> | null {
+  if (messages.length === 0) return null
+  return new Map(messages.map(({ record }) => [record.sid.slice(2), record.index]))
 }
 
 function newestCommits(head: Head): { client: number; clock: number } {
