@@ -66,7 +66,7 @@ export class User extends ReplayEventEmitter<UserEvents> {
     return this.#cell.view()?.online ?? null
   }
 
-  /** Whether a device of the user's is registered for push notifications; null when nothing is known of the user. */
+  /** Whether a device of the user's is registered for push notifications; null until the relay has told of the user. */
   get isNotifiable(): boolean | null {
     return this.#cell.view()?.notifiable ?? null
   }

@@ -96,7 +96,7 @@ export interface UserView {
   readonly record: ProfileRecord | null
   /** Whether they are connected; null while the relay doesn't say (no connection, or not followed). */
   readonly online: boolean | null
-  /** Whether a device of theirs can be reached by push; null when nothing is known. */
+  /** Whether a device of theirs can be reached by push; null until the relay has told of them. */
   readonly notifiable: boolean | null
 }
 

@@ -28,6 +28,8 @@ export class LocalProfile {
   record: ProfileRecord | null
   /** Whether the person is connected; null when the relay doesn't say. */
   online: boolean | null = null
+  /** The relay has told what there is, be it nothing. */
+  isRead = false
   readonly #host: ConversationHost
   readonly #changed: () => void
   #document: ProfileDocument
@@ -103,6 +105,7 @@ export class LocalProfile {
   nack(): void {}
 
   #read(): void {
+    this.isRead = true
     const values = this.#document.profile.toJSON()
     this.record = 'sid' in values ? (values as unknown as ProfileRecord) : null
     const { record } = this

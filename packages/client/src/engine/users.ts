@@ -86,8 +86,10 @@ export class Users {
 
   view(identity: string): UserView {
     const record = this.#state.profile(identity)
-    const { online = null } = this.#profiles.get(identity) ?? {}
-    return { identity, record, online, notifiable: record ? record.notifiable === true : null }
+    const profile = this.#profiles.get(identity)
+    const isKnown = record !== null || profile?.isRead === true
+    const notifiable = isKnown ? record?.notifiable === true : null
+    return { identity, record, online: profile?.online ?? null, notifiable }
   }
 
   notificationLevel(conversationSid: string): 'default' | 'muted' {
