@@ -55,7 +55,7 @@ afterAll(() => relay?.kill())
 async function cpuOf(work: () => Promise<void>): Promise<number> {
   const before = await relay.usage()
   await work()
-  return (await relay.usage()).cpu - before.cpu
+  return (await relay.usage()).cpu.asked - before.cpu.answered
 }
 
 /** In a conversation of one's own: what others do doesn't make it dearer. */

@@ -5,8 +5,8 @@ import { relayOptions } from './relay.ts'
 export type Answer = { type: 'ready'; url: string } | { type: 'usage'; usage: Usage }
 
 export interface Usage {
-  /** Microseconds of CPU so far. */
-  cpu: number
+  /** Microseconds of CPU when it was asked, and when it answered: measuring costs some, too. */
+  cpu: { asked: number; answered: number }
   /** Bytes of JavaScript and of buffers that are in use, after a collection of garbage. */
   memory: number
   /** The most bytes that the process ever had in memory. */
@@ -25,16 +25,21 @@ const logger: Log = {
 }
 const relay = await createRelay(relayOptions({ logger, ...JSON.parse(process.argv[2] ?? '{}') }))
 
+const cpu = () => {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
 process.on('message', async () => {
+  const asked = cpu()
   // what buffers stand for is given back a turn after they were found to be garbage
   for (let i = 0; i < 3; i++) {
     globalThis.gc?.()
     await new Promise((next) => setImmediate(next))
   }
-  const { user, system } = process.cpuUsage()
   const { heapUsed, external } = process.memoryUsage()
   const peak = process.resourceUsage().maxRSS * 1024
-  say({ type: 'usage', usage: { cpu: user + system, memory: heapUsed + external, peak } })
+  say({ type: 'usage', usage: { cpu: { asked, answered: cpu() }, memory: heapUsed + external, peak } })
 })
 // nobody is left to measure it
 process.on('disconnect', () => process.exit(0))
