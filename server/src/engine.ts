@@ -78,8 +78,8 @@ export interface Engine {
     { status: 'absent' } | { status: 'replaced' } | { status: 'news'; news: News; request: Uint8Array }
   >
   awareness(subscriber: Subscriber, document: string, update: Uint8Array): void
-  /** An actor without an outbox (REST, channels, timers), through the same decision and commit. */
-  submit(serviceSid: string, conversationSid: string, operation: Operation, source: string): Promise<Outcome>
+  /** An actor without an outbox (REST, channels, timers), through the same decision and commit; in `user/<identity>` too. */
+  submit(serviceSid: string, document: string, operation: Operation, source: string): Promise<Outcome>
   /** Resolves when everything taken so far is decided and stored. */
   idle(): Promise<void>
   /** Stops taking uploads, commits what it has, closes nothing else. */

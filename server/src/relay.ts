@@ -19,14 +19,10 @@ export interface Relay {
   readonly system: {
     /**
      * Does an operation as an actor without an outbox, through the same decision and commit as everybody's.
+     * @param document a conversation's sid, or `user/<identity>` for what is said of a person
      * @param source what shows up as its author where one is needed
      */
-    submit(
-      serviceSid: string,
-      conversationSid: string,
-      operation: Operation,
-      source?: string,
-    ): Promise<Outcome>
+    submit(serviceSid: string, document: string, operation: Operation, source?: string): Promise<Outcome>
   }
   /**
    * Drains: takes no more connections and uploads, commits what it has, tells every client to come back later
@@ -85,8 +81,8 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     url: `ws://${authority}`,
     httpUrl: `http://${authority}`,
     system: {
-      submit: (serviceSid, conversationSid, operation, source = 'system') =>
-        engine.submit(serviceSid, conversationSid, operation, source),
+      submit: (serviceSid, document, operation, source = 'system') =>
+        engine.submit(serviceSid, document, operation, source),
     },
     close: () => (closed ??= close()),
   }

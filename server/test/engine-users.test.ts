@@ -141,6 +141,20 @@ describe('a profile', () => {
   })
 })
 
+it('the system may say something of anybody, and only in a document that can be', async () => {
+  const engine = relay()
+  const ada = await deviceOf(engine, 'ada')
+  await ada.open(profileDocument('ada'))
+  const rename = operation('user.update', { friendlyName: 'Ada L.' })
+  expect(await engine.submit(SERVICE, OWN, rename, 'rest')).toEqual({ id: rename.id, verdict: 'accepted' })
+  expect(await engine.submit(SERVICE, OWN, rename, 'rest')).toEqual({ id: rename.id, verdict: 'accepted' })
+  expect(profileOf(ada, 'ada').friendlyName).toBe('Ada L.')
+  await expect(engine.submit(SERVICE, 'user/Zoe\u0308', rename, 'rest')).rejects.toMatchObject({
+    code: 20001,
+  })
+  await expect(engine.submit(SERVICE, 'profile/ada', rename, 'rest')).rejects.toMatchObject({ code: 20001 })
+})
+
 describe('the private document', () => {
   it('keeps settings while they differ from the default, and forgets them with the conversation', async () => {
     const engine = relay()

@@ -5,6 +5,7 @@ import {
   ConfabError,
   DEFAULT_LIMITS,
   DEFAULT_ROLES,
+  normaliseIdentity,
   type Operation,
   type Outcome,
   ownsSid,
@@ -250,16 +251,13 @@ class RelayEngine implements Engine {
     return enter()
   }
 
-  async submit(
-    serviceSid: string,
-    conversationSid: string,
-    operation: Operation,
-    source: string,
-  ): Promise<Outcome> {
+  async submit(serviceSid: string, document: string, operation: Operation, source: string): Promise<Outcome> {
     if (this.#isDraining) throw new ConfabError(70502, 'The relay restarts')
-    if (parseDocumentName(conversationSid)?.kind !== 'conversation')
-      throw new ConfabError(20001, 'Not a conversation sid')
-    const outcome = await this.#submit(serviceSid, conversationSid, operation, source)
+    const name = parseDocumentName(document)
+    const isUser = name?.kind === 'user' && name.id === normaliseIdentity(name.id, this.#settings.limits)
+    if (name?.kind !== 'conversation' && !isUser)
+      throw new ConfabError(20001, 'Neither a conversation sid nor user/<identity>')
+    const outcome = await this.#submit(serviceSid, document, operation, source)
     if (!outcome) throw new ConfabError(20500, 'An operation was left without an outcome')
     return outcome
   }
@@ -267,7 +265,7 @@ class RelayEngine implements Engine {
   /** @param due what a timer brings: there is no outcome when it has begun anew meanwhile */
   async #submit(
     serviceSid: string,
-    conversationSid: string,
+    document: string,
     operation: Operation,
     source: string,
     due: StateTransition | null = null,
@@ -275,7 +273,8 @@ class RelayEngine implements Engine {
     const author: Author = { principal: null, identity: '', source }
     const work = newWork(author, null, [{ ok: operation }])
     work.due = due
-    const lane = this.#committer.lane(serviceSid, conversationSid, 'conversation')
+    const kind = parseDocumentName(document)?.kind ?? 'conversation'
+    const lane = this.#committer.lane(serviceSid, document, kind)
     const answer = await new Promise<UploadAnswer>((answer, fail) => {
       const job: Job = { author, update: null, work, isReader: () => false, answer, fail }
       this.#committer.enqueue(lane, job)
