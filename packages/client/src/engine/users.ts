@@ -87,7 +87,7 @@ export class Users {
   view(identity: string): UserView {
     const record = this.#state.profile(identity)
     const profile = this.#profiles.get(identity)
-    const isKnown = record !== null || profile?.isRead === true
+    const isKnown = record !== null || profile?.isRead === true || identity === this.#owner.identity
     const notifiable = isKnown ? record?.notifiable === true : null
     return { identity, record, online: profile?.online ?? null, notifiable }
   }

@@ -124,6 +124,8 @@ export function sentence(event: Told): string {
     case 'conversationLeft':
     case 'conversationRemoved':
       return `${event[0]} ${event[1].record.friendlyName}`
+    case 'userUpdated':
+      return `${event[0]} ${event[1].identity} ${event[1].record?.friendlyName} (${event[2].join(', ')})`
     case 'operationRefused':
       return `${event[0]} ${event[1].operation.type} ${event[1].error.code}`
     case 'connectionStateChanged':

@@ -9,17 +9,26 @@ import {
   DEFAULT_ROLES,
   DraftState,
   decide,
+  decideUser,
   EMPTY_STATE,
   type Operation,
   type Outcome,
   outboxName,
   outcomeOf,
+  type ProfileRecord,
+  PUSH_KEY,
+  type PushRegistrationRecord,
   parseOperation,
   participantSid,
+  profileDocument,
   type ResumePoint,
   SERVICE_USER,
+  type SettingRecord,
+  type UserChange,
+  UserDraft,
   userDocument,
 } from '@confab/core'
+import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import { Replica } from '../../src/engine/replica.ts'
 import type { Transport, TransportEvents, TransportFactory } from '../../src/transport/transport.ts'
@@ -48,6 +57,8 @@ export class YRelay {
   up = true
   /** Outcomes are decided, stored, and not told. */
   losesOutcomes = false
+  /** Tells whoever opens a profile whether its person is connected, as the real one does. */
+  tellsPresence = false
   /** Uploads are taken and not decided. */
   holdsUploads = false
   /** The next uploads are answered with these nacks. */
@@ -145,6 +156,10 @@ export class YRelay {
   /** Another person's operation. */
   by(identity: string, document: string, operation: object): void {
     const id = (ids++).toString(16).padStart(32, '0')
+    if (document === userDocument(identity)) {
+      this.#commitUser(identity, [{ id, dateWritten: this.now, ...operation } as Operation], null)
+      return
+    }
     this.#commit(document, [{ id, dateWritten: this.now, ...operation } as Operation], identity)
   }
 
@@ -152,7 +167,7 @@ export class YRelay {
   startEpoch(document: string): void {
     const old = this.#master(document)
     const doc = newDoc()
-    for (const key of ['conversation', 'participants']) {
+    for (const key of ['conversation', 'participants', 'conversations', 'settings', 'profile']) {
       for (const [name, value] of old.doc.getMap(key).entries()) doc.getMap(key).set(name, value)
     }
     for (const key of ['messages', 'reads']) doc.getArray(key).push(old.doc.getArray(key).toArray())
@@ -203,6 +218,7 @@ export class YRelay {
   }
 
   #isMember(document: string, identity: string): boolean {
+    if (document.startsWith('profile/')) return true
     if (!document.startsWith('CH')) return document === userDocument(identity)
     const { doc } = this.#master(document)
     if (doc.getMap('participants').has(participantSid(document, { identity }))) return true
@@ -233,6 +249,10 @@ export class YRelay {
           document,
           master.log.findIndex(({ clock }) => clock > point.clock),
         )
+    }
+    if (document.startsWith('profile/') && this.tellsPresence) {
+      const online = [...this.#connections].some((one) => document === profileDocument(one.identity))
+      events.awareness(document, presenceOf({ online }))
     }
     if (pending) {
       const member = this.#isMember(document, connection.identity)
@@ -308,7 +328,89 @@ export class YRelay {
       connection.events.outcomes(document, outcomes)
       return
     }
-    this.#commit(document, operations, identity, update, connection)
+    if (document === userDocument(identity)) this.#commitUser(identity, operations, update)
+    else this.#commit(document, operations, identity, update, connection)
+  }
+
+  /** What somebody says of themselves: settings in their own document, the rest in a profile's. */
+  #commitUser(identity: string, operations: Operation[], upload: Uint8Array | null): void {
+    const document = userDocument(identity)
+    const master = this.#master(document)
+    const settings = master.doc.getMap<unknown>('settings')
+    const state = new UserDraft({
+      settingCount: [...settings.keys()].filter((key) => key !== PUSH_KEY).length,
+      pushRegistrations: (settings.get(PUSH_KEY) as PushRegistrationRecord[] | undefined) ?? [],
+      setting: (sid) => settings.get(sid) as SettingRecord | undefined,
+      profile: (name) => this.profile(name),
+    })
+    const outcomes: Outcome[] = []
+    const changes: UserChange[] = []
+    for (const operation of operations) {
+      const before = master.decided.get(operation.id)
+      if (before) {
+        outcomes.push(before)
+        continue
+      }
+      const decision = decideUser(state, operation, {
+        actor: { kind: 'identity', identity },
+        identity,
+        serviceSid: 'IS1',
+        now: this.now++,
+        limits: DEFAULT_LIMITS,
+        roles: DEFAULT_ROLES,
+        serviceRoleSid: SERVICE_USER,
+      })
+      const outcome = outcomeOf(operation.id, decision)
+      outcomes.push(outcome)
+      master.decided.set(operation.id, outcome)
+      if (decision.verdict !== 'accepted') continue
+      state.apply(decision.changes)
+      changes.push(...decision.changes)
+    }
+    for (const change of changes) if (change.type === 'profile.set') this.#writeProfile(change)
+    const update = capture(master.doc, () => {
+      if (upload) Y.applyUpdate(master.doc, upload, RELAY_ORIGIN)
+      master.doc.transact(() => {
+        const outbox = master.doc.getArray(outboxName(identity))
+        if (outbox.length > 0) outbox.delete(0, outbox.length)
+        for (const change of changes) {
+          if (change.type === 'setting.put') settings.set(change.conversationSid, change.record)
+          else if (change.type === 'setting.delete') settings.delete(change.conversationSid)
+          else if (change.type === 'push.put') settings.set(PUSH_KEY, change.registrations)
+        }
+      }, RELAY_ORIGIN)
+    })
+    this.#commitsOne(master, update, new Map([[identity, outcomes]]))
+    this.#tellNewest(document)
+  }
+
+  #writeProfile({ identity, values }: UserChange & { type: 'profile.set' }): void {
+    const document = profileDocument(identity)
+    const master = this.#master(document)
+    const update = capture(master.doc, () => {
+      master.doc.transact(() => {
+        for (const [key, value] of Object.entries(values)) {
+          if (value === undefined) master.doc.getMap('profile').delete(key)
+          else master.doc.getMap('profile').set(key, value)
+        }
+      }, RELAY_ORIGIN)
+    })
+    this.#commitsOne(master, update)
+    this.#tellNewest(document)
+  }
+
+  #tellNewest(document: string): void {
+    const newest = this.#master(document).log.length - 1
+    for (const connection of this.#connections) {
+      if (connection.open.has(document) && this.#isMember(document, connection.identity))
+        this.#changes(connection, document, newest)
+    }
+  }
+
+  /** What somebody's profile says; null for nothing. */
+  profile(identity: string): ProfileRecord | null {
+    const values = this.#master(profileDocument(identity)).doc.getMap('profile').toJSON()
+    return 'sid' in values ? (values as ProfileRecord) : null
   }
 
   #commit(
@@ -458,11 +560,16 @@ export class YRelay {
       else conversations.delete(change.conversationSid)
     })
     this.#commitsOne(master, update)
-    for (const connection of this.#connections) {
-      if (connection.identity !== change.identity || !connection.open.has(document)) continue
-      this.#changes(connection, document, master.log.length - 1)
-    }
+    this.#tellNewest(document)
   }
+}
+
+/** What the relay itself says at a profile. */
+function presenceOf(state: object): Uint8Array {
+  return encoding.encode((encoder) => {
+    for (const number of [1, 1, 1]) encoding.writeVarUint(encoder, number)
+    encoding.writeVarString(encoder, JSON.stringify(state))
+  })
 }
 
 function newDoc(): Y.Doc {
