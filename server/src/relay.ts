@@ -40,7 +40,14 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const checked = checkedOptions(options)
   const { accessKeys, database, hooks, limits, log, roles, timing } = checked
   const store = openSqliteStore(database)
-  const engine = createEngine({ store, hooks, limits, roles, logger: log })
+  const engine = createEngine({
+    store,
+    hooks,
+    limits,
+    roles,
+    logger: log,
+    epochInterval: timing.epoch,
+  })
   const base: Omit<SessionOptions, 'outlet'> = {
     clock: systemClock,
     engine,

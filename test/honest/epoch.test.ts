@@ -17,7 +17,7 @@ const IDS = 5
 let relay: TestRelay
 let folder: string
 beforeEach(async () => {
-  relay = await startRelay({ limits: { outboxClients: IDS } })
+  relay = await startRelay({ limits: { outboxClients: IDS }, timing: { epoch: 1 } })
   folder = await mkdtemp(join(tmpdir(), 'confab-epoch-'))
 })
 afterEach(async () => {

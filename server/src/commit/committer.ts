@@ -174,7 +174,11 @@ export class Committer {
   async #take(lanes: Lane[], involved: Set<Lane>, ended: Ended[]): Promise<void> {
     const unloaded = lanes.filter(({ model }) => !model)
     if (unloaded.length > 0) await Promise.all(unloaded.map((lane) => this.#load(lane)))
-    for (const lane of lanes) if (lane.epochDue && lane.works.length === 0) await this.#openEpoch(lane)
+    for (const lane of lanes) {
+      // one that had to wait is due when somebody comes: who has too many client ids comes again and again
+      if (this.#isEpochDue(lane)) lane.epochDue = true
+      if (lane.epochDue && lane.works.length === 0) await this.#openEpoch(lane)
+    }
 
     for (const lane of lanes) this.#judge(lane)
     const lookups = new Lookups(this.#options.store)
@@ -455,12 +459,11 @@ export class Committer {
   }
 
   #tell(commits: readonly DocumentCommit[], lanes: readonly Lane[], ended: readonly Ended[]): void {
-    const { limits } = this.#options
     for (const [i, commit] of commits.entries()) {
       const lane = lanes[i] as Lane
       const model = lane.model as DocumentModel
       this.#readers.publish(commit, { point: model.point, isReader: (identity) => isReader(model, identity) })
-      if (model.epochDue(limits.outboxClients)) lane.epochDue = true
+      if (this.#isEpochDue(lane)) lane.epochDue = true
     }
     const committed: CommittedOperation[] = []
     for (const { lane, job, work } of ended) {
@@ -525,11 +528,17 @@ export class Committer {
 
   // ── epochs ────────────────────────────────────────────────────────────────────────────────────────
 
+  #isEpochDue(lane: Lane): boolean {
+    const { limits, now } = this.#options
+    return lane.model?.epochDue(limits.outboxClients) === true && now() >= lane.nextEpochAt
+  }
+
   async #openEpoch(lane: Lane): Promise<void> {
     const model = lane.model as DocumentModel
-    const { store } = this.#options
+    const { store, now, epochInterval } = this.#options
     lane.epochDue = false
     if (!model.epochDue(this.#options.limits.outboxClients)) return
+    lane.nextEpochAt = now() + epochInterval
     const audience = this.#readers.audience(lane.serviceSid, lane.document)
     if (audience) audience.epochs++
     try {

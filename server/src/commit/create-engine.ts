@@ -56,6 +56,7 @@ const DEFAULTS: Omit<EngineSettings, 'store'> = {
   idleAfter: 60_000,
   maxLoaded: 10_000,
   compactAfter: 512,
+  epochInterval: 0,
 }
 
 /** Makes the relay's engine on a store. It reaches for nothing but what is given, or its defaults. */

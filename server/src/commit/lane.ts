@@ -42,6 +42,8 @@ export class Lane {
   /** Takes part in the turn that runs: the model is ahead of the store. */
   inTurn = false
   epochDue = false
+  /** No other epoch before this time; milliseconds since 1970. */
+  nextEpochAt = 0
   lastUsed = 0
   /** Another life of the model: what was asked of a hook before is no longer wanted. */
   life = 0

@@ -32,6 +32,8 @@ export interface EngineOptions {
   maxLoaded?: number
   /** Log entries since the newest snapshot from which a document is compacted. Default 512. */
   compactAfter?: number
+  /** Milliseconds between two epochs of one document, at least. Default 0. */
+  epochInterval?: number
 }
 
 export type EngineSettings = Required<EngineOptions>

@@ -45,7 +45,7 @@ export interface Log {
   error(details: object, message: string): void
 }
 
-/** Waiting times of a connection, in milliseconds. */
+/** Waiting times, in milliseconds. */
 export interface Timing {
   /** From the connection to its first frame. */
   hello: number
@@ -61,6 +61,8 @@ export interface Timing {
   stranger: number
   /** Between two `request` frames for one document. */
   request: number
+  /** Between two epochs of one document: each makes everybody load it afresh, and any member can pile up client ids. */
+  epoch: number
 }
 
 export const DEFAULT_TIMING: Readonly<Timing> = Object.freeze({
@@ -71,6 +73,7 @@ export const DEFAULT_TIMING: Readonly<Timing> = Object.freeze({
   reading: 60_000,
   stranger: 10_000,
   request: 1000,
+  epoch: 60_000,
 })
 
 export interface SessionOptions {
