@@ -14,7 +14,7 @@ import {
   type Message,
   yWebsocket,
 } from '@confab/client'
-import { CHANNEL_USER, DEFAULT_ROLES, type Operation, type Role } from '@confab/core'
+import { CHANNEL_USER, DEFAULT_ROLES, decodeInvite, type Operation, type Role } from '@confab/core'
 import { createAccessToken, createRelay, type Relay, type RelayOptions } from '@confab/relay'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 
@@ -526,6 +526,9 @@ describe('joining offline', () => {
     const { bob, conversation } = await apart(relay)
     const invite = await conversation.createInvite({ expiresIn: 0.001 })
     await expect(bob.joinByInvite(`${invite.slice(0, -3)}AAA`)).rejects.toMatchObject({ code: 70203 })
+    // its millisecond may not be over yet
+    const { expiresAt } = decodeInvite(invite)
+    await when(() => Date.now() > expiresAt)
     await expect(bob.joinByInvite(invite)).rejects.toMatchObject({ code: 70202, status: 410 })
     expect((await bob.getSubscribedConversations()).items).toEqual([])
   })
