@@ -2,7 +2,8 @@
 // `packages/*/dist` and `server/dist`. The repository itself runs from its TypeScript sources.
 //
 //   core    ESM and CommonJS
-//   client  ESM and CommonJS for Node; one file for browsers, which holds everything, its own Yjs included
+//   client  ESM and CommonJS for Node; one file for browsers, which holds everything, its own Yjs included, and the
+//           same for bundlers that know no newer JavaScript than webpack 4
 //   relay   ESM, with the `confab` command
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -53,7 +54,8 @@ async function build({ folder, entries, commonJs, browser }: Layout): Promise<vo
   writeManifest(dist, manifest, externals, {
     main: commonJs ? './index.cjs' : './index.js',
     module: './index.js',
-    ...(browser && { browser: './browser.js' }),
+    // who reads this and not `exports` is of webpack 4's age
+    ...(browser && { browser: './browser.legacy.js' }),
     types: './index.d.ts',
     // What is neither Node nor known gets the build that needs nothing of Node.
     exports: {

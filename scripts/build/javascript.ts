@@ -2,7 +2,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join, resolve } from 'node:path'
-import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
+import { type BuildOptions, build, type Metafile } from 'esbuild'
+import { minifySync } from 'oxc-minify'
+import { forBrowsers } from './browser-sources.ts'
 
 const common = {
   bundle: true,
@@ -47,40 +49,49 @@ interface BrowserBundle {
 }
 
 /**
- * One file with everything in it, in the JavaScript that webpack 4 can parse (no `?.`, no class fields). It fails if
- * anything is left to be imported: a Node module above all. Beside it stand the licences of what it holds.
+ * One file with everything in it, minified, for bundlers of today (`browser.js`) and for those that can't parse `?.`
+ * or class fields, webpack 4 above all (`browser.legacy.js`). It fails if anything is left to be imported: a Node
+ * module above all. Beside them stand the licences of what they hold.
  */
-export async function bundleForBrowsers({ source, entry, dist }: BrowserBundle): Promise<void> {
-  const { metafile } = await build({
+export async function bundleForBrowsers(bundle: BrowserBundle): Promise<void> {
+  await bundleForBrowser(bundle, 'browser.js', 'es2020')
+  await bundleForBrowser(bundle, 'browser.legacy.js', 'es2018')
+}
+
+async function bundleForBrowser(
+  { source, entry, dist }: BrowserBundle,
+  file: string,
+  target: string,
+): Promise<void> {
+  const { metafile, outputFiles } = await build({
     ...common,
+    // what minifies can't carry it on, and the sources are not in the package
+    sourcemap: false,
+    write: false,
     absWorkingDir: source,
     entryPoints: [entry],
-    outfile: join(dist, 'browser.js'),
+    outfile: join(dist, file),
     format: 'esm',
     platform: 'browser',
     conditions: ['browser'],
     mainFields: ['browser', 'module', 'main'],
-    target: 'es2018',
+    target,
+    // fields are assigned: defining them costs a call each in older JavaScript
+    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     minifySyntax: true,
-    minifyWhitespace: true,
-    plugins: [ownYjs],
+    plugins: [forBrowsers([join(source, 'src'), join(source, '../core/src')])],
   })
-  writeFileSync(join(dist, 'browser.licenses.txt'), licencesOf(source, metafile))
   const left = importsLeft(metafile)
   if (left.length > 0) throw new Error(`the browser build still imports ${left.join(', ')}`)
-}
-
-/** Our own copy doesn't count as a second import of an app's Yjs, which Yjs would report as an error. */
-const ownYjs: Plugin = {
-  name: 'own-yjs',
-  setup({ onLoad }) {
-    onLoad({ filter: /[\\/]yjs[\\/]dist[\\/]yjs\.mjs$/ }, ({ path }) => {
-      const code = readFileSync(path, 'utf8')
-      const marker = "'__ $YJS$ __'"
-      if (code.split(marker).length !== 2) throw new Error(`${path} marks its import in another way`)
-      return { contents: code.replace(marker, "'__ $YJS$ of Confab $ __'"), loader: 'js' }
-    })
-  },
+  // a twentieth less, gzipped, than esbuild makes of it
+  const { code, errors } = minifySync(file, outputFiles[0]!.text, {
+    module: true,
+    compress: { target },
+    mangle: { toplevel: true },
+  })
+  if (errors.length > 0) throw new Error(`the browser build can't be minified: ${errors[0]!.message}`)
+  writeFileSync(join(dist, file), code)
+  writeFileSync(join(dist, 'browser.licenses.txt'), licencesOf(source, metafile))
 }
 
 function licencesOf(source: string, { inputs }: Metafile): string {
