@@ -1,5 +1,5 @@
 /** A thin hold on one SQLite file: how it is opened, and transactions that take the write lock at once. */
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 
 /** Milliseconds to wait for another process's write. It holds the lock for one small transaction. */
@@ -25,7 +25,18 @@ export interface Sqlite {
   close(): void
 }
 
+/**
+ * Loaded when a file is opened, so that the package loads where there is no `node:sqlite`: an older Node, and Jest 27,
+ * which knows no such module. (Not by `import()`: opening is synchronous.)
+ */
+function loadSqlite(): typeof import('node:sqlite') {
+  const sqlite = process.getBuiltinModule?.('node:sqlite')
+  if (!sqlite) throw new ConfabError(70501, 'directory() needs Node 22.13 or newer; elsewhere, use memory()')
+  return sqlite
+}
+
 export function openSqlite(file: string, options: SqliteOptions): Sqlite {
+  const { DatabaseSync } = loadSqlite()
   const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT })
   try {
     db.exec('pragma journal_mode = wal')
