@@ -171,7 +171,8 @@ export function varuintSize(value: number): number {
   return size
 }
 
-function putVaruint(buffer: Uint8Array, at: number, value: number): number {
+/** Writes a varuint; gives the position behind it. There must be room. */
+export function putVaruint(buffer: Uint8Array, at: number, value: number): number {
   let position = at
   let rest = value
   while (rest > 0x7fff_ffff) {

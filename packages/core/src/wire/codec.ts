@@ -4,6 +4,7 @@
  * prose; the layout's hash is pinned to `PROTOCOL_VERSION` in `codec.test.ts`.
  */
 import * as encoding from 'lib0/encoding'
+import { putVaruint, varuintSize } from '../update/byte-writer.ts'
 import { FRAMES_PER_MESSAGE, NO_BOUNDS, type WireBounds } from './bounds.ts'
 import {
   bool,
@@ -64,6 +65,25 @@ const UP: readonly FrameCodec[] = [
   frame('ping', 7, { nonce: uint }),
 ]
 
+const CHANGES = 35
+/** What is behind the channel in `changes`: the same for all readers of a commit but its author. */
+const sharedFields = { point, updates: list(bytes), outcomes: list(outcome) }
+const shared = record<Shared>(sharedFields)
+type Shared = Pick<FrameNamed<'changes'>, 'point' | 'updates' | 'outcomes'>
+
+/** Encoded once for everybody who is told the very same, for as long as somebody holds it. */
+const encoded = new WeakMap<Shared['updates'], Pick<Shared, 'point' | 'outcomes'> & { bytes: Uint8Array }>()
+
+function sharedBytes(frame: Shared): Uint8Array {
+  const known = encoded.get(frame.updates)
+  if (known && known.point === frame.point && known.outcomes === frame.outcomes) return known.bytes
+  const encoder = encoding.createEncoder()
+  shared.write(encoder, frame)
+  const made = { point: frame.point, outcomes: frame.outcomes, bytes: encoding.toUint8Array(encoder) }
+  encoded.set(frame.updates, made)
+  return made.bytes
+}
+
 const DOWN: readonly FrameCodec[] = [
   awareness,
   frame('welcome', 32, {
@@ -84,7 +104,7 @@ const DOWN: readonly FrameCodec[] = [
     updates: list(bytes),
     outcomes: list(outcome),
   }),
-  frame('changes', 35, { channel: uint32, point, updates: list(bytes), outcomes: list(outcome) }),
+  frame('changes', CHANGES, { channel: uint32, ...sharedFields }),
   frame('outcomes', 36, { channel: uint32, outcomes: list(outcome) }),
   frame('request', 37, { channel: uint32, stateVector: bytes }),
   frame('absent', 38, { channel: uint32 }),
@@ -111,7 +131,9 @@ export const PROTOCOL_LAYOUT: string = [
 export class FrameBatch {
   readonly #messageBytes: number
   #full: Uint8Array[] = []
-  #encoder = encoding.createEncoder()
+  /** Of the message that is being made: pieces, their bytes together, and how many frames they are. */
+  #pieces: Uint8Array[] = []
+  #length = 0
   #frames = 0
 
   /** @param messageBytes bytes that the receiver takes in one message; a frame that is larger travels alone. */
@@ -125,18 +147,14 @@ export class FrameBatch {
 
   /** @throws RangeError when a number of the frame is not an unsigned integer. */
   add(frame: Frame): void {
-    const codec = byName.get(frame.type)
-    if (!codec) throw new RangeError(`No such frame: ${frame.type}`)
-    const one = encoding.createEncoder()
-    encoding.writeVarUint(one, codec.type)
-    codec.fields.write(one, frame)
-    const length = encoding.length(one)
-    // 5: the longest length prefix of a frame below 2^35 bytes.
-    const fits = encoding.length(this.#encoder) + length + 5 <= this.#messageBytes
-    if (this.#frames > 0 && (!fits || this.#frames === FRAMES_PER_MESSAGE)) this.#endMessage()
-    encoding.writeVarUint(this.#encoder, length)
-    encoding.writeBinaryEncoder(this.#encoder, one)
-    this.#frames++
+    if (frame.type === 'changes') this.#add(CHANGES, frame.channel, sharedBytes(frame))
+    else {
+      const codec = byName.get(frame.type)
+      if (!codec) throw new RangeError(`No such frame: ${frame.type}`)
+      const fields = encoding.createEncoder()
+      codec.fields.write(fields, frame)
+      this.#add(codec.type, null, encoding.toUint8Array(fields))
+    }
   }
 
   /** The messages to send, in order (one, unless a bound asks for more), and starts afresh. */
@@ -147,9 +165,33 @@ export class FrameBatch {
     return messages
   }
 
+  /** @param channel null: it is in the fields */
+  #add(type: number, channel: number | null, fields: Uint8Array): void {
+    if (channel !== null && (!Number.isSafeInteger(channel) || channel < 0)) {
+      throw new RangeError(`Not an unsigned integer: ${channel}`)
+    }
+    const length = varuintSize(type) + (channel === null ? 0 : varuintSize(channel)) + fields.length
+    const head = new Uint8Array(varuintSize(length) + length - fields.length)
+    let at = putVaruint(head, 0, length)
+    at = putVaruint(head, at, type)
+    if (channel !== null) putVaruint(head, at, channel)
+    const fits = this.#length + head.length + fields.length <= this.#messageBytes
+    if (this.#frames > 0 && (!fits || this.#frames === FRAMES_PER_MESSAGE)) this.#endMessage()
+    this.#pieces.push(head, fields)
+    this.#length += head.length + fields.length
+    this.#frames++
+  }
+
   #endMessage(): void {
-    this.#full.push(encoding.toUint8Array(this.#encoder))
-    this.#encoder = encoding.createEncoder()
+    const message = new Uint8Array(this.#length)
+    let at = 0
+    for (const piece of this.#pieces) {
+      message.set(piece, at)
+      at += piece.length
+    }
+    this.#full.push(message)
+    this.#pieces = []
+    this.#length = 0
     this.#frames = 0
   }
 }

@@ -1,0 +1,20 @@
+/** The relay of one benchmark run, in a process of its own: says where it is, and what CPU it has used. */
+import { createRelay } from '../../server/src/index.ts'
+import { type Scenario, setUp } from './figures.ts'
+
+const [, , database = '', json = ''] = process.argv
+const scenario = JSON.parse(json) as Scenario
+const unlimited = Number.MAX_SAFE_INTEGER
+const relay = await createRelay({
+  port: 0,
+  database,
+  accessKeys: { SKbench: 'a secret of the benchmark, long enough' },
+  limits: { operationsPerSecond: unlimited, bytesPerSecond: unlimited },
+})
+const sids = await setUp(scenario, relay.system.submit)
+process.on('message', () => {
+  const { user, system } = process.cpuUsage()
+  process.send?.(user + system)
+})
+process.on('SIGTERM', () => process.exit(0))
+process.send?.({ url: relay.url, sids })
