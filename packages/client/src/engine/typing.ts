@@ -36,7 +36,8 @@ export class Typing {
     return encoding.encode((encoder) => {
       encoding.writeVarUint(encoder, 1)
       encoding.writeVarUint(encoder, this.#clientId)
-      encoding.writeVarUint(encoder, this.#clock++)
+      // from 1: to a stock reader, 0 is what it knew before
+      encoding.writeVarUint(encoder, ++this.#clock)
       encoding.writeVarString(encoder, JSON.stringify({ identity: this.#identity, typing: true }))
     })
   }
