@@ -16,7 +16,7 @@ import {
   type UserUpdatedEventArgs,
   yWebsocket,
 } from '@confab/client'
-import { SERVICE_ADMIN } from '@confab/core'
+import { defaultServiceSid, outboxName, SERVICE_ADMIN } from '@confab/core'
 import {
   type CommittedOperation,
   createAccessToken,
@@ -25,9 +25,15 @@ import {
   type RelayOptions,
 } from '@confab/relay'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import { NativePeer, NOTHING } from './support/native-peer.ts'
+import { ACCOUNT, KEY, SECRET } from './support/relay.ts'
+import { step1, updateMessage, YjsPeer } from './support/yjs-peer.ts'
 
-const ACCESS = { accountSid: 'AC1', key: 'SK1', secret: 'a secret of at least thirty-two bytes' }
-const SERVICE = 'IS1'
+const ACCESS = { accountSid: ACCOUNT, key: KEY, secret: SECRET }
+// of whom names none, as the peers of `support/` do
+const SERVICE = defaultServiceSid(ACCOUNT)
 
 const folder = mkdtempSync(join(tmpdir(), 'confab-users-'))
 const relays: Relay[] = []
@@ -390,6 +396,96 @@ describe('push registrations', () => {
     await vi.waitFor(() => expect(tokens()).toEqual([]))
     const bob = await connected('bob', relay)
     expect((await bob.getUser('ada')).isNotifiable).toBe(false)
+  })
+})
+
+describe('on the wire', () => {
+  /** What the relay itself says by awareness, without the client id that it drew for it. */
+  function presence(update: Uint8Array): unknown {
+    const awareness = new Awareness(new Y.Doc())
+    awareness.setLocalState(null)
+    applyAwarenessUpdate(awareness, update, null)
+    const states = [...awareness.getStates().values()]
+    awareness.destroy()
+    return states
+  }
+
+  function uploadOf(identity: string): Uint8Array {
+    const doc = new Y.Doc()
+    doc.clientID = 77
+    const said = { id: 'f'.repeat(32), type: 'user.update', dateWritten: 1, friendlyName: 'x' }
+    doc.getArray(outboxName(identity)).push([said])
+    return Y.encodeStateAsUpdate(doc)
+  }
+
+  async function natively(url: string, document: string): Promise<unknown> {
+    const peer = await NativePeer.connect(url, 'eve')
+    const open = (channel: number, clock: number, pending: boolean) =>
+      peer.say({
+        type: 'open',
+        entries: [{ channel, document, pending, epoch: clock, commitsId: 99 * clock, clock }],
+      })
+    open(1, 0, false)
+    await peer.frame('awareness')
+    peer.say({ type: 'update', channel: 1, update: uploadOf('eve') })
+    await peer.frame('outcomes')
+    peer.say({ type: 'close', channels: [1] })
+    open(2, 1, true)
+    await peer.frame('awareness', ({ channel }) => channel === 2)
+    await peer.close()
+    const [welcome, ...frames] = peer.frames
+    expect(welcome?.type).toBe('welcome')
+    return frames.map((frame) => (frame.type === 'awareness' ? presence(frame.update) : frame))
+  }
+
+  async function stock(url: string, document: string): Promise<unknown> {
+    const peer = await YjsPeer.connect(url, 'eve', document)
+    peer.send(step1(Uint8Array.of(0)))
+    await peer.message('awareness')
+    peer.send(updateMessage(uploadOf('eve')))
+    await peer.message('outcomes')
+    await peer.close()
+    return peer.messages.map((message) => (message.type === 'awareness' ? presence(message.bytes) : message))
+  }
+
+  test.each([
+    ['the native protocol', natively],
+    ['the stock endpoint', stock],
+  ])('by %s, an unknown identity is answered as one that has said nothing, byte for byte', async (_, ask) => {
+    const relay = await startRelay()
+    const foreign = await connected('ada', relay, newStore(), { serviceSid: 'IS2' })
+    await foreign.user.updateFriendlyName('Ada, elsewhere')
+    const silent = await connected('bob', relay)
+    await silent.goOffline()
+    const unknown = await ask(relay.url, 'profile/nob')
+    expect(await ask(relay.url, 'profile/bob')).toEqual(unknown)
+    expect(await ask(relay.url, 'profile/ada')).toEqual(unknown)
+    await settled(foreign)
+  })
+
+  test('a private document is nobody else’s: it is answered as a conversation that isn’t one’s own', async () => {
+    const relay = await startRelay()
+    const ada = await connected('ada', relay)
+    await ada.user.updateFriendlyName('Ada')
+    await settled(ada)
+    const eve = await NativePeer.connect(relay.url, 'eve')
+    for (const [i, document] of ['user/ada', `CH${'0'.repeat(32)}`].entries()) {
+      eve.say({ type: 'open', entries: [{ channel: i, document, pending: true, ...NOTHING }] })
+      await eve.frame('request', ({ channel }) => channel === i)
+      eve.say({ type: 'update', channel: i, update: uploadOf('eve') })
+      await eve.frame('outcomes', ({ channel }) => channel === i)
+    }
+    await eve.close()
+    const told = (channel: number) =>
+      JSON.stringify(
+        eve.frames.filter(
+          (frame) =>
+            ('channel' in frame && frame.channel === channel) ||
+            (frame.type === 'opened' && frame.entries[0]?.channel === channel),
+        ),
+      ).replaceAll(`"channel":${channel}`, '"channel":0')
+    expect(told(0)).toBe(told(1))
+    expect(told(0)).toContain('absent')
   })
 })
 
