@@ -19,6 +19,8 @@ export function openDatabase(path: string): DatabaseSync {
     // each serve documents out of its own memory. The system gives it back after a crash.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     db.exec('PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384')
+    // pages: 16 MB. A page that many turns write is copied out of the log once for all of them.
+    db.exec('PRAGMA wal_autocheckpoint = 4096')
     db.exec('BEGIN IMMEDIATE; COMMIT')
     migrate(db)
     return db

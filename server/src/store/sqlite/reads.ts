@@ -9,11 +9,10 @@ import type {
   Head,
   LoadedDocument,
   LogEntry,
-  RootId,
   Snapshot,
   StoredMessage,
 } from '../store.ts'
-import { decodePrivate, idBytes, idText, outcomeFrom } from './rows.ts'
+import { decodePrivate, idBytes, idText, outcomeFrom, rootsFrom } from './rows.ts'
 
 /** Rows as arrays: a third of the cost of rows as objects. */
 type Row = SQLInputValue[]
@@ -135,7 +134,7 @@ export class SqliteReads {
       kind,
       epoch,
       seq,
-      roots: JSON.parse(roots) as RootId[],
+      roots: rootsFrom(roots),
       highestIndex,
       messageCount,
     }

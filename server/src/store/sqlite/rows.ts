@@ -3,7 +3,7 @@ import type { Outcome } from '@confab/core'
 import { ConfabError } from '@confab/core'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
-import type { PrivatePart } from '../store.ts'
+import type { PrivatePart, RootId } from '../store.ts'
 
 /** 16 bytes of an id of 32 hex digits, or of a sid with the given prefix before them. */
 export function idBytes(id: string, prefix = ''): Uint8Array {
@@ -15,6 +15,30 @@ export function idBytes(id: string, prefix = ''): Uint8Array {
 
 export function idText(bytes: Uint8Array, prefix = ''): string {
   return prefix + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+}
+
+/** A document's ids, as short as they can be: the row is written with every commit, and pages are shared by rows. */
+export function rootsText(roots: readonly RootId[]): string {
+  let text = '['
+  for (const { root, client, clock, base, run } of roots) {
+    if (text.length > 1) text += ','
+    text += `["${root}",${client},${clock},${base ?? null},${run ?? null}]`
+  }
+  return `${text}]`
+}
+
+type RootRow = [root: string, client: number, clock: number, base: number | null, run: number | null]
+
+/** Reads also what was written before as objects. */
+export function rootsFrom(text: string): RootId[] {
+  return (JSON.parse(text) as (RootRow | RootId)[]).map((row) => {
+    if (!Array.isArray(row)) return row
+    const [root, client, clock, base, run] = row
+    const id: RootId = { root, client, clock }
+    if (base !== null) id.base = base
+    if (run !== null) id.run = run
+    return id
+  })
 }
 
 /** Null for a plain acceptance, which nearly all outcomes are. */

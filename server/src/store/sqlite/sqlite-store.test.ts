@@ -70,15 +70,17 @@ describe('a database file', () => {
     const db = new DatabaseSync(path)
     migrate(db, 2)
     const id = Buffer.alloc(16, 7)
+    const roots = [{ root: 'commits', client: 1, clock: 1, base: 0, run: 2 }]
     const record = { sid: `IM${id.toString('hex')}`, index: 0, author: 'ada', body: 'old', dateCreated: 1 }
     db.exec(`INSERT INTO services (sid) VALUES ('IS');
       INSERT INTO documents (service, name, kind, epoch, seq, commits_id, commits_clock, roots, highest_index, message_count)
-        VALUES (1, 'CH', 'conversation', 1, 2, 1, 1, '[]', 0, 1);
+        VALUES (1, 'CH', 'conversation', 1, 2, 1, 1, '${JSON.stringify(roots)}', 0, 1);
       INSERT INTO log VALUES (1, 0, x'00', NULL), (1, 1, x'01', NULL)`)
     db.prepare('INSERT INTO decided VALUES (1, ?, ?, NULL)').run(id, 'ada')
     db.prepare('INSERT INTO messages VALUES (1, 0, ?, 5, 6, ?)').run(id, JSON.stringify(record))
     db.close()
     const store = openSqliteStore(path)
+    expect((await store.load('IS', 'CH'))?.head.roots).toEqual(roots)
     expect(await store.messages(1, [record.sid])).toEqual([{ record, item: [5, 6] }])
     expect(await store.messageRange(1, 0, 9)).toEqual([{ record, item: [5, 6] }])
     expect((await store.log(1, 0, 'ada'))?.map(({ seq, update }) => [seq, [...update]])).toEqual([

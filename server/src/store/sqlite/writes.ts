@@ -3,7 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import type { DocumentCommit, Head, MapItem, Snapshot, StoredMessage, StoredRead } from '../store.ts'
 import type { SqliteReads } from './reads.ts'
-import { encodePrivate, idBytes, outcomeText } from './rows.ts'
+import { encodePrivate, idBytes, outcomeText, rootsText } from './rows.ts'
 
 /** What is kept per document, and goes with an epoch or a deletion. */
 const CONTENT = ['map_items', 'messages', 'reads', 'outbox_clients', 'log', 'snapshots'] as const
@@ -84,7 +84,7 @@ export class SqliteWrites {
 
   private putHead({ head, expectedSeq, epoch, deleted }: DocumentCommit): number {
     const commits = newestCommits(head)
-    const roots = JSON.stringify(head.roots)
+    const roots = rootsText(head.roots)
     const retired = head.retired ? JSON.stringify(head.retired) : null
     if (head.key === 0) {
       const { lastInsertRowid } = this.run(
