@@ -33,6 +33,7 @@ describe.skipIf(!available)("Twilio's React demo", () => {
   let alice: DemoUser
   let bob: DemoUser
 
+  // The port is below those that systems hand out, so that it is still free when the relay comes back to it.
   const start = (port: number) => startRelay({ port, database: join(directory, 'relay.sqlite') })
   const gone = { state: 'detached' } as const
   const bodies = async (user: DemoUser, conversation: string) =>
@@ -40,7 +41,7 @@ describe.skipIf(!available)("Twilio's React demo", () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'confab-demo-'))
-    relay = await start(0)
+    relay = await start(20_000 + (process.pid % 10_000))
     demo = await serveDemo(checkout as string, (identity) =>
       createAccessToken({ accountSid: ACCOUNT, key: KEY, secret: SECRET, identity, relayUrl: relay.url }),
     )
