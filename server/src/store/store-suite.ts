@@ -1,5 +1,5 @@
 /** What every store must do, as tests. An implementation's own test calls this with a way to open an empty one. */
-import type { MessageRecord, Outcome } from '@confab/core'
+import { type MessageRecord, type Outcome, parseDocumentName } from '@confab/core'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { DocumentCommit, Head, Store } from './store.ts'
 
@@ -29,7 +29,7 @@ function head(document: string, seq: number, over: Partial<Head> = {}): Head {
     key: 0,
     serviceSid: SERVICE,
     document,
-    kind: document.startsWith('user/') ? 'user' : 'conversation',
+    kind: parseDocumentName(document)?.kind ?? 'conversation',
     epoch: 1,
     seq,
     roots: [{ root: 'commits', client: 4_000_000_000, clock: seq, base: 0, run: 7 }],
@@ -202,9 +202,12 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       await create(conversation(2), { members: member('bob') })
       await create('user/ada')
       await create('user/bob')
-      const asked = [first, conversation(2), conversation(3), 'user/ada', 'user/bob']
+      await create('profile/bob')
+      const profiles = ['profile/bob', 'profile/nobody']
+      const asked = [first, conversation(2), conversation(3), 'user/ada', 'user/bob', ...profiles]
       const points = await store.points(SERVICE, 'ada', asked)
-      expect(points.map(({ document }) => document).sort()).toEqual([first, 'user/ada'].sort())
+      expect(points.map(({ document }) => document).sort()).toEqual([first, 'profile/bob', 'user/ada'].sort())
+      expect(await store.points(OTHER_SERVICE, 'ada', asked)).toEqual([])
       expect(points.find(({ document }) => document === first)).toEqual({
         document: first,
         key,

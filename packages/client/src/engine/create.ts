@@ -196,7 +196,7 @@ class LocalEngine implements Engine {
     const entry = journal.get(operationId)
     if (entry?.state !== 'held' || conversationOf(entry) !== null) return writer.resend(operationId)
     const { id, dateWritten: _, ...draft } = entry.operation
-    await users.submit([draft as OperationDraft], { remove: [id] })
+    await users.writer.submit([draft as OperationDraft], { remove: [id] })
     host.post({ kind: 'removed', document: entry.document, ids: [id] })
   }
 
@@ -238,15 +238,15 @@ class LocalEngine implements Engine {
   }
 
   async submitForUser(drafts: OperationDraft[]): Promise<Operation[]> {
-    return (await this.#running()).users.submit(drafts)
+    return (await this.#running()).users.writer.submit(drafts)
   }
 
   async setPushRegistration(...registration: Parameters<Engine['setPushRegistration']>): Promise<void> {
-    await (await this.#running()).users.setPush(...registration)
+    await (await this.#running()).users.writer.setPush(...registration)
   }
 
   async removePushRegistration(...registration: Parameters<Engine['removePushRegistration']>): Promise<void> {
-    await (await this.#running()).users.removePush(...registration)
+    await (await this.#running()).users.writer.removePush(...registration)
   }
 
   typing(conversationSid: string): void {
@@ -409,7 +409,7 @@ class LocalEngine implements Engine {
         this.#limits = { ...this.#limits, ...(value as Partial<Limits>), ...this.#options.limits }
       else if (key.startsWith(inviteKey('')))
         this.#inviteExpiry.set(key.slice(inviteKey('').length), value as number)
-      else this.#started.users.restoreValue(key, value)
+      else this.#started.users.writer.restoreValue(key, value)
     }
   }
 

@@ -1,6 +1,7 @@
 /**
  * `user/<identity>` on this device: which conversations the relay says this identity has, its refusals, its settings,
- * and the outbox in which it says things about itself.
+ * and the outbox in which it says things about itself. Longer than two screens: relay, tabs and this person write to
+ * one small document, and each way in is a few lines on the same fields.
  */
 import {
   type DirectoryRecord,
