@@ -11,7 +11,6 @@ import {
   profileDocument,
   readUpdate,
   UpdateViolation,
-  type UpdateWriter,
 } from '@confab/core'
 import type { UploadAnswer } from '../engine.ts'
 import type { CommittedOperation } from '../hooks.ts'
@@ -46,7 +45,7 @@ export class Committer {
   readonly #options: EngineSettings
   readonly #readers: Readers
   readonly #run: RunIds
-  readonly #writers: WriterPool = [] as UpdateWriter[]
+  readonly #writers: WriterPool = []
   readonly #lanes = new Map<string, Lane>()
   readonly #ready = new Set<Lane>()
   #scheduled = false

@@ -43,11 +43,11 @@ import { RootIds, type RunIds } from './root-ids.ts'
 /** Refusals that a user document keeps. */
 const REFUSALS = 100
 
-/** Writers that no commit is using: a document has one only from its first change to the end of the commit. */
-export type WriterPool = UpdateWriter[]
+/** What no commit is using: a document has one only from its first change to the end of the commit. */
+export type WriterPool = Gathered[]
 
-/** What a commit has gathered since the last one. */
-interface Gathered {
+/** What a commit has gathered since the last one. Used again and again: making ten collections for each is not free. */
+export interface Gathered {
   writer: UpdateWriter
   mapItems: Map<MapItem, MapItem>
   puts: Map<string, StoredMessage>
@@ -430,7 +430,7 @@ export class DocumentModel implements ConversationState {
       commit.deleted = true
       head.deleted = true
     }
-    this.#writers.push(writer)
+    this.#release(gathered)
     return commit
   }
 
@@ -456,7 +456,8 @@ export class DocumentModel implements ConversationState {
   newEpoch(messages: readonly StoredMessage[]): DocumentCommit {
     const { head } = this
     const expectedSeq = head.seq
-    const { writer } = this.#gather()
+    const gathered = this.#gather()
+    const { writer } = gathered
     this.#ids.startEpoch()
     this.#outbox.clear()
     this.#outboxSizes.clear()
@@ -487,7 +488,7 @@ export class DocumentModel implements ConversationState {
     head.seq = 1
     const update = writer.finish()
     this.#gathered = null
-    this.#writers.push(writer)
+    this.#release(gathered)
     return {
       head: this.#headCopy(),
       expectedSeq,
@@ -504,8 +505,20 @@ export class DocumentModel implements ConversationState {
   // ── inside ────────────────────────────────────────────────────────────────────────────────────────
 
   #gather(): Gathered {
-    this.#gathered ??= {
-      writer: this.#writers.pop() ?? new UpdateWriter(),
+    if (this.#gathered) return this.#gathered
+    const used = this.#writers.pop()
+    if (used) {
+      // what a commit keeps is made anew
+      used.decided = []
+      used.bindings = { put: [], delete: [] }
+      used.uniqueNameBefore = this.conversation?.uniqueName ?? null
+      used.transition = undefined
+      used.deleted = false
+      this.#gathered = used
+      return used
+    }
+    this.#gathered = {
+      writer: new UpdateWriter(),
       mapItems: new Map(),
       puts: new Map(),
       deletes: new Set(),
@@ -522,6 +535,14 @@ export class DocumentModel implements ConversationState {
       deleted: false,
     }
     return this.#gathered
+  }
+
+  /** Empty, and for whoever is next. */
+  #release(gathered: Gathered): void {
+    const { mapItems, puts, deletes, readPuts, readDeletes, clients, structs, outcomes, members } = gathered
+    for (const collection of [mapItems, puts, deletes, readPuts, readDeletes]) collection.clear()
+    for (const collection of [clients, structs, outcomes, members]) collection.clear()
+    this.#writers.push(gathered)
   }
 
   #mapOf(root: string): Map<string, MapItem> {

@@ -172,12 +172,14 @@ export class Readers {
     const { update, private: parts } = commit.entry
     const common: News = { point: document.point, updates: [update], outcomes: [] }
     const own = new Map(parts.map((part) => [part.identity, part]))
+    // one for all: sessions encode the same news once
+    const told: NewsOf = { kind: 'changes', seq, news: common }
     this.#forEach(audience, (subscription) => {
       const part = own.get(subscription.identity)
       if (commit.deleted || !document.isReader(subscription.identity)) {
         this.#lose(subscription, part?.outcomes ?? [])
       } else {
-        this.#tell(subscription, { kind: 'changes', seq, news: part ? newsWith(common, part) : common })
+        this.#tell(subscription, part ? { kind: 'changes', seq, news: newsWith(common, part) } : told)
       }
     })
   }

@@ -67,9 +67,18 @@ export function encodePrivate(parts: readonly PrivatePart[]): Uint8Array | null 
   for (const { identity, update, outcomes } of parts) {
     encoding.writeVarString(encoder, identity)
     encoding.writeVarUint8Array(encoder, update)
-    encoding.writeVarString(encoder, outcomes.length > 0 ? JSON.stringify(outcomes) : '')
+    encoding.writeVarString(encoder, outcomesText(outcomes))
   }
   return encoding.toUint8Array(encoder)
+}
+
+function outcomesText(outcomes: readonly Outcome[]): string {
+  const [only] = outcomes
+  if (!only) return ''
+  // nearly always: what `JSON.stringify` would give
+  if (outcomes.length === 1 && only.verdict === 'accepted' && !only.warnings)
+    return `[{"id":"${only.id}","verdict":"accepted"}]`
+  return JSON.stringify(outcomes)
 }
 
 /** The parts of one identity, or with `identity` null those of everybody (for compaction). */
