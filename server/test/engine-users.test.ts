@@ -1,5 +1,12 @@
 /** What people say of themselves: `user/<identity>` and `profile/<identity>`, as the engine keeps and tells them. */
-import { type ProfileRecord, profileDocument, SERVICE_ADMIN, userDocument, userSid } from '@confab/core'
+import {
+  DEFAULT_LIMITS,
+  type ProfileRecord,
+  profileDocument,
+  SERVICE_ADMIN,
+  userDocument,
+  userSid,
+} from '@confab/core'
 import { describe, expect, it } from 'vitest'
 import { Awareness, applyAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
@@ -216,8 +223,28 @@ describe('the private document', () => {
     ])
   })
 
+  it('forgets what was set and unset, in another epoch, before it is too much', async () => {
+    const limits = { ...DEFAULT_LIMITS, conversationsPerIdentity: 3 }
+    const engine = relay({ limits })
+    const ada = await deviceOf(engine, 'ada')
+    const setting = (n: number, notificationLevel: 'muted' | null) =>
+      operation('setting.set', {
+        conversationSid: `CH${n.toString(16).padStart(32, '0')}`,
+        notificationLevel,
+      })
+    await ada.submit(OWN, setting(0, 'muted'), operation('push.set', { channelType: 'fcm', token: 'x' }))
+    for (let n = 1; n <= 10_001; n += 500) {
+      const pairs = Array.from({ length: 500 }, (_, i) => [setting(n + i, 'muted'), setting(n + i, null)])
+      await ada.submit(OWN, ...pairs.flat())
+    }
+    await ada.until(() => ada.told.includes('replaced'))
+    expect(Object.keys(settingsOf(ada)).sort()).toEqual([`CH${'0'.repeat(32)}`, 'push'])
+    const outcomes = await ada.submit(OWN, setting(1, 'muted'), setting(2, 'muted'), setting(3, 'muted'))
+    expect(outcomes.map(({ verdict }) => verdict)).toEqual(['accepted', 'accepted', 'refused'])
+  })
+
   it('refuses what is for a conversation, and goes on in another epoch when its clients pile up', async () => {
-    const engine = relay({ limits: { ...(await import('@confab/core')).DEFAULT_LIMITS, outboxClients: 3 } })
+    const engine = relay({ limits: { ...DEFAULT_LIMITS, outboxClients: 3 } })
     const ada = await deviceOf(engine, 'ada')
     expect(await ada.submit(OWN, operation('conversation.leave', {}))).toMatchObject([
       { verdict: 'refused', code: 20001 },

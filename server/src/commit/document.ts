@@ -40,6 +40,9 @@ import type {
 } from '../store/store.ts'
 import { RootIds, type RunIds } from './root-ids.ts'
 
+/** Keys of maps that hold nothing any more, beyond which a new epoch forgets them. */
+const GONE_KEYS = 10_000
+
 /** Refusals that a user document keeps. */
 const REFUSALS = 100
 
@@ -74,6 +77,10 @@ export class DocumentModel implements ConversationState {
   readonly #ids: RootIds
   readonly #writers: WriterPool
   readonly #maps = new Map<string, Map<string, MapItem>>()
+  /** Keys that hold something, by root. */
+  readonly #sizes = new Map<string, number>()
+  /** Keys that hold nothing any more, of all roots: each is remembered, for its next value. */
+  #gone = 0
   /** Identities of chat participants. */
   readonly #members = new Set<string>()
   readonly #reads = new Map<string, StoredRead>()
@@ -204,7 +211,7 @@ export class DocumentModel implements ConversationState {
   /** Why a new epoch is due, or null. */
   epochDue(outboxClients: number): boolean {
     if (this.head.deleted) return false
-    if (this.#ids.renewals > 64) return true
+    if (this.#ids.renewals > 64 || this.#gone > GONE_KEYS) return true
     for (const size of this.#outboxSizes.values()) if (size > outboxClients) return true
     return false
   }
@@ -334,6 +341,11 @@ export class DocumentModel implements ConversationState {
       if (value !== undefined) yield [key, value]
   }
 
+  /** How many keys hold something. */
+  size(root: string): number {
+    return this.#sizes.get(root) ?? 0
+  }
+
   /** `undefined` deletes the key. */
   setValue(root: string, key: string, value: unknown): void {
     if (value === undefined) this.#unset(root, key)
@@ -461,6 +473,7 @@ export class DocumentModel implements ConversationState {
     this.#ids.startEpoch()
     this.#outbox.clear()
     this.#outboxSizes.clear()
+    this.#gone = 0
     head.epoch++
     head.seq = 0
     const mapItems: MapItem[] = []
@@ -555,7 +568,16 @@ export class DocumentModel implements ConversationState {
   }
 
   #putItem(item: MapItem): void {
-    this.#mapOf(item.root).set(item.key, item)
+    const map = this.#mapOf(item.root)
+    const before = map.get(item.key)
+    if (before) this.#countItem(before, -1)
+    this.#countItem(item, 1)
+    map.set(item.key, item)
+  }
+
+  #countItem({ root, value }: MapItem, by: 1 | -1): void {
+    if (value === undefined) this.#gone += by
+    else this.#sizes.set(root, this.size(root) + by)
   }
 
   /** Notes what a key of a root holds now. Of several changes in one commit the last one is stored. */
@@ -656,6 +678,8 @@ export class DocumentModel implements ConversationState {
     this.participantCount = this.nonChatCount = 0
     this.head.messageCount = 0
     this.#maps.clear()
+    this.#sizes.clear()
+    this.#gone = 0
     this.#members.clear()
     this.#reads.clear()
     this.#messages.clear()

@@ -33,9 +33,7 @@ export function profileNamedBy(operation: Operation, owner: string): string | nu
 export function userStateOf(model: DocumentModel, profileOf: ProfileOf): UserState {
   return {
     get settingCount() {
-      let count = 0
-      for (const [key] of model.values('settings')) if (key !== PUSH_KEY) count++
-      return count
+      return model.size('settings') - (model.value('settings', PUSH_KEY) === undefined ? 0 : 1)
     },
     get pushRegistrations() {
       return (model.value('settings', PUSH_KEY) as PushRegistrationRecord[] | undefined) ?? []
