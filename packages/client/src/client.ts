@@ -3,6 +3,7 @@ import { ConfabError } from '@confab/core'
 import type { CancellablePromise } from './cancellable-promise.ts'
 import { jsonOf, nameOf, textOf } from './checks.ts'
 import type { ClientOptions, CreateConversationOptions, TokenSource } from './client-options.ts'
+import type { ContentTemplate } from './content.ts'
 import type { Conversation } from './conversation.ts'
 import { ReplayEventEmitter } from './emitter.ts'
 import { HeldOperation, pendingOperation } from './held-operation.ts'
@@ -133,6 +134,9 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
     await client.#startup.ready
     return client
   }
+
+  /** Takes what Twilio's libraries share of a start, and needs nothing of it. */
+  static populateInitRegistrations(_registrations: unknown): void {}
 
   /**
    * Reads the payload of a push notification as APNs or FCM delivered it.
@@ -352,6 +356,12 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
 
   #surface(): Promise<Surface> {
     return this.#startup.ready
+  }
+
+  /** The templates of rich content: none, they are a service of Twilio's. */
+  async getContentTemplates(): Promise<readonly ContentTemplate[]> {
+    await this.#surface()
+    return []
   }
 
   async #find(

@@ -2,6 +2,7 @@
  * Shapes that apps name in their types and never meet here: rich content comes from templates, which are a
  * service of Twilio's, and channel metadata and recipients from channels.
  */
+import type { ContentTemplateVariable } from './message-builder.ts'
 
 export interface ContentDataActionUrl {
   readonly type: 'url'
@@ -100,25 +101,71 @@ export type ContentData =
   | ContentDataCard
   | ContentDataOther
 
+/** A template of rich content. Confab's relay keeps none, so an app meets no object of this class. */
+export class ContentTemplate {
+  readonly sid: string
+  readonly friendlyName: string
+  readonly variables: ContentTemplateVariable[]
+  /** What a message made of it says, by kind. */
+  readonly variants: Map<string, ContentData>
+  readonly dateCreated: Date
+  readonly dateUpdated: Date
+
+  /** @internal */
+  constructor(template: ContentTemplate) {
+    this.sid = template.sid
+    this.friendlyName = template.friendlyName
+    this.variables = template.variables
+    this.variants = template.variants
+    this.dateCreated = template.dateCreated
+    this.dateUpdated = template.dateUpdated
+  }
+}
+
 /** What a channel told of a message. */
-export interface ChannelMetadata {
+export class ChannelMetadata {
   readonly type: string
   readonly data: unknown
+
+  constructor(type: string, data: unknown) {
+    this.type = type
+    this.data = data
+  }
 }
 
 export type EmailRecipientLevel = 'to' | 'from' | 'cc'
-export interface EmailRecipientDescriptor {
-  readonly type: 'email'
+
+/** To whom a message went by email. */
+export class EmailRecipientDescriptor {
+  readonly type = 'email'
   readonly messageSid: string
   readonly level: EmailRecipientLevel
   readonly name: string
   readonly address: string
+
+  /** @internal */
+  constructor(recipient: Omit<EmailRecipientDescriptor, 'type'>) {
+    this.messageSid = recipient.messageSid
+    this.level = recipient.level
+    this.name = recipient.name
+    this.address = recipient.address
+  }
 }
-export interface UnknownRecipientDescriptor {
+
+/** To whom a message went on a channel that this version doesn't know. */
+export class UnknownRecipientDescriptor {
   readonly type: string
   readonly messageSid: string
   /** JSON text. */
   readonly rawData: string
+
+  /** @internal */
+  constructor(recipient: UnknownRecipientDescriptor) {
+    this.type = recipient.type
+    this.messageSid = recipient.messageSid
+    this.rawData = recipient.rawData
+  }
 }
+
 /** To whom a message went on a channel. */
 export type RecipientDescriptor = EmailRecipientDescriptor | UnknownRecipientDescriptor

@@ -112,6 +112,26 @@ export class ReplayEventEmitter<Events extends EventMap> {
     return [...this.#listeners.keys()] as NameOf<Events>[]
   }
 
+  /** The same as `listeners`: what `once` added is not wrapped, as it is in Node. */
+  rawListeners<E extends NameOf<Events>>(event: E): Events[E][] {
+    return this.listeners(event)
+  }
+
+  /** The same as `on`, before all the others. */
+  prependListener<E extends NameOf<Events>>(event: E, listener: Events[E]): this {
+    return this.#add(event, listener as AnyListener, false, true)
+  }
+
+  /** The same as `once`, before all the others. */
+  prependOnceListener<E extends NameOf<Events>>(event: E, listener: Events[E]): this {
+    return this.#add(event, listener as AnyListener, true, true)
+  }
+
+  /** No limit. */
+  getMaxListeners(): number {
+    return Number.POSITIVE_INFINITY
+  }
+
   /** Taken for Node's sake: there is no limit here, so nothing to set. */
   setMaxListeners(_count: number): this {
     return this
@@ -120,8 +140,9 @@ export class ReplayEventEmitter<Events extends EventMap> {
   /** Called when the first listener came (`true`) or the last one went. @internal */
   protected listenedTo(_listened: boolean): void {}
 
-  #add(event: string, listener: AnyListener, once: boolean): this {
-    this.#replace(event, [...(this.#listeners.get(event) ?? []), { listener, once }])
+  #add(event: string, listener: AnyListener, once: boolean, first = false): this {
+    const others = this.#listeners.get(event) ?? []
+    this.#replace(event, first ? [{ listener, once }, ...others] : [...others, { listener, once }])
     return this
   }
 

@@ -39,7 +39,6 @@ export type {
   TokenSource,
 } from './client-options.ts'
 export type {
-  ChannelMetadata,
   ContentData,
   ContentDataAction,
   ContentDataActionOther,
@@ -56,9 +55,13 @@ export type {
   ContentDataQuickReply,
   ContentDataReply,
   ContentDataText,
-  EmailRecipientDescriptor,
   EmailRecipientLevel,
   RecipientDescriptor,
+} from './content.ts'
+export {
+  ChannelMetadata,
+  ContentTemplate,
+  EmailRecipientDescriptor,
   UnknownRecipientDescriptor,
 } from './content.ts'
 export { Conversation, type ConversationEvents } from './conversation.ts'

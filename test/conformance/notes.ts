@@ -1,0 +1,45 @@
+/** What the declarations don't say of a member: how it behaves otherwise than Twilio's, and why one is absent. */
+
+const NO_CHANNELS = 'channels deliver nothing yet'
+const NO_TRANSFER = 'attachments are not transferred yet'
+const NO_TEMPLATES = 'templates of content are a service of Twilio’s'
+
+/** By `group member`. A note on a member that is absent is its reason. */
+export const NOTES: Record<string, string> = {
+  'User entityName': 'absent: names an object of Twilio Sync',
+  'Client connectionState': 'can’t be assigned',
+  'Client reachabilityEnabled': 'always true',
+  'Client createConversation': 'works offline, as every member that changes something; `access` is ignored',
+  'Client setPushRegistrationId': 'the relay keeps it; sending is the app’s (`afterCommit`)',
+  'Client getTemporaryContentUrlsForMediaSids': `rejects (20404): ${NO_TRANSFER}`,
+  'Client getTemporaryContentUrlsForMedia': `rejects (20404): ${NO_TRANSFER}`,
+  'Client getContentTemplates': `none: ${NO_TEMPLATES}`,
+  'Client (static) populateInitRegistrations': 'does nothing: there is nothing to prepare',
+  'Client (events) connectionError': 'carries `errorCode` and `httpStatusCode` where there is one',
+  'Conversation bindings': `empty: ${NO_CHANNELS}`,
+  'Conversation addNonChatParticipant': `the participant is kept; ${NO_CHANNELS}`,
+  'Conversation getMessageRecipients': `empty: ${NO_CHANNELS}`,
+  'Conversation sendMessage': `text; with an attachment it rejects (20001): ${NO_TRANSFER}`,
+  'Conversation getParticipantBySid':
+    'rejects (50432) where there is none, as Twilio’s does and doesn’t declare',
+  'Conversation getParticipantByIdentity':
+    'rejects (50432) where there is none, as Twilio’s does and doesn’t declare',
+  'Message contentSid': `always null: ${NO_TEMPLATES}`,
+  'Message getContentData': `always null: ${NO_TEMPLATES}`,
+  'Message getChannelMetadata': `always null: ${NO_CHANNELS}`,
+  'Message getMessageRecipients': `empty: ${NO_CHANNELS}`,
+  'Message getDetailedDeliveryReceipts': `empty: ${NO_CHANNELS}`,
+  'Message aggregatedDeliveryReceipt': `null: ${NO_CHANNELS}`,
+  'Message attachedMedia': '`[]` without attachments, never null',
+  'Message attachTemporaryUrlsFor': `rejects (20404): ${NO_TRANSFER}`,
+  'Message getTemporaryContentUrlsForMedia': `rejects (20404): ${NO_TRANSFER}`,
+  'Message getTemporaryContentUrlsForMediaSids': `rejects (20404): ${NO_TRANSFER}`,
+  'Message getTemporaryContentUrlsForAttachedMedia': `rejects (20404): ${NO_TRANSFER}`,
+  'Media getContentTemporaryUrl': `rejects (20404): ${NO_TRANSFER}`,
+  'UnsentMessage send': `with an attachment it rejects (20001): ${NO_TRANSFER}`,
+  'MessageBuilder addMedia': `sending then rejects (20001): ${NO_TRANSFER}`,
+  'MessageBuilder setEmailBody': `sending then rejects (20001): ${NO_TRANSFER}`,
+  'MessageBuilder setEmailHistory': `sending then rejects (20001): ${NO_TRANSFER}`,
+  'MessageBuilder setContentTemplate': `sending then rejects (20001): ${NO_TEMPLATES}`,
+  'Types ClientOptions': 'Twilio’s are taken and ignored, but for `logLevel`; `url`, `storage`, … are ours',
+}
