@@ -298,9 +298,12 @@ class LocalEngine implements Engine {
   async #start(): Promise<void> {
     const owner = await findOwner(this.#options, this.#platform)
     if (this.#stopping) throw shutDownError()
-    const store = await this.#options.storage.open(owner)
-    await this.#options.storage.rememberOwner(owner)
-    const { entries, summaries, values } = await store.journal.load()
+    const { storage } = this.#options
+    const store = await storage.open(owner)
+    const [{ entries, summaries, values }] = await Promise.all([
+      store.journal.load(),
+      storage.rememberOwner(owner),
+    ])
     const parts = this.#assemble(owner, store, entries)
     this.#parts = parts
     this.#restoreValues(values)

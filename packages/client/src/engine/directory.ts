@@ -77,7 +77,9 @@ export class Directory {
 
   /** @param summary under which epoch it is kept; without one there is nothing */
   async load(summary: StoredSummary | undefined): Promise<void> {
-    if (summary) this.#document = await this.#kept.load(summary.epoch, (epoch) => this.#make(epoch))
+    // followed once it is loaded, because Yjs encodes a transaction again when anybody listens
+    if (summary)
+      this.#document = this.#follow(await this.#kept.load(summary.epoch, (epoch) => this.#bare(epoch)))
     this.#restoreOutbox()
   }
 
@@ -247,8 +249,15 @@ export class Directory {
     if (this.#kept.keeping) this.#kept.replace(this.#document, old, () => this.#host.journal.flush())
   }
 
+  #bare(epoch: number): UserDocument {
+    return new UserDocument(epoch, randomUint32(this.#host.platform), this.#host.identity)
+  }
+
   #make(epoch: number): UserDocument {
-    const made = new UserDocument(epoch, randomUint32(this.#host.platform), this.#host.identity)
+    return this.#follow(this.#bare(epoch))
+  }
+
+  #follow(made: UserDocument): UserDocument {
     made.doc.on('update', (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) => {
       if (origin !== LOCAL || this.#document !== made || !this.#isOpen) return
       if (update.length > this.#host.limits.updateBytes * FILL) this.#upload(transaction.beforeState)

@@ -14,7 +14,8 @@ const GRACE = 1000
 export class Typing {
   readonly #platform: Platform
   readonly #identity: string
-  readonly #clientId: number
+  /** Drawn when first needed: a thousand conversations would cost a start milliseconds. */
+  #clientId: number | null = null
   readonly #changed: (identity: string, typing: boolean) => void
   #clock = 0
   readonly #clocks = new Map<number, number>()
@@ -23,7 +24,6 @@ export class Typing {
   constructor(platform: Platform, identity: string, changed: (identity: string, typing: boolean) => void) {
     this.#platform = platform
     this.#identity = identity
-    this.#clientId = randomUint32(platform)
     this.#changed = changed
   }
 
@@ -33,9 +33,11 @@ export class Typing {
 
   /** The awareness update that says that this person is typing. */
   announce(): Uint8Array {
+    this.#clientId ??= randomUint32(this.#platform)
+    const clientId = this.#clientId
     return encoding.encode((encoder) => {
       encoding.writeVarUint(encoder, 1)
-      encoding.writeVarUint(encoder, this.#clientId)
+      encoding.writeVarUint(encoder, clientId)
       // from 1: to a stock reader, 0 is what it knew before
       encoding.writeVarUint(encoder, ++this.#clock)
       encoding.writeVarString(encoder, JSON.stringify({ identity: this.#identity, typing: true }))

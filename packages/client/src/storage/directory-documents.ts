@@ -71,8 +71,11 @@ function rowsOf(db: Sqlite, document: string, epoch: number, doc: Y.Doc): Rows {
   }
   return {
     origin,
-    async load() {
-      return apply()
+    async load(before, after) {
+      before()
+      const count = apply()
+      after()
+      return count
     },
     async append(updates) {
       db.transaction(() => {

@@ -56,11 +56,12 @@ async function openRows(name: string, doc: Y.Doc): Promise<Rows> {
   const db = unwrap(await openDocumentDatabase(name)) as unknown as IDBDatabase
   /** As much of an `IndexeddbPersistence` as its functions use. Also the origin of their transactions. */
   const persistence = { db, doc, name, _dbref: 0, _dbsize: 0, _destroyed: false }
-  const fetch = () => fetchUpdates(persistence as unknown as IndexeddbPersistence)
+  const fetch = (before?: () => void, after?: () => void) =>
+    fetchUpdates(persistence as unknown as IndexeddbPersistence, before, after)
   return {
     origin: persistence,
-    async load() {
-      await fetch()
+    async load(before, after) {
+      await fetch(before, after)
       return persistence._dbsize
     },
     async append(updates) {

@@ -162,8 +162,11 @@ function memoryRows(shared: Shared, key: string, doc: Y.Doc): Rows {
   }
   return {
     origin,
-    async load() {
-      return apply()
+    async load(before, after) {
+      before()
+      const count = apply()
+      after()
+      return count
     },
     async append(updates) {
       const stored = kept()

@@ -13,8 +13,11 @@ import type { StoredDocument } from './storage.ts'
 export interface Rows {
   /** The origin of every transaction by which the rows change their doc. */
   readonly origin: unknown
-  /** Applies everything stored to the doc, in one transaction that is not local. Resolves to the number of rows. */
-  load(): Promise<number>
+  /**
+   * Applies everything stored to the doc, in one transaction that is not local, with `before` and `after` called right
+   * before and after it. Resolves to the number of rows.
+   */
+  load(before: () => void, after: () => void): Promise<number>
   /** One transaction; resolves when it is complete. */
   append(updates: Uint8Array[]): Promise<void>
   /** In one transaction: applies the rows that other clients appended, then replaces all rows by the doc's state. */
@@ -43,7 +46,13 @@ export function keepDocument(doc: Y.Doc, opening: Promise<Rows>): StoredDocument
   const loaded = (async () => {
     try {
       rows = await opening
-      count = await rows.load()
+      // Yjs encodes a whole transaction again when anybody listens: for half as long as it took to read it
+      count = await rows.load(
+        () => doc.off('update', onUpdate),
+        () => {
+          if (!closing) doc.on('update', onUpdate)
+        },
+      )
     } catch (cause) {
       doc.off('update', onUpdate)
       queue.length = 0
