@@ -1,37 +1,81 @@
 /**
- * `npm run simulate -- [first seed] [count]`: runs seeds; prints what is wrong with one that fails, and for a
- * single seed everything that happened.
+ * `npm run simulate -- [first seed] [count]`: runs seeds on every core; prints what is wrong with one that fails,
+ * and for a single seed everything that happened.
  */
-import { simulate } from './run.ts'
+import { availableParallelism } from 'node:os'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { type Result, simulate } from './run.ts'
 
 const USAGE = 'usage: npm run simulate -- [first seed] [count]'
 /** Failing seeds after which a run has said enough. */
 const FAILURES = 10
+/** Seeds from which on starting threads pays. */
+const WORTH_THREADS = 50
 
-const [first = 1, count = 1] = process.argv.slice(2).map((argument) => {
-  const number = Number(argument)
-  if (!Number.isSafeInteger(number) || number < 0) {
-    console.error(USAGE)
-    process.exit(1)
-  }
-  return number
-})
-
-const started = process.cpuUsage()
-const sums = { operations: 0, messages: 0, epochs: 0, lostRows: 0 }
-let failed = 0
-let seed = first
-for (; seed < first + count && failed < FAILURES; seed++) {
-  const result = await simulate(seed)
-  for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += result[key]
-  if (count === 1) console.log(result.trace.join('\n'))
-  if (result.wrong.length === 0) continue
-  failed++
-  console.log(`seed ${seed}:\n${result.wrong.slice(0, 5).join('\n')}\n`)
+interface Share {
+  seeds: number[]
 }
-const { user, system } = process.cpuUsage(started)
-console.log(
-  `${seed - first} seeds from ${first}: ${failed} failed; ${sums.operations} operations, ${sums.messages} messages, ` +
-    `${sums.epochs} epochs, ${sums.lostRows} lost document writes; ${((user + system) / 1e6).toFixed(1)} s of CPU`,
-)
-process.exitCode = failed > 0 ? 1 : 0
+
+if (isMainThread) await main()
+else {
+  for (const seed of (workerData as Share).seeds) parentPort?.postMessage(await simulate(seed))
+}
+
+async function main(): Promise<void> {
+  const [first = 1, count = 1] = process.argv.slice(2).map((argument) => {
+    const number = Number(argument)
+    if (!Number.isSafeInteger(number) || number < 0) {
+      console.error(USAGE)
+      process.exit(1)
+    }
+    return number
+  })
+  const started = { cpu: process.cpuUsage(), wall: performance.now() }
+  const sums = { operations: 0, messages: 0, epochs: 0, lostRows: 0 }
+  let seeds = 0
+  let failed = 0
+  const take = (result: Result) => {
+    if (failed >= FAILURES) return
+    seeds++
+    for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += result[key]
+    if (count === 1) console.log(result.trace.join('\n'))
+    if (result.wrong.length === 0) return
+    failed++
+    console.log(`seed ${result.seed}:\n${result.wrong.slice(0, 5).join('\n')}\n`)
+  }
+
+  const all = Array.from({ length: count }, (_, at) => first + at)
+  if (count < WORTH_THREADS) for (const seed of all) take(await simulate(seed))
+  else await inThreads(all, availableParallelism(), take, () => failed >= FAILURES)
+
+  const { user, system } = process.cpuUsage(started.cpu)
+  console.log(
+    `${seeds} seeds from ${first}: ${failed} failed; ${sums.operations} operations, ${sums.messages} messages, ` +
+      `${sums.epochs} epochs, ${sums.lostRows} lost document writes; ${((user + system) / 1e6).toFixed(1)} s of CPU, ` +
+      `${((performance.now() - started.wall) / 1000).toFixed(1)} s`,
+  )
+  process.exitCode = failed > 0 || seeds < count ? 1 : 0
+}
+
+/** Each thread has a share of the seeds; one that dies fails the run. */
+async function inThreads(
+  seeds: number[],
+  threads: number,
+  take: (result: Result) => void,
+  enough: () => boolean,
+) {
+  await Promise.all(
+    Array.from({ length: threads }, (_, thread) => {
+      const share: Share = { seeds: seeds.filter((_seed, at) => at % threads === thread) }
+      const worker = new Worker(new URL(import.meta.url), { workerData: share })
+      return new Promise<void>((resolve, reject) => {
+        worker.on('message', (result: Result) => {
+          take(result)
+          if (enough()) void worker.terminate()
+        })
+        worker.on('error', reject)
+        worker.on('exit', () => resolve())
+      })
+    }),
+  )
+}
