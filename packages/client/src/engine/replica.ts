@@ -40,7 +40,8 @@ export class Replica extends YDocument implements ConversationState {
 
   #participants = new Map<string, ParticipantRecord>()
   #reads = new Map<string, ReadRecord>()
-  readonly #messages = new Map<string, MessageRecord>()
+  /** Made when first needed: showing the last page of a long conversation needs none. */
+  #bySid: Map<string, MessageRecord> | null = null
   /** Ascending by index. */
   #ordered: MessageRecord[] = []
   #changes: ReplicaChanges = noChanges()
@@ -60,11 +61,7 @@ export class Replica extends YDocument implements ConversationState {
     this.#readConversation()
     this.#readParticipants()
     this.#readReads()
-    for (const record of this.#messageArray.toArray()) {
-      this.#messages.set(record.sid, record)
-      this.#ordered.push(record)
-    }
-    this.#ordered.sort((a, b) => a.index - b.index)
+    this.#ordered = this.#messageArray.toArray().sort((a, b) => a.index - b.index)
     // before Yjs drops the content of what the transaction deleted
     this.doc.on('afterTransaction', (transaction) => this.#follow(transaction))
   }
@@ -119,6 +116,11 @@ export class Replica extends YDocument implements ConversationState {
     const changes = this.#changes
     this.#changes = noChanges()
     return changes
+  }
+
+  get #messages(): Map<string, MessageRecord> {
+    this.#bySid ??= new Map(this.#ordered.map((record) => [record.sid, record]))
+    return this.#bySid
   }
 
   #follow(transaction: Y.Transaction): void {

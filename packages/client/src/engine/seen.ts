@@ -121,13 +121,14 @@ export class Seen {
     let at = backwards ? start - 1 : start
     let more = false
     for (; at >= 0 && at < total; at += step) {
-      const { sid } = recordAt(at)
-      if (this.#removed.has(sid)) continue
+      const record = recordAt(at)
+      if (this.#removed.has(record.sid)) continue
       if (items.length === count) {
         more = true
         break
       }
-      items.push(this.message(sid) as MessageView)
+      // the record is at hand: looking it up would make an index of all
+      items.push(this.message(record.sid, () => record) as MessageView)
     }
     let behind = false
     for (let i = backwards ? start : start - 1; i >= 0 && i < total && !behind; i -= step) {
