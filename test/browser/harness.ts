@@ -80,9 +80,15 @@ export async function withPage<Entry extends Exports>(
   await session.close()
 }
 
-/** Opens a page with the module at `entry`; the caller closes the session. */
-export async function openPage<Entry extends Exports>(entry: URL): Promise<Session<Entry>> {
-  const server = await serve(await bundle(entry))
+/**
+ * Opens a page with the module at `entry`; the caller closes the session.
+ * @param options `minify`: as an app is shipped, with no source map
+ */
+export async function openPage<Entry extends Exports>(
+  entry: URL,
+  options: { minify?: boolean } = {},
+): Promise<Session<Entry>> {
+  const server = await serve(await bundle(entry, options.minify ?? false))
   const profile = await mkdtemp(join(tmpdir(), 'confab-profile-'))
   const context = await startChromium(profile).catch(async (cause: unknown) => {
     await server.close()
@@ -123,7 +129,7 @@ function callIn(page: Page, name: string, args: unknown[]): Promise<any> {
 }
 
 /** As an app's bundler builds it for browsers: a `node:` import anywhere fails here. */
-async function bundle(entry: URL): Promise<string> {
+async function bundle(entry: URL, minify: boolean): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(entry)],
     bundle: true,
@@ -131,7 +137,8 @@ async function bundle(entry: URL): Promise<string> {
     platform: 'browser',
     format: 'iife',
     globalName: 'entry',
-    sourcemap: 'inline',
+    minify,
+    sourcemap: minify ? false : 'inline',
     logLevel: 'silent',
   })
   const [file] = outputFiles
