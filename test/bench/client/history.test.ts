@@ -11,8 +11,8 @@ import { longDocument, relayOf, sidOf, token } from './long-document.ts'
 
 test('opening a long conversation and showing its last page costs hardly more than the bare reading of its bytes', async () => {
   const { opened, bare } = await openAgainAndAgain(30_000, 6)
-  // the best of each, because other processes are at work; 1.1 is usual
-  expect(Math.min(...opened) / Math.min(...bare)).toBeLessThan(1.8)
+  // the best of each, because other processes are at work; 1.1 is usual, 1.9 when what is loaded is encoded again
+  expect(Math.min(...opened) / Math.min(...bare)).toBeLessThan(1.6)
 })
 
 test('messages that nobody asked for are no objects', async () => {
