@@ -25,6 +25,8 @@ export function systemPlatform(): Platform {
 
 function systemMacrotask(): (task: () => void) => void {
   if (typeof setImmediate === 'function') return (task) => void setImmediate(task)
+  // React Native and Jest's browser
+  if (typeof MessageChannel === 'undefined') return (task) => void setTimeout(task, 0)
   // A timer would wait a second in a background tab.
   const channel = new MessageChannel()
   const tasks: (() => void)[] = []

@@ -121,7 +121,13 @@ export class Dialer {
     if (attempt !== this.#attempt) return
     this.#token().then(
       (token) => {
-        if (attempt === this.#attempt) this.#line.dial(token)
+        if (attempt !== this.#attempt) return
+        try {
+          this.#line.dial(token)
+        } catch (cause) {
+          // no WebSocket on this platform, or none that takes this URL: everything but the relay still works
+          this.ended(0, `No connection: ${cause instanceof Error ? cause.message : cause}`)
+        }
       },
       (cause: unknown) => {
         if (attempt !== this.#attempt) return
