@@ -8,7 +8,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { bundleDeclarations, emitDeclarations } from './build/declarations.ts'
-import { bundleForBrowsers, bundleForNode } from './build/javascript.ts'
+import { bundleForBrowsers, bundleForJest, bundleForNode } from './build/javascript.ts'
 import { type Exports, readManifest, writeManifest } from './build/manifest.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -42,7 +42,10 @@ async function build({ folder, entries, commonJs, browser }: Layout): Promise<vo
 
   const externals = await bundleForNode({ source, entries, dist, format: 'esm' })
   if (commonJs) await bundleForNode({ source, entries, dist, format: 'cjs' })
-  if (browser) await bundleForBrowsers({ source, entry: entries.index!, dist })
+  if (browser) {
+    await bundleForBrowsers({ source, entry: entries.index!, dist })
+    await bundleForJest({ source, entry: entries.index!, dist })
+  }
   await bundleDeclarations({ emitted, folder, dist, commonJs })
 
   const node: Exports = {
@@ -52,7 +55,7 @@ async function build({ folder, entries, commonJs, browser }: Layout): Promise<vo
   }
   const forBrowsers = { types: './index.d.ts', default: './browser.js' }
   writeManifest(dist, manifest, externals, {
-    main: commonJs ? './index.cjs' : './index.js',
+    main: browser ? './main.cjs' : commonJs ? './index.cjs' : './index.js',
     module: './index.js',
     // who reads this and not `exports` is of webpack 4's age
     ...(browser && { browser: './browser.legacy.js' }),

@@ -13,7 +13,8 @@ import { parentsIn, plainPrivates } from './plain-privates.ts'
 export function forBrowsers(folders: string[]): Plugin {
   return {
     name: 'for-browsers',
-    setup({ onLoad }) {
+    setup(build) {
+      const { onLoad } = build
       const sources = new Map(folders.flatMap(sourcesIn).map((path) => [path, javascriptOf(path)]))
       const extended = new Set([...sources.values()].flatMap(parentsIn))
       onLoad({ filter: /\.ts$/ }, ({ path }) => {
@@ -21,10 +22,7 @@ export function forBrowsers(folders: string[]): Plugin {
         if (code === undefined) throw new Error(`${path} is none of the sources of a browser build`)
         return { contents: plainPrivates(code, extended), loader: 'js' }
       })
-      onLoad({ filter: /[\\/]yjs[\\/]dist[\\/]yjs\.mjs$/ }, ({ path }) => ({
-        contents: ownYjs(readFileSync(path, 'utf8')),
-        loader: 'js',
-      }))
+      ownYjs.setup(build)
       for (const [name, contents] of Object.entries(STAND_INS)) {
         onLoad({ filter: new RegExp(`[\\\\/]lib0[\\\\/]${name}\\.js$`) }, () => ({ contents, loader: 'js' }))
       }
@@ -64,11 +62,22 @@ const UNUSED = [
   'YEvent',
 ]
 
+/** Yjs as a bundle of ours holds it. */
+export const ownYjs: Plugin = {
+  name: 'own-yjs',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]yjs[\\/]dist[\\/]yjs\.mjs$/ }, ({ path }) => ({
+      contents: withoutUnused(readFileSync(path, 'utf8')),
+      loader: 'js',
+    }))
+  },
+}
+
 /**
  * Yjs with empty bodies for what is unused, so that the functions which only these call go as well. Our own copy
  * doesn't count as a second import of an app's Yjs, which Yjs would report as an error.
  */
-function ownYjs(code: string): string {
+function withoutUnused(code: string): string {
   const marker = "'__ $YJS$ __'"
   if (code.split(marker).length !== 2) throw new Error('Yjs marks its import in another way')
   const { body } = parse(code, { ecmaVersion: 'latest', sourceType: 'module' }) as unknown as {

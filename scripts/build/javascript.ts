@@ -4,7 +4,7 @@ import { isBuiltin } from 'node:module'
 import { join, resolve } from 'node:path'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { minifySync } from 'oxc-minify'
-import { forBrowsers } from './browser-sources.ts'
+import { forBrowsers, ownYjs } from './browser-sources.ts'
 
 const common = {
   bundle: true,
@@ -41,6 +41,41 @@ export async function bundleForNode({ source, entries, dist, format }: NodeBundl
   for (const path of importsLeft(metafile)) if (!isBuiltin(path)) names.add(packageName(path))
   return names
 }
+
+/**
+ * `main.cjs`, for what reads neither `exports` nor ES modules, Jest 27 above all: it would find no file of lib0's that
+ * it can run. So this holds everything too, and takes from Node what Jest's browser environment lacks.
+ */
+export async function bundleForJest({ source, entry, dist }: BrowserBundle): Promise<void> {
+  const { metafile } = await build({
+    ...common,
+    absWorkingDir: source,
+    entryPoints: [entry],
+    outfile: join(dist, 'main.cjs'),
+    format: 'cjs',
+    platform: 'node',
+    mainFields: ['module', 'main'],
+    target: 'es2020',
+    sourcemap: false,
+    minifySyntax: true,
+    banner: { js: FROM_NODE },
+    plugins: [ownYjs],
+  })
+  const left = importsLeft(metafile).filter((path) => !isBuiltin(path))
+  if (left.length > 0) throw new Error(`main.cjs still imports ${left.join(', ')}`)
+}
+
+const FROM_NODE = `var TextEncoder = globalThis.TextEncoder || require('util').TextEncoder
+var TextDecoder = globalThis.TextDecoder || require('util').TextDecoder
+var crypto = globalThis.crypto || require('crypto').webcrypto
+// Jest's own gives objects of another realm, which Yjs takes for no plain JSON
+var structuredClone = (value) => {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(structuredClone)
+  if (ArrayBuffer.isView(value)) return Uint8Array.from(value)
+  if (typeof value.getTime === 'function') return new Date(value.getTime())
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, structuredClone(one)]))
+}`
 
 interface BrowserBundle {
   source: string
