@@ -229,7 +229,10 @@ export interface Engine {
 
   pendingOperations(): PendingOperationView[]
   heldOperations(): HeldOperationView[]
-  /** Submits a held operation's content again as a new operation and forgets the held one, in one write. */
+  /**
+   * Submits a held operation's content again as a new operation and forgets the held one, in one write. A post that
+   * turns out to have been accepted is only forgotten.
+   */
   resend(operationId: string): Promise<void>
   discard(operationId: string): Promise<void>
 

@@ -9,6 +9,7 @@ import {
   inviteHash,
   inviteSecretText,
   type Json,
+  messageSidOf,
   type Operation,
   toHex,
 } from '@confab/core'
@@ -77,7 +78,12 @@ export class Writer {
     const conversation = this.#conversation(entry.document)
     await conversation.opened()
     const { id, dateWritten: _, ...draft } = entry.operation
-    await this.#commit(conversation, [draft as OperationDraft], { wait: 'verdict', remove: [id] })
+    // a removal may have come between its acceptance and the news of it: then it is there already
+    if (draft.type === 'message.post' && conversation.seen.message(messageSidOf(id))) {
+      await this.#host.journal.append([], { remove: [id] })
+    } else {
+      await this.#commit(conversation, [draft as OperationDraft], { wait: 'verdict', remove: [id] })
+    }
     this.#host.post({ kind: 'removed', document: entry.document, ids: [id] })
   }
 

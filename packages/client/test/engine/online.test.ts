@@ -326,6 +326,35 @@ describe('with a relay', () => {
     expect(await shown(alice, sid)).toEqual(['0 one'])
   })
 
+  it('a text that was held by a removal, and had been accepted just before, is not posted twice by resending it', async () => {
+    const relay = new YRelay()
+    const alice = clientOf(relay, 'alice')
+    const bob = clientOf(relay, 'bob')
+    await alice.heard('connectionStateChanged connected')
+    await bob.heard('connectionStateChanged connected')
+    const sid = await create(alice, 'Trip', 'bob')
+    await bob.heard('conversationJoined Trip')
+    relay.losesOutcomes = true
+    await bob.submit(sid, [post('x')], { wait: 'durable' })
+    await turns()
+    expect(relay.bodies(sid)).toEqual(['0 x'])
+    const member = (await alice.participants(sid)).find(({ record }) => record.identity === 'bob')
+    await alice.submit(sid, [{ type: 'participant.remove', sid: member?.record.sid ?? '' }], {
+      wait: 'durable',
+    })
+    await bob.heard('conversationRemoved Trip')
+    relay.losesOutcomes = false
+    const [held] = bob.heldOperations()
+    expect(held).toMatchObject({ operation: { body: 'x' }, error: { code: 70401 } })
+    await alice.submit(sid, [{ type: 'participant.add', identity: 'bob' }], { wait: 'durable' })
+    await bob.heard('conversationJoined Trip')
+    await turns()
+    await bob.resend(held?.operation.id ?? '')
+    await turns()
+    expect(relay.bodies(sid)).toEqual(['0 x'])
+    expect(bob.heldOperations()).toEqual([])
+  })
+
   it('a document that was lost from the store comes back from the journal and the relay', async () => {
     const relay = new YRelay()
     const storage = memory()
