@@ -7,6 +7,7 @@ export const RELAY_ROOTS = {
   conversation: {
     conversation: 'map',
     participants: 'map',
+    history: 'map',
     messages: 'array',
     reads: 'array',
     receipts: 'array',

@@ -47,6 +47,7 @@ export const ERROR_CODES = {
   70602: { status: 409, title: 'Client id belongs to another identity' },
   70603: { status: 410, title: 'The document was replaced: load it afresh' },
   70604: { status: 426, title: 'Protocol version is not supported' },
+  70605: { status: 502, title: 'A page of history is damaged' },
   70701: { status: 499, title: 'The client was shut down' },
 } as const satisfies Record<number, { status: number; title: string }>
 
