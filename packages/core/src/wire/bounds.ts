@@ -10,6 +10,8 @@ export interface WireBounds {
   /** Document names, the agent, identities, reasons. */
   text: number
   update: number
+  /** Hashes of pages. */
+  hash: number
   /** Entries of one list. */
   entries: number
 }
@@ -19,6 +21,7 @@ export const NO_BOUNDS: WireBounds = Object.freeze({
   token: Number.POSITIVE_INFINITY,
   text: Number.POSITIVE_INFINITY,
   update: Number.POSITIVE_INFINITY,
+  hash: Number.POSITIVE_INFINITY,
   entries: Number.POSITIVE_INFINITY,
 })
 
@@ -30,6 +33,8 @@ export function upBounds(limits: Limits): WireBounds {
     // `profile/` and an identity of four-byte characters, with room.
     text: 64 + 4 * limits.identityLength,
     update: limits.updateBytes,
+    // 43 characters of base64url, with room.
+    hash: 64,
     entries: limits.openDocuments,
   }
 }

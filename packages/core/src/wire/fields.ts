@@ -45,7 +45,7 @@ export const bool: Field<boolean> = {
   },
 }
 
-const textOf = (bound: 'text' | 'token'): Field<string> => ({
+const textOf = (bound: 'text' | 'token' | 'hash'): Field<string> => ({
   layout: 'text',
   write: (encoder, value) => encoding.writeVarString(encoder, value),
   read: (reader) => reader.text(reader.bounds[bound]),
@@ -54,6 +54,7 @@ const textOf = (bound: 'text' | 'token'): Field<string> => ({
 /** A byte length and that much UTF-8. */
 export const text = textOf('text')
 export const token = textOf('token')
+export const hash = textOf('hash')
 
 /** A byte length and the bytes: a Yjs update, state vector or awareness update. */
 export const bytes: Field<Uint8Array> = {

@@ -14,6 +14,8 @@ export const PROTOCOL_VERSION = 1
 export const NATIVE_PATH = '/v1/sync'
 /** Where a relay takes stock y-websocket connections, below its URL; the document's name follows. */
 export const YJS_PATH = '/yjs'
+/** Where a relay gives pages of sealed history over HTTP, below its URL; `/<conversation sid>/<hash>` follows. */
+export const HISTORY_PATH = '/history'
 
 /**
  * A document's resume point: the newest id in its `commits` root and how many commits of that id it holds.
@@ -47,6 +49,8 @@ export type UpFrame =
   /** A fresh token for the same identity. */
   | { type: 'token'; token: string }
   | { type: 'ping'; nonce: number }
+  /** A page of a conversation's sealed history, named by its hash. `deflate`: it may come deflated (zlib format). */
+  | { type: 'getPage'; channel: number; hash: string; deflate: boolean }
 
 /**
  * - `current`: the client has everything.
@@ -102,6 +106,8 @@ export type DownFrame =
   /** The token ends soon: bring a new one. */
   | { type: 'tokenExpiring'; expiresAt: number }
   | { type: 'pong'; nonce: number; now: number }
+  /** The page that was asked for. No bytes: not yours, or there is no such page any more, and nobody can tell which. */
+  | { type: 'page'; channel: number; hash: string; deflated: boolean; bytes: Uint8Array }
 
 /** Why a relay closes a connection. 4400–4499: permanent, don't reconnect as you are. 4500–4599: come back later. */
 export const CLOSE_CODES = {

@@ -3,6 +3,7 @@ export { decodeDown, decodeUp, encodeFrames, type Frame, FrameBatch, PROTOCOL_LA
 export {
   CLOSE_CODES,
   type DownFrame,
+  HISTORY_PATH,
   isPermanentClose,
   NATIVE_PATH,
   type OpenEntry,

@@ -189,6 +189,7 @@ export class NativeSession {
       case 'welcome':
         throw new ProtocolViolation('A second welcome')
       case 'pong':
+      case 'page':
         return
       case 'tokenExpiring':
         this.#events.push({ type: 'tokenExpiring', expiresAt: frame.expiresAt })
@@ -224,7 +225,7 @@ export class NativeSession {
   }
 }
 
-type DocumentFrame = Extract<DownFrame, { channel: number }>
+type DocumentFrame = Exclude<Extract<DownFrame, { channel: number }>, { type: 'page' }>
 
 function eventOf(frame: DocumentFrame, document: string): SessionEvent {
   switch (frame.type) {
