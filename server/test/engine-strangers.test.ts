@@ -50,6 +50,7 @@ describe('to somebody who is no participant, a conversation is one that does not
       [message],
       [operation('conversation.leave', {}), message],
       [operation('conversation.join', {}), message],
+      [operation('conversation.join', { invite: Buffer.alloc(32, 3).toString('base64url') }), message],
       [operation('conversation.create', { nonce: freshId() }), message],
       [{ id: freshId(), type: 'nonsense' }, message],
       [17],

@@ -5,6 +5,8 @@ import {
   ConfabError,
   DEFAULT_LIMITS,
   DEFAULT_ROLES,
+  inviteHash,
+  inviteSecretBytes,
   normaliseIdentity,
   type Operation,
   type Outcome,
@@ -233,6 +235,12 @@ class RelayEngine implements Engine {
     const operation = first < 0 ? null : (operations[first] as { ok: Operation }).ok
     if (kind !== 'conversation' || !operation || !isEntry(operation)) {
       return { kind: 'taken', outcomes: strangersOutcomes(operations, 0) }
+    }
+    if (operation.type === 'conversation.join') {
+      // by the store's index of hashes: a guess never gets as far as the conversation, whether or not there is one
+      const hash = inviteHash(inviteSecretBytes(operation.invite ?? ''))
+      if (!(await store.hasInvite(serviceSid, document, hash)))
+        return { kind: 'taken', outcomes: strangersOutcomes(operations, 0) }
     }
     if (operation.type === 'conversation.create' && !ownsSid(document, identity, operation.nonce)) {
       const forged: Outcome = {

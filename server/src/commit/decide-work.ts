@@ -92,8 +92,11 @@ function decideNext(work: Work, scene: Scene): Progress | null {
     return null
   }
   const operation = parsed.ok
+  const isStranger = author.principal !== null && !scene.model.isMember(author.identity)
   const before = scene.decided.get(operation.id)
   if (before) {
+    // that somebody has used an id is nothing to tell a stranger
+    if (isStranger && before.identity !== author.identity) return turnAway(work)
     replay(work, scene, before)
     return null
   }
@@ -101,7 +104,6 @@ function decideNext(work: Work, scene: Scene): Progress | null {
     conclude(work, scene, queuedBehindRefused(operation.id))
     return null
   }
-  const isStranger = author.principal !== null && !scene.model.isMember(author.identity)
   if (isStranger && !isEntry(operation)) return turnAway(work)
   if (work.hook?.stage === 'against') {
     const { code, message } = work.hook

@@ -64,6 +64,7 @@ export interface Gathered {
   members: Map<string, DirectoryRecord['status'] | null>
   bindings: NonNullable<DocumentCommit['bindings']>
   uniqueNameBefore: string | null
+  invitesBefore: ConversationRecord['invites']
   /** What the timers do next, if that has changed. */
   transition: StateTransition | null | undefined
   deleted: boolean
@@ -437,6 +438,8 @@ export class DocumentModel implements ConversationState {
     }
     if (gathered.bindings.put.length + gathered.bindings.delete.length > 0)
       commit.bindings = gathered.bindings
+    if (this.conversation?.invites !== gathered.invitesBefore)
+      commit.invites = changesOfHashes(gathered.invitesBefore, this.conversation?.invites)
     if (gathered.transition !== undefined) commit.transition = gathered.transition
     if (gathered.deleted) {
       commit.deleted = true
@@ -525,6 +528,7 @@ export class DocumentModel implements ConversationState {
       used.decided = []
       used.bindings = { put: [], delete: [] }
       used.uniqueNameBefore = this.conversation?.uniqueName ?? null
+      used.invitesBefore = this.conversation?.invites
       used.transition = undefined
       used.deleted = false
       this.#gathered = used
@@ -544,6 +548,7 @@ export class DocumentModel implements ConversationState {
       members: new Map(),
       bindings: { put: [], delete: [] },
       uniqueNameBefore: this.conversation?.uniqueName ?? null,
+      invitesBefore: this.conversation?.invites,
       transition: undefined,
       deleted: false,
     }
@@ -689,3 +694,16 @@ export class DocumentModel implements ConversationState {
     return { ...this.head, roots: this.head.roots.map((root) => ({ ...root })) }
   }
 }
+
+/** What became of the invites that can still be used, as hashes. */
+function changesOfHashes(
+  before: ConversationRecord['invites'],
+  after: ConversationRecord['invites'],
+): NonNullable<DocumentCommit['invites']> {
+  const was = usableHashes(before)
+  const is = usableHashes(after)
+  return { put: is.filter((hash) => !was.includes(hash)), delete: was.filter((hash) => !is.includes(hash)) }
+}
+
+const usableHashes = (invites: ConversationRecord['invites'] = {}): string[] =>
+  Object.keys(invites).filter((hash) => (invites[hash]?.usesLeft ?? 0) > 0)

@@ -265,6 +265,27 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       expect(await store.bindingOwner(SERVICE, '+1', '+2')).toBe(null)
     })
 
+    it('finds the conversations on which an invite stands by its hash, and forgets it with them', async () => {
+      const [hash, other] = ['ab'.repeat(32), 'cd'.repeat(32)] as [string, string]
+      const second = conversation(2)
+      const key = await create(first, { invites: { put: [hash, other], delete: [] } })
+      const secondKey = await create(second, { invites: { put: [hash], delete: [] } })
+      const held = () =>
+        Promise.all(
+          [first, second, conversation(3)].flatMap((document) => [
+            store.hasInvite(SERVICE, document, hash),
+            store.hasInvite(SERVICE, document, other),
+            store.hasInvite(OTHER_SERVICE, document, hash),
+          ]),
+        )
+      expect(await held()).toEqual([true, true, false, true, false, false, false, false, false])
+      await store.commit([
+        commit(first, 1, { head: head(first, 2, { key }), invites: { put: [], delete: [hash] } }),
+        commit(second, 1, { head: head(second, 2, { key: secondKey }), deleted: true }),
+      ])
+      expect(await held()).toEqual([false, true, false, false, false, false, false, false, false])
+    })
+
     it('keeps a head and the decisions of a deleted conversation, and nothing else', async () => {
       const key = await create(first, {
         members: member('ada'),

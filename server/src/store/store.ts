@@ -130,6 +130,8 @@ export interface DocumentCommit {
     put: { address: string; proxyAddress: string; participantSid: string }[]
     delete: { address: string; proxyAddress: string }[]
   }
+  /** Hashes of invites that came to stand on the conversation, and of those that no longer do. */
+  invites?: { put: string[]; delete: string[] }
   /** The head's transition, when the commit changed it; null: no timer runs any more. */
   transition?: StateTransition | null
   /**
@@ -183,6 +185,11 @@ export interface Store {
   uniqueNameOwner(serviceSid: string, uniqueName: string): Promise<string | null>
   bindingOwner(serviceSid: string, address: string, proxyAddress: string): Promise<string | null>
   conversationCount(serviceSid: string, identity: string): Promise<number>
+  /**
+   * Whether an invite with this hash stands on the conversation. Found by the hash first: to a guess, a conversation
+   * that exists costs exactly what one costs that doesn't.
+   */
+  hasInvite(serviceSid: string, document: string, hash: string): Promise<boolean>
   /** What timers do next, the soonest first, whether or not it is due; found by an index. */
   transitions(limit: number): Promise<DueTransition[]>
 

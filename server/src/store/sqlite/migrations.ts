@@ -169,6 +169,21 @@ const MIGRATIONS: readonly string[] = [
   DROP TABLE messages_before;
   CREATE UNIQUE INDEX messages_by_document ON messages (document, position);
   `,
+  // 4: invites by their hash, so that a guess touches nothing of the conversation that it is made at
+  `
+  CREATE TABLE invites (
+    service INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    document INTEGER NOT NULL,
+    PRIMARY KEY (service, hash, document)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX invites_by_document ON invites (document);
+  INSERT INTO invites (service, hash, document)
+    SELECT d.service, unhex(invite.key), d.key
+    FROM documents d JOIN map_items m ON m.document = d.key AND m.root = 'conversation' AND m.name = 'invites',
+      json_each(m.value) invite
+    WHERE m.value IS NOT NULL AND invite.value ->> 'usesLeft' > 0;
+  `,
 ]
 
 /** Tail length from which the partial index above knows a document. */

@@ -44,6 +44,7 @@ export class SqliteReads {
   private readonly nameOwner: StatementSync
   private readonly addressOwner: StatementSync
   private readonly memberships: StatementSync
+  private readonly inviteByHash: StatementSync
   private readonly dueTransitions: StatementSync
   private readonly tails: StatementSync
   private readonly tailsByScan: StatementSync
@@ -86,6 +87,9 @@ export class SqliteReads {
       'SELECT d.name FROM bindings b JOIN documents d ON d.key = b.document WHERE b.service = ? AND b.address = ? AND b.proxy = ?',
     )
     this.memberships = this.prepare('SELECT count(*) FROM members WHERE service = ? AND identity = ?')
+    this.inviteByHash = this.prepare(
+      'SELECT 1 FROM invites i CROSS JOIN documents d ON d.key = i.document WHERE i.service = ? AND i.hash = ? AND d.name = ?',
+    )
     this.dueTransitions = this.prepare(DUE_TRANSITIONS)
     const due = 'seq - snapshot_seq >= ? AND seq - snapshot_seq >= min(snapshot_seq / 2, 4096)'
     this.tails = this.prepare(
@@ -240,6 +244,10 @@ export class SqliteReads {
 
   conversationCount(serviceSid: string, identity: string): number {
     return (this.memberships.get(this.service(serviceSid), identity) as unknown as [number])[0]
+  }
+
+  hasInvite(serviceSid: string, document: string, hash: string): boolean {
+    return this.inviteByHash.get(this.service(serviceSid), Buffer.from(hash, 'hex'), document) !== undefined
   }
 
   transitions(limit: number): DueTransition[] {

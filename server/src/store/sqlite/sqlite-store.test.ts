@@ -90,6 +90,24 @@ describe('a database file', () => {
     await store.close()
   })
 
+  it('of the version before knows its invites by their hashes', async () => {
+    const path = file()
+    const db = new DatabaseSync(path)
+    migrate(db, 3)
+    const [standing, usedUp] = ['ab'.repeat(32), 'cd'.repeat(32)] as [string, string]
+    const invites = { [standing]: { usesLeft: 1 }, [usedUp]: { usesLeft: 0 } }
+    db.exec(`INSERT INTO services (sid) VALUES ('IS');
+      INSERT INTO documents (service, name, kind, epoch, seq, commits_id, commits_clock, roots, highest_index, message_count)
+        VALUES (1, 'CH', 'conversation', 1, 1, 1, 1, '[]', -1, 0), (1, 'CHbare', 'conversation', 1, 1, 1, 1, '[]', -1, 0);
+      INSERT INTO map_items VALUES (1, 'conversation', 'invites', 1, 0, '${JSON.stringify(invites)}'),
+        (2, 'conversation', 'invites', 1, 0, NULL)`)
+    db.close()
+    const store = openSqliteStore(path)
+    expect(await store.hasInvite('IS', 'CH', standing)).toBe(true)
+    expect(await store.hasInvite('IS', 'CH', usedUp)).toBe(false)
+    await store.close()
+  })
+
   it('that is none is said to be none', () => {
     const path = file()
     writeFileSync(path, 'this is no database, and long enough to be taken for one'.repeat(50))

@@ -34,6 +34,8 @@ export function openSqliteStore(path: string): Store {
       guarded(() => reads.bindingOwner(serviceSid, address, proxy)),
     conversationCount: async (serviceSid, identity) =>
       guarded(() => reads.conversationCount(serviceSid, identity)),
+    hasInvite: async (serviceSid, document, hash) =>
+      guarded(() => reads.hasInvite(serviceSid, document, hash)),
     transitions: async (limit) => guarded(() => reads.transitions(limit)),
     commit: async (commits) => guarded(() => writes.commit(commits)),
     compactable: async (atLeast, limit) => guarded(() => reads.compactable(atLeast, limit, INDEXED_TAIL)),

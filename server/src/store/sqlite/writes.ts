@@ -245,13 +245,16 @@ export class SqliteWrites {
     }
   }
 
-  private putLookups(key: number, { head, uniqueName, members, bindings, deleted }: DocumentCommit): void {
+  private putLookups(
+    key: number,
+    { head, uniqueName, members, bindings, invites, deleted }: DocumentCommit,
+  ): void {
     if (deleted) {
-      for (const table of ['members', 'unique_names', 'bindings'])
+      for (const table of ['members', 'unique_names', 'bindings', 'invites'])
         this.run(`DELETE FROM ${table} WHERE document = ?`, key)
       return
     }
-    if (!uniqueName && !members && !bindings) return
+    if (!uniqueName && !members && !bindings && !invites) return
     const service = this.serviceKey(head.serviceSid)
     if (uniqueName && uniqueName.from !== uniqueName.to) {
       if (uniqueName.from !== null) {
@@ -301,6 +304,22 @@ export class SqliteWrites {
         proxyAddress,
         key,
         idBytes(participantSid, 'MB'),
+      )
+    }
+    for (const hash of invites?.delete ?? []) {
+      this.run(
+        'DELETE FROM invites WHERE service = ? AND hash = ? AND document = ?',
+        service,
+        Buffer.from(hash, 'hex'),
+        key,
+      )
+    }
+    for (const hash of invites?.put ?? []) {
+      this.run(
+        'INSERT INTO invites (service, hash, document) VALUES (?, ?, ?)',
+        service,
+        Buffer.from(hash, 'hex'),
+        key,
       )
     }
   }
