@@ -1,12 +1,11 @@
 /**
  * What the bundle for browsers takes instead of the sources as they are: our private members made plain, and of Yjs
- * and lib0 what Confab's documents can hold. They are maps and lists of plain JSON: no text, no XML, no values of
- * other kinds, which only the relay could write and never does. Each change fails the build if its source has changed.
+ * and lib0 what Confab's documents need. Each change fails the build if its source has changed.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Node, parse } from 'acorn'
 import { type Plugin, transformSync } from 'esbuild'
+import { ownYjs } from './own-yjs.ts'
 import { parentsIn, plainPrivates } from './plain-privates.ts'
 
 /** @param folders of our own sources */
@@ -51,43 +50,4 @@ const STAND_INS = {
     export const warn = (...all) => console.warn(...all)
     export const ORANGE = '', BOLD = '', UNBOLD = '', RED = ''`,
   environment: 'export const isBrowser = true; export const getVariable = () => null',
-}
-
-/** Classes that no value in a document of Confab's is of. */
-const UNUSED = [
-  ...['YText', 'YTextEvent', 'ItemTextListPosition', 'YXmlText'],
-  ...['YXmlFragment', 'YXmlElement', 'YXmlHook', 'YXmlEvent', 'YXmlTreeWalker'],
-  ...['ContentBinary', 'ContentDoc', 'ContentEmbed', 'ContentFormat', 'ContentJSON', 'ContentString'],
-  // what observers of a type are told; we observe documents
-  'YEvent',
-]
-
-/** Yjs as a bundle of ours holds it. */
-export const ownYjs: Plugin = {
-  name: 'own-yjs',
-  setup({ onLoad }) {
-    onLoad({ filter: /[\\/]yjs[\\/]dist[\\/]yjs\.mjs$/ }, ({ path }) => ({
-      contents: withoutUnused(readFileSync(path, 'utf8')),
-      loader: 'js',
-    }))
-  },
-}
-
-/**
- * Yjs with empty bodies for what is unused, so that the functions which only these call go as well. Our own copy
- * doesn't count as a second import of an app's Yjs, which Yjs would report as an error.
- */
-function withoutUnused(code: string): string {
-  const marker = "'__ $YJS$ __'"
-  if (code.split(marker).length !== 2) throw new Error('Yjs marks its import in another way')
-  const { body } = parse(code, { ecmaVersion: 'latest', sourceType: 'module' }) as unknown as {
-    body: (Node & { id?: { name: string }; body?: Node })[]
-  }
-  const unused = body.filter((node) => node.type === 'ClassDeclaration' && UNUSED.includes(node.id!.name))
-  if (unused.length !== UNUSED.length) throw new Error('Yjs has no longer all the classes that are left out')
-  let own = code
-  for (const { body: members } of unused.sort((a, b) => b.start - a.start)) {
-    own = `${own.slice(0, members!.start)}{}${own.slice(members!.end)}`
-  }
-  return own.replace(marker, "'__ $YJS$ of Confab $ __'")
 }

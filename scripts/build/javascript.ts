@@ -4,7 +4,8 @@ import { isBuiltin } from 'node:module'
 import { join, resolve } from 'node:path'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { minifySync } from 'oxc-minify'
-import { forBrowsers, ownYjs } from './browser-sources.ts'
+import { forBrowsers } from './browser-sources.ts'
+import { ownYjs } from './own-yjs.ts'
 
 const common = {
   bundle: true,
