@@ -21,8 +21,11 @@ const STATE_BYTES = 4096
 /** Client ids that one connection may use in a document. */
 const IDS_PER_CONNECTION = 16
 
-/** Client ids that are remembered as somebody's, per document. */
-const BOUND_IDS = 10_000
+/**
+ * Client ids that are remembered as one identity's, per document, beside those in use: of each page that was loaded
+ * there is one. Per identity, so that nobody makes somebody else's be forgotten.
+ */
+const BOUND_IDS = 256
 
 interface Entry {
   clock: number
@@ -35,6 +38,8 @@ interface Entry {
 export class Presence {
   readonly #entries = new Map<number, Entry>()
   readonly #bound = new Map<number, string>()
+  /** The same by identity, the oldest first. */
+  readonly #idsBound = new Map<string, Set<number>>()
 
   boundTo(client: number): string | undefined {
     return this.#bound.get(client)
@@ -64,8 +69,8 @@ export class Presence {
         if (!this.#isNews(client, clock, state) || !isHonest(state, identity)) continue
         if (client > 0xffff_ffff || (owner === undefined && this.#idsOf(from) >= IDS_PER_CONNECTION)) continue
         const entry = { clock, state, from }
-        this.#bind(client, identity)
         this.#entries.set(client, entry)
+        this.#bind(client, identity)
         taken.push([client, entry])
       }
     } catch {
@@ -101,9 +106,14 @@ export class Presence {
   }
 
   #bind(client: number, identity: string): void {
+    if (this.#bound.get(client) === identity) return
     this.#bound.set(client, identity)
-    if (this.#bound.size <= BOUND_IDS) return
-    for (const oldest of this.#bound.keys()) {
+    const ids = this.#idsBound.get(identity) ?? new Set()
+    this.#idsBound.set(identity, ids.add(client))
+    if (ids.size <= BOUND_IDS) return
+    for (const oldest of ids) {
+      if (this.#entries.has(oldest)) continue
+      ids.delete(oldest)
       this.#bound.delete(oldest)
       return
     }
