@@ -113,7 +113,11 @@ const operation = (fields: { type: string; [key: string]: unknown }): Operation 
 describe('with the relay unreachable from the very first start', () => {
   test('everything can be done, is there after a restart, and is accepted in the order it was written', async () => {
     // a port that is known, and at which nothing answers yet
-    const { url, close } = await createRelay({ port: 0, database: ':memory:', accessKeys: { SK1: 'x' } })
+    const { url, close } = await createRelay({
+      port: 0,
+      database: ':memory:',
+      accessKeys: { [ACCESS.key]: ACCESS.secret },
+    })
     await close()
     const device = newDevice()
     const first = new Client(

@@ -2,7 +2,7 @@
 import { ConfabError, type Limits, normaliseIdentity, SERVICE_USER } from '@confab/core'
 import type { Authentication, Hooks } from './hooks.ts'
 import type { Authenticate } from './session/session.ts'
-import { type AccessKeys, verifyAccessToken } from './token.ts'
+import { type AccessKeys, LAST_TIME, verifyAccessToken } from './token.ts'
 
 export function authenticator(options: {
   accessKeys: AccessKeys
@@ -30,6 +30,6 @@ function normalised({ principal, expiresAt }: Authentication, limits: Limits): A
   if (!Number.isFinite(expiresAt)) throw new ConfabError(20500, 'authenticate must say when the token ends')
   return {
     principal: { ...principal, identity: normaliseIdentity(principal.identity, limits) },
-    expiresAt: Math.floor(expiresAt),
+    expiresAt: Math.min(Math.floor(expiresAt), LAST_TIME),
   }
 }

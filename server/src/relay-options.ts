@@ -12,7 +12,7 @@ import { DEFAULT_PORT } from './default-port.ts'
 import type { Origins } from './gateway/http.ts'
 import type { Hooks } from './hooks.ts'
 import { DEFAULT_TIMING, type Log, type Timing } from './session/session.ts'
-import type { AccessKeys } from './token.ts'
+import { type AccessKeys, isWeakSecret, SECRET_RULE } from './token.ts'
 
 export interface RelayOptions {
   /** 0 picks a free one; 4455 by default. */
@@ -21,7 +21,10 @@ export interface RelayOptions {
   host?: string
   /** A file, made when missing, or `':memory:'`. */
   database: string
-  /** Secrets of the API keys that sign access tokens, by the key's sid. Not needed with an `authenticate` hook. */
+  /**
+   * Secrets of the API keys that sign access tokens, by the key's sid, each of 32 bytes or more. Not needed with an
+   * `authenticate` hook.
+   */
   accessKeys?: AccessKeys
   /** Accounts for the REST API. */
   accounts?: { readonly [accountSid: string]: { authToken: string } }
@@ -60,7 +63,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     refuse('origins', "'any' or a list of origins such as 'https://example.org'")
   }
   for (const [sid, secret] of Object.entries(accessKeys)) {
-    if (typeof secret !== 'string' || secret === '') refuse(`accessKeys.${sid}`, "the key's secret")
+    if (typeof secret !== 'string' || isWeakSecret(secret)) refuse(`accessKeys.${sid}`, SECRET_RULE)
   }
   if (Object.keys(accessKeys).length === 0 && !hooks.authenticate) {
     refuse('accessKeys', 'at least one API key ({ [keySid]: secret }), unless there is an authenticate hook')

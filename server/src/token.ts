@@ -3,7 +3,13 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { ConfabError, DEFAULT_LIMITS, defaultServiceSid, type Limits, normaliseIdentity } from '@confab/core'
 import { compactVerify, decodeJwt, SignJWT } from 'jose'
 
-/** Secrets by the sid of their API key. */
+/**
+ * Bytes of UTF-8 in a secret, at least (RFC 7518, 3.2, asks for as many as the hash has). Twilio's API keys have 32.
+ * Whoever holds one token can try secrets at home: a short one is found, and then everybody's tokens can be made.
+ */
+const SECRET_BYTES = 32
+
+/** Secrets by the sid of their API key, each of 32 bytes or more. */
 export interface AccessKeys {
   readonly [keySid: string]: string
 }
@@ -40,13 +46,14 @@ export interface AccessTokenClaims {
  * Mints an access token. `iss` is the key's sid, `sub` the account's, `grants.identity` who it is for and
  * `grants.chat.service_sid` the service, as in Twilio's; `grants.confab` holds what Twilio has no claim for
  * (`url`, `role_sid`).
- * @throws ConfabError 20001 when an option is missing or malformed
+ * @throws ConfabError 20001 when an option is missing or malformed, or the secret has less than 32 bytes
  */
 export async function createAccessToken(options: AccessTokenOptions): Promise<string> {
   const { accountSid, key, secret, ttl = 3600, now = Date.now() } = options
   for (const [name, value] of Object.entries({ accountSid, key, secret })) {
     if (typeof value !== 'string' || value === '') throw new ConfabError(20001, `${name} must not be empty`)
   }
+  if (isWeakSecret(secret)) throw new ConfabError(20001, `secret must be ${SECRET_RULE}`)
   if (!Number.isFinite(ttl) || ttl <= 0)
     throw new ConfabError(20001, 'ttl must be a number of seconds above 0')
   const identity = normaliseIdentity(options.identity, DEFAULT_LIMITS)
@@ -91,9 +98,18 @@ export async function verifyAccessToken(
     serviceSid: serviceSid ?? defaultServiceSid(sub),
     identity: trusted(() => normaliseIdentity(identity, limits)),
     roleSid: textIn(objectIn(grants, 'confab'), 'role_sid'),
-    expiresAt: Math.floor(exp * 1000),
+    expiresAt: Math.min(Math.floor(exp * 1000), LAST_TIME),
   }
 }
+
+/** What is said of a secret that is too short. */
+export const SECRET_RULE = `a secret of ${SECRET_BYTES} bytes or more: whoever has a token can find out a shorter one`
+
+/** Whether tokens signed with the secret could be forged by trying. */
+export const isWeakSecret = (secret: string): boolean => Buffer.byteLength(secret) < SECRET_BYTES
+
+/** The last time that a `Date` can hold, and less than the wire can say. */
+export const LAST_TIME = 8_640_000_000_000_000
 
 type Claims = { [name: string]: unknown }
 

@@ -127,6 +127,7 @@ describe('confab relay', () => {
       ],
       [['--port', '0'], /^confab: an API key is needed: --key sid=secret, CONFAB_KEYS, or --demo$/],
       [['--port', '0', '--key', 'nosecret'], /^confab: an API key is written as sid=secret/],
+      [['--port', '0', '--key', 'SK1=short'], /^confab: accessKeys.SK1 must be a secret of 32 bytes or more/],
     ]
     await Promise.all(
       wrong.map(async ([args, message]) => {
@@ -168,7 +169,7 @@ describe('createRelay', () => {
     writeFileSync(
       script,
       `const { createRelay } = await import(${entry})
-       const relay = await createRelay({ port: 0, database: ':memory:', accessKeys: { a: 'b' } })
+       const relay = await createRelay({ port: 0, database: ':memory:', accessKeys: { a: 'b'.repeat(32) } })
        const socket = new WebSocket(relay.url + '/v1/sync')
        await new Promise((resolve) => { socket.onopen = resolve })
        await relay.close()

@@ -65,6 +65,7 @@ describe('a relay', () => {
       [{ database: '' }, /database must be a file/],
       [{ accessKeys: {} }, /accessKeys must be at least one/],
       [{ accessKeys: { SK1: '' } }, /accessKeys.SK1 must be/],
+      [{ accessKeys: { SK1: 's'.repeat(31) } }, /accessKeys.SK1 must be a secret of 32 bytes or more/],
       [{ limits: { bodyByte: 1 } }, /limits.bodyByte must be one of .*bodyBytes/],
       [{ limits: { bodyBytes: -1 } }, /limits.bodyBytes must be a number above 0/],
       [{ origins: ['example.org'] }, /origins must be/],
@@ -80,6 +81,17 @@ describe('a relay', () => {
     const options = relayOptions({ database: join(folder(), 'relay.sqlite') })
     await expect(createRelay({ ...options, port: Number(new URL(url).port) })).rejects.toThrow(/is in use/)
     cleanUps.push((await createRelay(options)).close)
+  })
+
+  it('survives an app that says that a token never ends', async () => {
+    const principal = { accountSid: 'AC1', serviceSid: 'IS1', identity: 'alice', serviceRoleSid: '' }
+    const { url, failures } = await relay({
+      hooks: { authenticate: () => ({ principal, expiresAt: Number.MAX_VALUE }) },
+    })
+    const peer = await NativePeer.dial(url)
+    peer.say({ type: 'hello', version: 1, token: 'abc', agent: 'test' })
+    expect(await peer.frame('welcome')).toMatchObject({ identity: 'alice', expiresAt: 8.64e15 })
+    expect(failures).toEqual([])
   })
 
   it('lets an app say who somebody is', async () => {

@@ -103,4 +103,20 @@ describe('an access token', () => {
       expect(await codeOf(createAccessToken({ ...options, ...part }))).toBe(20001)
     }
   })
+
+  it('is signed with no secret that can be guessed: 32 bytes, which Twilio’s API keys have', async () => {
+    await expect(createAccessToken({ ...options, secret: 's'.repeat(31) })).rejects.toMatchObject({
+      code: 20001,
+      message: expect.stringMatching(/^secret must be a secret of 32 bytes or more/),
+    })
+    expect(await codeOf(createAccessToken({ ...options, secret: 's'.repeat(32) }))).toBeNull()
+    expect(await codeOf(createAccessToken({ ...options, secret: 'é'.repeat(16) }))).toBeNull()
+  })
+
+  it('that ends beyond all times ends at the last one', async () => {
+    for (const exp of [8.64e12 + 1, 1e300]) {
+      const { expiresAt } = await verifyAccessToken(await sign({ ...good, exp }), keys, { now })
+      expect(expiresAt).toBe(8.64e15)
+    }
+  })
 })

@@ -46,7 +46,7 @@ export function registerRelay(program: Command): void {
     )
     .option(
       '-k, --key <sid=secret>',
-      'API key that signs access tokens; repeatable (env: CONFAB_KEYS, comma-separated)',
+      'API key that signs access tokens, its secret of 32 bytes or more; repeatable (env: CONFAB_KEYS, comma-separated)',
       collect,
     )
     .option(
