@@ -39,7 +39,15 @@ export interface OpenQuery extends ResumePoint {
 export type OpenAnswer =
   | { document: string; status: 'current'; request: Uint8Array | null }
   | { document: string; status: 'changes'; news: News; request: Uint8Array | null }
-  | { document: string; status: 'snapshot'; replace: boolean; news: News; request: Uint8Array | null }
+  | {
+      document: string
+      status: 'snapshot'
+      replace: boolean
+      /** The point isn't of this history: the store was restored from a backup that is older than it. */
+      lost?: true
+      news: News
+      request: Uint8Array | null
+    }
   /** Not a participant, or there is no such document. `request` is the empty state vector when `pending`. */
   | { document: string; status: 'absent'; request: Uint8Array | null }
 

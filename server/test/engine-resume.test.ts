@@ -128,7 +128,7 @@ describe('resuming', () => {
     expect((await bob.open(sid)).status).toBe('current')
     await bob.submit(sid, post('another history'))
     ada = reconnect(ada, engine)
-    expect(await ada.open(sid)).toMatchObject({ status: 'snapshot', replace: true })
+    expect(await ada.open(sid)).toMatchObject({ status: 'snapshot', replace: true, lost: true })
     expect(ada.messages(sid)).toEqual(bob.messages(sid))
     expect(ada.bodies(sid)).toEqual(['kept', 'another history'])
     await store.close()

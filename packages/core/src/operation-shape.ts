@@ -273,6 +273,17 @@ const shapes: Shapes = {
   },
   'message.edit': { sid: sid('IM'), body: optional(text), attributes: optional(patch) },
   'message.remove': { sid: sid('IM') },
+  'message.restore': {
+    sid: sid('IM'),
+    index: count,
+    author: identity,
+    participantSid: optional(sid('MB')),
+    dateCreated: time,
+    body: optional(text),
+    subject: optional(name),
+    attributes: optional(attributes),
+    media: optional(media),
+  },
   'read.advance': { index: count },
   'read.set': { index: nullable(count) },
   'invite.create': {

@@ -83,6 +83,24 @@ export interface MessageRemove extends Base<'message.remove'> {
   sid: string
 }
 
+/**
+ * Offers a message that was accepted once and that the relay has lost with a restored backup. Its `dateWritten` is
+ * the message's own. What the relay knows already, or knows to be removed, is accepted and changes nothing.
+ */
+export interface MessageRestore extends Base<'message.restore'> {
+  sid: string
+  /** The index that it had. */
+  index: number
+  author: string
+  participantSid?: string
+  /** When it was accepted, milliseconds since the epoch. */
+  dateCreated: number
+  body?: string
+  subject?: string
+  attributes?: import('./json.ts').Json
+  media?: MediaRecord[]
+}
+
 /** Moves the horizon forward; never back. */
 export interface ReadAdvance extends Base<'read.advance'> {
   index: number
@@ -142,6 +160,7 @@ export type ConversationOperation =
   | MessagePost
   | MessageEdit
   | MessageRemove
+  | MessageRestore
   | ReadAdvance
   | ReadSet
   | InviteCreate
@@ -173,3 +192,6 @@ export type Outcome =
 
 /** The sid of the message that a `message.post` makes. */
 export const messageSidOf = (operationId: string): string => `IM${operationId}`
+
+/** The id of the operation that posted the message. */
+export const postOf = (messageSid: string): string => messageSid.slice(2)

@@ -67,6 +67,17 @@ const complete: { [Type in Operation['type']]: Extract<Operation, { type: Type }
   },
   'message.edit': { ...base, type: 'message.edit', sid: `IM${ID}`, body: 'hullo', attributes: {} },
   'message.remove': { ...base, type: 'message.remove', sid: `IM${ID}` },
+  'message.restore': {
+    ...base,
+    type: 'message.restore',
+    sid: `IM${ID}`,
+    index: 7,
+    author: 'grace',
+    participantSid: `MB${ID}`,
+    dateCreated: 1_700_000_000_000,
+    body: 'lost',
+    attributes: { a: 1 },
+  },
   'read.advance': { ...base, type: 'read.advance', index: 0 },
   'read.set': { ...base, type: 'read.set', index: null },
   'invite.create': {

@@ -86,6 +86,7 @@ export const messageRecordSchema: z.ZodMiniType<MessageRecord> = z.looseObject({
   dateWritten: z.optional(time),
   dateUpdated: z.optional(time),
   lastUpdatedBy: z.optional(z.string()),
+  restored: z.optional(z.literal(true)),
 })
 
 export const readRecordSchema: z.ZodMiniType<ReadRecord> = z.looseObject({

@@ -111,6 +111,8 @@ export interface MessageRecord {
   dateWritten?: number
   dateUpdated?: number
   lastUpdatedBy?: Identity
+  /** The relay had lost it with a restored backup, and somebody else than its author brought it again. */
+  restored?: true
 }
 
 /** One element of the root array `reads`; the last one of a participant wins. */

@@ -33,6 +33,8 @@ export const PERMISSIONS = [
   'joinConversation',
   'editAnyUserInfo',
   'editOwnUserInfo',
+  /** Ours: bringing again what others had written and the relay lost with a restored backup. */
+  'restoreMessages',
 ] as const
 
 export type Permission = (typeof PERMISSIONS)[number]
@@ -99,6 +101,23 @@ export const DEFAULT_ROLES: RoleTable = new Map(
     { sid, friendlyName, type, permissions: new Set<Permission>(permissions) },
   ]),
 )
+
+/** Whom an administrator lets restore messages: nobody but service admins, channel admins too, or all members. */
+export type RestoringFrom = 'service admins' | 'channel admins' | 'members'
+
+/** The roles, with `restoreMessages` given to those whom an administrator lets restore. */
+export function rolesRestoring(roles: RoleTable, from: RestoringFrom): RoleTable {
+  const isGiven = ({ sid, type }: Role) =>
+    type === 'conversation' && (from === 'members' || (from === 'channel admins' && sid === CHANNEL_ADMIN))
+  return new Map(
+    [...roles].map(([sid, role]) => [
+      sid,
+      isGiven(role)
+        ? { ...role, permissions: new Set([...role.permissions, 'restoreMessages' as const]) }
+        : role,
+    ]),
+  )
+}
 
 /** Who an actor is in one conversation, looked up once per decision. */
 export interface Standing {

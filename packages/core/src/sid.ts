@@ -69,6 +69,11 @@ export function roleSid(name: string): string {
   return `RL${hashOf('role', name)}`
 }
 
+/** The id of the operation by which a person offers a lost message: the same on all of their devices. */
+export function restoreId(identity: string, messageSid: string): string {
+  return hashOf('restore', identity, messageSid)
+}
+
 /** Whether `text` is the prefix and 32 lower-case hex digits. */
 export function isSid(prefix: SidPrefix, text: string): boolean {
   return text.length === 34 && text.startsWith(prefix) && HEX_32.test(text.slice(2))

@@ -199,6 +199,20 @@ function makeSchema(limits: Limits) {
       attributes: z.optional(patch),
     }),
     z.strictObject({ ...base('message.remove'), sid: sid('IM') }),
+    z.strictObject({
+      ...base('message.restore'),
+      sid: sid('IM'),
+      index: count,
+      author: identity,
+      participantSid: z.optional(sid('MB')),
+      dateCreated: time,
+      body: z.optional(z.string()),
+      subject: z.optional(name),
+      attributes: z.optional(attributes),
+      media: z.optional(
+        z.array(media).check(z.maxLength(mediaPerMessage, `A message has at most ${mediaPerMessage} media`)),
+      ),
+    }),
     z.strictObject({ ...base('read.advance'), index: count }),
     z.strictObject({ ...base('read.set'), index: z.nullable(count) }),
     z.strictObject({

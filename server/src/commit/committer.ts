@@ -8,6 +8,7 @@ import {
   admitUpdate,
   ConfabError,
   type DocumentKind,
+  postOf,
   profileDocument,
   readUpdate,
   UpdateViolation,
@@ -283,6 +284,10 @@ export class Committer {
           if (!('ok' in parsed)) continue
           const amended = i === work.next && work.hook?.stage === 'agreed' ? work.hook.operation : parsed.ok
           if (amended.type === 'message.edit' || amended.type === 'message.remove') sids.add(amended.sid)
+          if (amended.type === 'message.restore') {
+            sids.add(amended.sid)
+            ids.push(postOf(amended.sid))
+          }
           lookups.want(lane.serviceSid, author.identity, amended)
           const profile = lane.kind === 'user' ? profileNamedBy(amended, ownerOf(lane.document)) : null
           if (profile !== null) fetching.push(this.#involve(lane.serviceSid, profile, involved))

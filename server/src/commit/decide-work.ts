@@ -11,12 +11,14 @@ import {
   decide,
   decideUser,
   type Limits,
+  type MessageRestore,
   type Operation,
   type Outcome,
   outcomeOf,
   ownsSid,
   type ParsedOperation,
   parseOperation,
+  postOf,
   type RefusalRecord,
   type RoleTable,
   SERVICE_ADMIN,
@@ -126,6 +128,11 @@ function judge(work: Work, scene: Scene, operation: Operation, isStranger: boole
   const hook = work.hook as Exclude<HookState, { stage: 'against' }>
   const final = hook?.stage === 'agreed' ? hook.operation : operation
   const decision = decided(final, author, scene, hook?.allowed === true)
+  if (final.type === 'message.restore' && decision.verdict === 'accepted') {
+    const before = scene.decided.get(postOf(final.sid))
+    // it is there, or was removed, or was refused: nothing is to be brought again
+    if (before) decision.changes.length = 0
+  }
   if (decision.verdict !== 'accepted') return against(work, scene, operation, decision)
   if (hook?.stage !== 'agreed' && hooks.beforeCommit) {
     return ask(work, scene, 'beforeCommit', operation) ?? decideNext(work, scene)
@@ -262,6 +269,7 @@ function accept(
   if (kind === 'user') applyUserChanges(model, scene.profileOf, decision.changes as UserChange[])
   else apply(scene, decision.changes as Change[])
   conclude(work, scene, outcomeOf(operation.id, decision))
+  if (operation.type === 'message.restore') restored(scene, operation)
   work.committed.push({
     serviceSid,
     conversationSid: document,
@@ -269,6 +277,15 @@ function accept(
     operation,
     changes: decision.changes,
   })
+}
+
+/** Its post counts as decided: for its author, who may bring it again, and for everybody who offers it. */
+function restored({ model, decided }: Scene, { sid, author }: MessageRestore): void {
+  const id = postOf(sid)
+  if (decided.has(id)) return
+  const outcome: Outcome = { id, verdict: 'accepted' }
+  decided.set(id, { id, identity: author, outcome })
+  model.remember(outcome, author)
 }
 
 function apply({ model, lookups, directory }: Scene, changes: readonly Change[]): void {

@@ -182,7 +182,7 @@ export class DocumentModel implements ConversationState {
 
   /** An id of `commits` in an earlier epoch. */
   isRetired(client: number): boolean {
-    return this.head.retired?.includes(client) === true
+    return this.#ids.isRetired(client)
   }
 
   /** Whose outbox a client id writes to, and its clock. */
@@ -391,9 +391,9 @@ export class DocumentModel implements ConversationState {
     if (!recorded) gathered.decided.push({ id: outcome.id, identity, outcome })
   }
 
-  /** A system actor's operation: remembered, and told to nobody. */
-  remember(outcome: Outcome): void {
-    this.#gather().decided.push({ id: outcome.id, identity: '', outcome })
+  /** Remembered, and told to nobody: a system actor's operation, or a post that somebody else brought again. */
+  remember(outcome: Outcome, identity = ''): void {
+    this.#gather().decided.push({ id: outcome.id, identity, outcome })
   }
 
   // ── commits ───────────────────────────────────────────────────────────────────────────────────────

@@ -18,6 +18,7 @@ import type { Committer } from './committer.ts'
 import { EMPTY_STATE_VECTOR } from './judging.ts'
 import type { EngineSettings } from './options.ts'
 import { becomeAbsent, deliver, type Readers, type Subscription } from './readers.ts'
+import { RETIRED } from './root-ids.ts'
 
 const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
 
@@ -172,6 +173,7 @@ export class Opening {
         document,
         status: 'snapshot',
         replace,
+        ...(replace && isLost(query, model.head) && { lost: true as const }),
         news: await this.#everything(stored, identity),
         request,
       }
@@ -281,7 +283,7 @@ function withoutDocument(query: OpenQuery): Reading {
   const request = pending ? EMPTY_STATE_VECTOR : null
   if (commitsId === 0) return { ...reading, answer: { document, status: 'current', request } }
   const news: News = { point: NOTHING, updates: [], outcomes: [] }
-  return { ...reading, answer: { document, status: 'snapshot', replace: true, news, request } }
+  return { ...reading, answer: { document, status: 'snapshot', replace: true, lost: true, news, request } }
 }
 
 const pointOf = ({ epoch, commitsId, clock }: DocumentPoint): ResumePoint => ({ epoch, commitsId, clock })
@@ -298,6 +300,18 @@ function knownSeq(query: ResumePoint, head: Head, seq: number): number | null {
   return from <= seq ? from : null
 }
 
+/**
+ * Whether a resume point is of no history that this document has had: the store was restored from a backup that is
+ * older than it. One of an earlier epoch is known as long as that epoch's `commits` id is remembered.
+ */
+function isLost({ epoch, commitsId, clock }: ResumePoint, head: Head): boolean {
+  if (epoch >= head.epoch) return true
+  const retired = head.retired ?? []
+  const known = retired.find(([client]) => client === commitsId)
+  if (known) return clock > known[1]
+  return retired.length < RETIRED
+}
+
 /** Where a state vector stands: at the newest `commits` id that it names. Null: it can't be continued. */
 function resumePoint(head: Head, clocks: ReadonlyMap<number, number>): ResumePoint | null {
   const ids: RootId[] = head.roots.filter(({ root }) => root === 'commits')
@@ -306,7 +320,7 @@ function resumePoint(head: Head, clocks: ReadonlyMap<number, number>): ResumePoi
     if (held > clock) return null
     if (held > 0) return { epoch: head.epoch, commitsId: client, clock: held }
   }
-  return head.retired?.some((client) => clocks.has(client)) ? null : NOTHING
+  return head.retired?.some(([client]) => clocks.has(client)) ? null : NOTHING
 }
 
 function newsOf(point: ResumePoint, first: Uint8Array[], entries: readonly LogEntry[], until: number): News {

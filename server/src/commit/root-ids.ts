@@ -5,7 +5,7 @@ import type { Head, ItemId, RootId } from '../store/store.ts'
 const ITEMS_PER_ID = 65_536
 
 /** Of older epochs' `commits` ids, those that are remembered. */
-const RETIRED = 1024
+export const RETIRED = 1024
 
 /** One life of the engine. */
 export interface RunIds {
@@ -37,6 +37,11 @@ export class RootIds {
 
   has(client: number): boolean {
     return this.#byClient.has(client)
+  }
+
+  /** An id of `commits` in an earlier epoch. */
+  isRetired(client: number): boolean {
+    return this.#head.retired?.some(([id]) => id === client) === true
   }
 
   clock(client: number): number {
@@ -79,7 +84,9 @@ export class RootIds {
   /** Forgets all ids; those of `commits` are remembered as retired. */
   startEpoch(): void {
     const head = this.#head
-    const commits = head.roots.filter(({ root }) => root === 'commits').map(({ client }) => client)
+    const commits = head.roots
+      .filter(({ root }) => root === 'commits')
+      .map(({ client, clock }): [number, number] => [client, clock])
     head.retired = [...(head.retired ?? []), ...commits].slice(-RETIRED)
     head.roots.length = 0
     this.#newest.clear()
@@ -88,7 +95,7 @@ export class RootIds {
 
   #renew(root: string): RootId {
     let client = this.#run.draw()
-    while (this.#byClient.has(client) || this.#isTaken(client) || this.#head.retired?.includes(client)) {
+    while (this.#byClient.has(client) || this.#isTaken(client) || this.isRetired(client)) {
       client = this.#run.draw()
     }
     const made: RootId = { root, client, clock: 0, run: this.#run.run }

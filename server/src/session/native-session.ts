@@ -105,7 +105,7 @@ export class NativeSession implements Session, Subscriber {
   }
 
   replaced(document: string, news: News): void {
-    this.#tell(document, (channel) => ({ type: 'snapshot', channel, replace: true, ...news }))
+    this.#tell(document, (channel) => ({ type: 'snapshot', channel, replace: true, lost: false, ...news }))
   }
 
   absent(document: string): void {
@@ -385,6 +385,6 @@ function framesOf(answer: OpenAnswer, channel: Channel): DownFrame[] {
   const { news } = answer
   if (channel.revoked) return outcomesFrame(number, news.outcomes)
   return answer.status === 'snapshot'
-    ? [{ type: 'snapshot', channel: number, replace: answer.replace, ...news }]
+    ? [{ type: 'snapshot', channel: number, replace: answer.replace, lost: answer.lost === true, ...news }]
     : [{ type: 'changes', channel: number, ...news }]
 }

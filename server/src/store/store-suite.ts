@@ -371,7 +371,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       const roots = [{ root: 'commits', client: 99, clock: 1, base: 0, run: 8 }]
       await store.commit([
         commit(first, 1, {
-          head: head(first, 1, { key, epoch: 2, roots, retired: [4_000_000_000] }),
+          head: head(first, 1, { key, epoch: 2, roots, retired: [[4_000_000_000, 7]] }),
           epoch: {
             snapshot: { seq: 1, update: bytes(7) },
             messages: [{ record: message(0), item: [55, 0] }],
@@ -382,7 +382,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       ])
       const loaded = await store.load(SERVICE, first)
       expect(loaded).toMatchObject({
-        head: { epoch: 2, seq: 1, retired: [4_000_000_000], roots },
+        head: { epoch: 2, seq: 1, retired: [[4_000_000_000, 7]], roots },
         outboxClients: [],
       })
       expect(loaded?.mapItems).toEqual([{ root: 'conversation', key: 'sid', item: [66, 0], value: first }])

@@ -46,8 +46,8 @@ export interface Head {
   messageCount: number
   /** Conversation: what its timers do next; absent when none runs. */
   transition?: StateTransition
-  /** `commits` ids of earlier epochs, newest last: a state vector with one of them can't be continued. */
-  retired?: number[]
+  /** `commits` ids of earlier epochs and how far each went, newest last: what has one of them can't be continued. */
+  retired?: [client: number, clock: number][]
   /** The conversation was deleted: nothing but this row and its decided operations is left. */
   deleted?: true
 }

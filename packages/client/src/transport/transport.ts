@@ -33,6 +33,18 @@ export type Disconnect = {
   permanent: boolean
 }
 
+/** Updates to apply in one transaction. */
+export interface DocumentNews {
+  /** Into a new document. */
+  replace: boolean
+  /** The relay has no part of its history for what was here: it was restored from an older backup. */
+  lost?: boolean
+  /** Null: read it from the document itself. */
+  point: ResumePoint | null
+  updates: Uint8Array[]
+  outcomes: Outcome[]
+}
+
 /** What the transport tells the engine. Called in order, never re-entrantly from a call of the engine's. */
 export interface TransportEvents {
   connecting(): void
@@ -43,11 +55,7 @@ export interface TransportEvents {
 
   /** The document is complete as of now: nothing to add. */
   current(document: string): void
-  /** Apply in one transaction. `replace`: into a new document. `point` null: read it from the document itself. */
-  received(
-    document: string,
-    news: { replace: boolean; point: ResumePoint | null; updates: Uint8Array[]; outcomes: Outcome[] },
-  ): void
+  received(document: string, news: DocumentNews): void
   outcomes(document: string, outcomes: Outcome[]): void
   /** Upload everything of the outbox above this state vector. */
   requested(document: string, stateVector: Uint8Array): void

@@ -61,6 +61,8 @@ function decideOrThrow(state: ConversationState, operation: Operation, context: 
       return message.edit(scene, operation)
     case 'message.remove':
       return message.remove(scene, operation)
+    case 'message.restore':
+      return message.restore(scene, operation)
     case 'read.advance':
       return read.advance(scene, operation)
     case 'read.set':

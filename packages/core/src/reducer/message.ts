@@ -1,5 +1,11 @@
 /** Posting, editing and removing messages. */
-import { type MessageEdit, type MessagePost, type MessageRemove, messageSidOf } from '../operations.ts'
+import {
+  type MessageEdit,
+  type MessagePost,
+  type MessageRemove,
+  type MessageRestore,
+  messageSidOf,
+} from '../operations.ts'
 import type { MessageRecord } from '../records.ts'
 import { can, type Permission, type Standing } from '../roles.ts'
 import { participantSid } from '../sid.ts'
@@ -73,6 +79,30 @@ export function remove({ state, standing }: Scene, operation: MessageRemove): De
     changes.push({ type: 'conversation.set', values: { highestIndex: message.index } })
   }
   return accepted(...changes)
+}
+
+/**
+ * A message that was lost comes again, behind what is there. Whether it was removed meanwhile is the relay's to know
+ * before it asks, by the decision of its post. A closed conversation takes it, too: it is nothing new.
+ */
+export function restore({ state, context, standing }: Scene, operation: MessageRestore): Decision {
+  need(standing, 'restoreMessages')
+  if (state.message(operation.sid)) return accepted()
+  const { sid, author, participantSid, body, subject, attributes, media, dateWritten } = operation
+  const record: MessageRecord = defined({
+    sid,
+    index: state.highestIndex + 1,
+    author,
+    participantSid,
+    body,
+    subject,
+    attributes: orAbsent(attributes),
+    media,
+    dateCreated: context.now,
+    dateWritten: dateWritten === context.now ? undefined : dateWritten,
+    restored: true as const,
+  })
+  return accepted({ type: 'message.append', record })
 }
 
 function needFor(standing: Standing, message: MessageRecord, own: Permission, any: Permission): void {

@@ -102,6 +102,7 @@ const DOWN: readonly FrameCodec[] = [
   frame('snapshot', 34, {
     channel: uint32,
     replace: bool,
+    lost: bool,
     point,
     updates: list(bytes),
     outcomes: list(outcome),

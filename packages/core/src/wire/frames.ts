@@ -82,12 +82,13 @@ export type DownFrame =
   /**
    * The whole document for this reader: updates to apply in order, in one transaction. `replace`: into a
    * new document (another epoch, or a point that the relay doesn't hold), whose undecided operations are
-   * appended again.
+   * appended again. `lost`: what the client had is no part of the relay's history, as after a restored backup.
    */
   | {
       type: 'snapshot'
       channel: number
       replace: boolean
+      lost: boolean
       point: ResumePoint
       updates: Uint8Array[]
       outcomes: Outcome[]

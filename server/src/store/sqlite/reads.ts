@@ -12,7 +12,7 @@ import type {
   Snapshot,
   StoredMessage,
 } from '../store.ts'
-import { decodePrivate, idBytes, idText, outcomeFrom, rootsFrom } from './rows.ts'
+import { decodePrivate, idBytes, idText, outcomeFrom, retiredFrom, rootsFrom } from './rows.ts'
 
 /** Rows as arrays: a third of the cost of rows as objects. */
 type Row = SQLInputValue[]
@@ -142,7 +142,7 @@ export class SqliteReads {
       highestIndex,
       messageCount,
     }
-    if (retired !== null) head.retired = JSON.parse(retired) as number[]
+    if (retired !== null) head.retired = retiredFrom(retired)
     if (deleted === 1) head.deleted = true
     if (dueAt !== null) head.transition = { to: dueTo, at: dueAt }
     return {

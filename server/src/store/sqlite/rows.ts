@@ -41,6 +41,13 @@ export function rootsFrom(text: string): RootId[] {
   })
 }
 
+/** Reads also what was written before: ids without how far they went, which is taken for any distance. */
+export function retiredFrom(text: string): [client: number, clock: number][] {
+  return (JSON.parse(text) as (number | [number, number])[]).map((id) =>
+    typeof id === 'number' ? [id, Number.MAX_SAFE_INTEGER] : id,
+  )
+}
+
 /** Null for a plain acceptance, which nearly all outcomes are. */
 export function outcomeText(outcome: Outcome): string | null {
   return outcome.verdict === 'accepted' && !outcome.warnings ? null : JSON.stringify(outcome)

@@ -33,7 +33,7 @@ export type SessionEvent =
   | { type: 'awareness'; document: string; update: Uint8Array }
   | { type: 'nack'; document: string; error: { code: number; message: string; retryAfter: number } }
 
-type News = { replace: boolean } & Pick<
+type News = { replace: boolean; lost?: boolean } & Pick<
   Extract<DownFrame, { type: 'snapshot' }>,
   'point' | 'updates' | 'outcomes'
 >
@@ -233,10 +233,11 @@ function eventOf(frame: DocumentFrame, document: string): SessionEvent {
     case 'changes': {
       const { point, outcomes } = frame
       const replace = frame.type === 'snapshot' && frame.replace
+      const lost = frame.type === 'snapshot' && frame.lost
       return {
         type: 'received',
         document,
-        news: { replace, point, updates: frame.updates.map(copy), outcomes },
+        news: { replace, ...(lost && { lost }), point, updates: frame.updates.map(copy), outcomes },
       }
     }
     case 'outcomes':

@@ -12,24 +12,17 @@ import { messageYjsSyncStep1, writeUpdate } from 'y-protocols/sync'
 import { messageAwareness, messageQueryAwareness, messageSync, WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { closeSocket, sendOn } from '../socket.ts'
-import type { OpenRequest } from '../transport.ts'
+import type { DocumentNews, OpenRequest } from '../transport.ts'
 
 const messageOutcomes = 100
 const messagePoint = 101
 const messageNack = 102
 
-export interface RoomNews {
-  replace: boolean
-  point: ResumePoint | null
-  updates: Uint8Array[]
-  outcomes: Outcome[]
-}
-
 export interface RoomEvents {
   /** The relay let us in, or is alive. */
   heard(): void
   current(): void
-  received(news: RoomNews): void
+  received(news: DocumentNews): void
   outcomes(outcomes: Outcome[]): void
   requested(stateVector: Uint8Array): void
   absent(): void
@@ -290,13 +283,19 @@ export class Room {
     const had = this.#request.point
     const point = this.#synced
     const outcomes = this.#early.splice(0)
-    const replace = this.#isReplaced || (had.commitsId !== 0 && !this.#continues(had, point))
+    const continues = had.commitsId === 0 || this.#continues(had, point)
+    const replace = this.#isReplaced || !continues
+    // what a later epoch went on from isn't told here: it is taken for the same history
+    const lost = !continues && had.epoch >= point.epoch
     this.#isTold = true
     this.#isReplaced = false
     this.#request = { ...this.#request, point }
     const isSame = had.epoch === point.epoch && had.commitsId === point.commitsId && had.clock === point.clock
     if (isSame && !replace && outcomes.length === 0) this.#events.current()
-    else this.#events.received({ replace, point, updates: [Y.encodeStateAsUpdate(this.#mirror)], outcomes })
+    else {
+      const updates = [Y.encodeStateAsUpdate(this.#mirror)]
+      this.#events.received({ replace, ...(lost && { lost }), point, updates, outcomes })
+    }
     this.#passQuestion()
   }
 
