@@ -148,7 +148,11 @@ class RelayEngine implements Engine {
           : await this.#knock(subscriber, author, document, update)
     } catch (error) {
       if (!(error instanceof ConfabError)) throw error
-      return { kind: 'nack', error, retryAfter: RETRY_AFTER }
+      // a turn that fails says so itself
+      if (!isIn) this.#settings.logger.error({ err: error, document }, 'an upload could not be judged')
+      // what a database says of its trouble is for the log
+      const told = error.code === 70502 ? new ConfabError(70502) : error
+      return { kind: 'nack', error: told, retryAfter: RETRY_AFTER }
     }
     // somebody who was just let in has the document before they hear that they were
     const subscription = this.#readers.find(subscriber, document)

@@ -1,4 +1,5 @@
 /** Opening the database file: durable, ours alone, at this version's schema. */
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import { migrate } from './migrations.ts'
@@ -13,11 +14,16 @@ const BUSY = 5
 export function openDatabase(path: string): DatabaseSync {
   let db: DatabaseSync | undefined
   try {
+    // it holds everybody's messages: a file that is made here is for its owner's eyes, and so is all that SQLite puts
+    // beside it; one that is there keeps the rights that somebody gave it
+    if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
     // timeout 0: a second relay on the same file must fail at once and not wait for the first to end
     db = new DatabaseSync(path, { timeout: 0 })
     // The lock is taken with the first transaction and held until the process ends: two relays on one file would
     // each serve documents out of its own memory. The system gives it back after a crash.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    // what is deleted or overwritten is zeroed in the file, so that a removed message is nowhere
+    db.exec('PRAGMA secure_delete = ON')
     db.exec('PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384')
     // pages: 16 MB. A page that many turns write is copied out of the log once for all of them.
     db.exec('PRAGMA wal_autocheckpoint = 4096')

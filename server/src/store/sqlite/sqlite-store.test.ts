@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -106,6 +106,17 @@ describe('a database file', () => {
     expect(await store.hasInvite('IS', 'CH', standing)).toBe(true)
     expect(await store.hasInvite('IS', 'CH', usedUp)).toBe(false)
     await store.close()
+  })
+
+  it('is for its owner’s eyes only, and so is all beside it; one that is there keeps its rights', async () => {
+    const path = file()
+    const rights = (name: string) => statSync(name).mode & 0o777
+    const store = openSqliteStore(path)
+    expect([path, `${path}-wal`].map(rights)).toEqual([0o600, 0o600])
+    await store.close()
+    chmodSync(path, 0o640)
+    await openSqliteStore(path).close()
+    expect(rights(path)).toBe(0o640)
   })
 
   it('that is none is said to be none', () => {
