@@ -14,9 +14,7 @@ const BUSY = 5
 export function openDatabase(path: string): DatabaseSync {
   let db: DatabaseSync | undefined
   try {
-    // it holds everybody's messages: a file that is made here is for its owner's eyes, and so is all that SQLite puts
-    // beside it; one that is there keeps the rights that somebody gave it
-    if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600))
+    if (path !== ':memory:') makePrivately(path)
     // timeout 0: a second relay on the same file must fail at once and not wait for the first to end
     db = new DatabaseSync(path, { timeout: 0 })
     // The lock is taken with the first transaction and held until the process ends: two relays on one file would
@@ -41,5 +39,18 @@ export function openDatabase(path: string): DatabaseSync {
     throw new ConfabError(70502, `the database ${path} can't be opened: ${(error as Error).message}`, {
       cause: error,
     })
+  }
+}
+
+/**
+ * It holds everybody's messages: a file that is made here is for its owner's eyes, and so is all that SQLite puts
+ * beside it. One that is there keeps the rights that somebody gave it, and isn't opened here: closing it again would
+ * take the lock from a relay of this process.
+ */
+function makePrivately(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
