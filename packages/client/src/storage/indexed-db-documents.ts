@@ -6,10 +6,10 @@
  * unhandled rejection in the app, `destroy` doesn't wait, and an update after another tab deleted the database
  * throws into the transaction that made it.
  */
-import { deleteDB, openDB, unwrap } from 'idb'
 import { fetchUpdates, type IndexeddbPersistence } from 'y-indexeddb'
 import * as Y from 'yjs'
 import { storageError } from './failure.ts'
+import { completed, deleteDatabase, openDatabase } from './indexed-db-requests.ts'
 import { shortHash } from './owner.ts'
 import type { Documents } from './storage.ts'
 import { keepDocument, type Rows } from './stored-document.ts'
@@ -28,11 +28,11 @@ export function indexedDBDocuments(store: string): Documents {
       try {
         // Emptied first: a tab that doesn't let go can delay the deletion, and the content must be gone now.
         const db = await openDocumentDatabase(name)
-        await db.clear('updates')
+        const tx = db.transaction('updates', 'readwrite')
+        tx.objectStore('updates').clear()
+        await completed(tx)
         db.close()
-        await new Promise<void>((resolve, reject) => {
-          deleteDB(name, { blocked: () => resolve() }).then(resolve, reject)
-        })
+        await deleteDatabase(name)
       } catch (cause) {
         throw storageError('remove a stored document', cause)
       }
@@ -40,20 +40,16 @@ export function indexedDBDocuments(store: string): Documents {
   }
 }
 
-function openDocumentDatabase(name: string) {
-  return openDB(name, 1, {
-    upgrade(db) {
+const openDocumentDatabase = (name: string): Promise<IDBDatabase> =>
+  openDatabase(name, {
+    create(db) {
       db.createObjectStore('updates', { autoIncrement: true })
       db.createObjectStore('custom')
     },
-    blocking(_current, _blocked, event) {
-      ;(event.target as IDBDatabase).close()
-    },
   })
-}
 
 async function openRows(name: string, doc: Y.Doc): Promise<Rows> {
-  const db = unwrap(await openDocumentDatabase(name)) as unknown as IDBDatabase
+  const db = await openDocumentDatabase(name)
   /** As much of an `IndexeddbPersistence` as its functions use. Also the origin of their transactions. */
   const persistence = { db, doc, name, _dbref: 0, _dbsize: 0, _destroyed: false }
   const fetch = (before?: () => void, after?: () => void) =>
@@ -84,11 +80,4 @@ async function openRows(name: string, doc: Y.Doc): Promise<Rows> {
       db.close()
     },
   }
-}
-
-function completed(tx: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    tx.oncomplete = () => resolve()
-    tx.onabort = () => reject(tx.error ?? new DOMException('The transaction was aborted', 'AbortError'))
-  })
 }

@@ -1,18 +1,14 @@
 /** Storage in the browser's IndexedDB: one database for the journal, one for each document. */
-import { type DBSchema, openDB } from 'idb'
 import { storageError } from './failure.ts'
 import { indexedDBDocuments } from './indexed-db-documents.ts'
 import { openIndexedDBJournal } from './indexed-db-journal.ts'
+import { completed, openDatabase, result } from './indexed-db-requests.ts'
 import { ownerKey } from './owner.ts'
 import { broadcastPeers } from './peers.ts'
 import type { Storage, StoreOwner } from './storage.ts'
 
 /** The name of an owner's journal database, of its BroadcastChannel, and the beginning of its documents' names. */
 export const storeName = (owner: StoreOwner): string => `confab-${ownerKey(owner)}`
-
-interface OwnersSchema extends DBSchema {
-  owners: { key: string; value: StoreOwner }
-}
 
 /**
  * Keeps everything in IndexedDB, shared by the tabs of one origin. Names of databases begin with `confab` and show
@@ -38,25 +34,24 @@ export function indexedDB(): Storage {
         },
       }
     },
-    lastOwner: (relay) => withOwners(async (db) => (await db.get('owners', relay)) ?? null),
-    rememberOwner: (owner) => withOwners(async (db) => void (await db.put('owners', owner))),
+    lastOwner: (relay) =>
+      withOwners('readonly', async (owners) => ((await result(owners.get(relay))) as StoreOwner) ?? null),
+    rememberOwner: (owner) => withOwners('readwrite', async (owners) => void owners.put(owner)),
   }
 }
 
-type OwnersDatabase = Awaited<ReturnType<typeof openOwners>>
-
-const openOwners = () =>
-  openDB<OwnersSchema>('confab', 1, {
-    upgrade(db) {
-      db.createObjectStore('owners', { keyPath: 'relay' })
-    },
-  })
-
-async function withOwners<T>(use: (db: OwnersDatabase) => Promise<T>): Promise<T> {
+async function withOwners<T>(
+  mode: IDBTransactionMode,
+  use: (owners: IDBObjectStore) => Promise<T>,
+): Promise<T> {
   try {
-    const db = await openOwners()
+    const db = await openDatabase('confab', {
+      create: (made) => made.createObjectStore('owners', { keyPath: 'relay' }),
+    })
     try {
-      return await use(db)
+      const tx = db.transaction('owners', mode)
+      const [used] = await Promise.all([use(tx.objectStore('owners')), completed(tx)])
+      return used
     } finally {
       db.close()
     }
