@@ -16,6 +16,8 @@ import { until } from '../support/until.ts'
 const PEOPLE = ['alice', 'bob', 'carol'] as const
 /** What somebody writes while there is no relay. */
 const MOST_PENDING = 5
+/** Seconds that a token lives: some relays of these tests are hours ahead. */
+const WEEK = 7 * 24 * 3600
 
 export interface Report {
   kills: number
@@ -37,7 +39,7 @@ export interface Shown {
   body: string
 }
 
-const shown = ({ sid, index, author, body }: Message): Shown => ({
+export const shown = ({ sid, index, author, body }: Message): Shown => ({
   sid,
   index,
   author: author ?? '',
@@ -45,7 +47,7 @@ const shown = ({ sid, index, author, body }: Message): Shown => ({
 })
 
 /** Tries again soon, so that a test of many kills isn't one of waiting. */
-const eager = (transport: TransportFactory) =>
+export const eager = (transport: TransportFactory) =>
   ((options: TransportOptions) => transport({ ...options, random: () => 0.01 })) as unknown as ClientTransport
 
 /** Counts what happens, and lets somebody wait for the n-th thing. */
@@ -66,11 +68,11 @@ class Tally {
   }
 }
 
-class Person {
+export class Person {
   readonly client: Client
   readonly written: string[] = []
   readonly #who: string
-  readonly #happenings: Tally
+  readonly #happenings: { note(): void }
   #conversation: Conversation | null = null
   #posting: Promise<void> = Promise.resolve()
   #isPosting = true
@@ -79,12 +81,12 @@ class Person {
     who: string,
     { url, transport }: { url: string; transport: ClientTransport },
     folder: string,
-    happenings: Tally,
+    happenings: { note(): void },
     accepted: (message: Message) => void,
   ) {
     this.#who = who
     this.#happenings = happenings
-    this.client = new Client(() => tokenFor(who), {
+    this.client = new Client(() => tokenFor(who, WEEK), {
       url,
       identity: who,
       storage: directory(join(folder, who)),
@@ -102,18 +104,22 @@ class Person {
     this.#conversation = conversation
   }
 
+  /** Posts once. Resolves when the promise is settled. */
+  async write(body: string): Promise<void> {
+    this.written.push(body)
+    await (this.#conversation as Conversation).sendMessage(body)
+  }
+
   /** Posts one message after the other, each as soon as the promise of the last is settled. */
   start(conversation: Conversation): void {
     this.look(conversation)
-    this.#posting = this.#post(conversation)
+    this.#posting = this.#post()
   }
 
-  async #post(conversation: Conversation): Promise<void> {
+  async #post(): Promise<void> {
     while (this.#isPosting) {
-      const body = `${this.#who} ${this.written.length}`
-      this.written.push(body)
       this.#happenings.note()
-      await conversation.sendMessage(body)
+      await this.write(`${this.#who} ${this.written.length}`)
       // with no relay a promise settles at once: somebody who posts on and on would only fill the disk
       await until(this.client, () => this.client.getPendingOperations().length < MOST_PENDING)
     }
@@ -147,7 +153,7 @@ async function timeline(conversation: Conversation): Promise<Shown[]> {
   }
 }
 
-const joined = (client: Client): Promise<Conversation> =>
+export const joined = (client: Client): Promise<Conversation> =>
   new Promise((resolve) => client.on('conversationJoined', resolve))
 
 export interface Plan {

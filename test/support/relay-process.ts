@@ -20,6 +20,11 @@ export async function runRelay(options: Partial<RelayOptions>): Promise<RelayPro
     execArgv: ['--expose-gc'],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
+  return relayIn(child)
+}
+
+/** The relay that a child runs by `relay-child.ts`, when it listens. */
+export async function relayIn(child: ChildProcess): Promise<RelayProcess> {
   const { url } = await answer(child, 'ready')
   return {
     url,

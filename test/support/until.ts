@@ -5,6 +5,7 @@ const NEWS = [
   'messageUpdated',
   'messageRemoved',
   'operationRefused',
+  'conversationUpdated',
   'connectionStateChanged',
 ] as const
 
