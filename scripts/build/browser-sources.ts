@@ -25,6 +25,10 @@ export function forBrowsers(folders: string[]): Plugin {
       for (const [name, contents] of Object.entries(STAND_INS)) {
         onLoad({ filter: new RegExp(`[\\\\/]lib0[\\\\/]${name}\\.js$`) }, () => ({ contents, loader: 'js' }))
       }
+      onLoad({ filter: /[\\/]y-websocket[\\/]src[\\/]y-websocket\.js$/ }, ({ path }) => ({
+        contents: withoutEffects(readFileSync(path, 'utf8')),
+        loader: 'js',
+      }))
     },
   }
 }
@@ -43,11 +47,30 @@ function javascriptOf(path: string): string {
   }).code
 }
 
-/** What Yjs uses of lib0's logging, which styles text for consoles, and of its environment, which looks for Node. */
+/** What is used of some of lib0's modules. */
 const STAND_INS = {
+  // Yjs prints one line; lib0 styles text for consoles
   logging: `
     export const print = (...all) => console.log(...all.filter((one) => typeof one === 'string' && one))
     export const warn = (...all) => console.warn(...all)
     export const ORANGE = '', BOLD = '', UNBOLD = '', RED = ''`,
   environment: 'export const isBrowser = true; export const getVariable = () => null',
+  // looked for when it is needed: where there is none, importing the package must not throw
+  webcrypto: 'export const getRandomValues = (array) => crypto.getRandomValues(array)',
+  // y-websocket's way between tabs, which we don't use; lib0's looks for localStorage when it is loaded
+  broadcastchannel: 'export const publish = () => {}, subscribe = publish, unsubscribe = publish',
+}
+
+/** y-websocket fills a list when it is loaded: apps that don't use it could not leave it out. */
+function withoutEffects(code: string): string {
+  const [head, first, ...others] = code.split(/^messageHandlers\[(\w+)\] = /m)
+  const names = [first, ...others].filter((_, i) => i % 2 === 0)
+  const list = 'const messageHandlers = []\n'
+  const use = 'messageHandlers.slice()'
+  if (!head?.includes(list) || names.length !== 4 || code.split(use).length !== 2)
+    throw new Error('y-websocket keeps its handlers in another way')
+  return code
+    .replace(list, '')
+    .replaceAll(/^messageHandlers\[(\w+)\] = /gm, 'const handle_$1 = ')
+    .replace(use, `{ ${names.map((name) => `[${name}]: handle_${name}`).join(', ')} }`)
 }

@@ -159,7 +159,7 @@ export function withValues(
 }
 
 /** The state of a conversation that doesn't exist, or isn't known here. */
-export const EMPTY_STATE: ConversationState = Object.freeze({
+export const EMPTY_STATE: ConversationState = /* @__PURE__ */ Object.freeze({
   conversation: null,
   highestIndex: -1,
   participantCount: 0,

@@ -123,10 +123,11 @@ const upByType = byType(UP)
 const downByType = byType(DOWN)
 
 /** Every frame's direction, number, name and fields in order, one a line: what `PROTOCOL_VERSION` stands for. */
-export const PROTOCOL_LAYOUT: string = [
-  ...UP.map(({ type, name, fields }) => `up ${type} ${name} ${fields.layout}`),
-  ...DOWN.map(({ type, name, fields }) => `down ${type} ${name} ${fields.layout}`),
-].join('\n')
+export const protocolLayout = (): string =>
+  [
+    ...UP.map(({ type, name, fields }) => `up ${type} ${name} ${fields.layout}`),
+    ...DOWN.map(({ type, name, fields }) => `down ${type} ${name} ${fields.layout}`),
+  ].join('\n')
 
 /**
  * Frames on their way out, encoded as they are added, so that everything that one turn of the event loop has to
