@@ -32,6 +32,29 @@ describe('what it shows', () => {
     expect(conversation.lastMessage).toEqual({ index: 1, dateCreated: new Date(T0 + 1) })
   })
 
+  test('lastMessage is one object while it is one message, so that an effect may depend on it', async () => {
+    const { conversation, engine } = await withMessages(2)
+    const last = conversation.lastMessage
+    expect(conversation.lastMessage).toBe(last)
+    engine.addMessage('CH1', messageView(2))
+    expect(conversation.lastMessage).toEqual({ index: 2, dateCreated: new Date(T0 + 2) })
+    expect(last?.index).toBe(1)
+  })
+
+  test('apps that read past Twilio’s declarations find the same fields', async () => {
+    const { conversation, engine } = await withMessages(1)
+    engine.addPerson('CH1', participantView({ sid: 'MB1', identity: 'bob' }))
+    const [message] = (await conversation.getMessages()).items
+    const [participant] = await conversation.getParticipants()
+    const user = await participant?.getUser()
+    const hidden = (one: unknown, name: string) => (one as Record<string, Record<string, unknown>>)[name]
+    expect(hidden(message, 'state')).toMatchObject({ sid: message?.sid, author: message?.author, index: 0 })
+    expect(hidden(message, 'state')?.timestamp).toEqual(message?.dateCreated)
+    expect(hidden(conversation, '_internalState')?.lastMessage).toEqual(conversation.lastMessage)
+    expect(hidden(participant, 'state')?.identity).toBe('bob')
+    expect(hidden(user, 'state')?.identity).toBe('bob')
+  })
+
   test('what a getter gave may be changed by the app and changes nothing here', async () => {
     const { conversation, engine } = await open()
     engine.change('CH1', { record: { sid: 'CH1', createdBy: ME, dateCreated: T0, attributes: { a: [1] } } })

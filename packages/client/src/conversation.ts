@@ -93,6 +93,8 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
   readonly #surface: Surface
   readonly #live: LiveConversation
   readonly #attributes = new ShownAttributes()
+  /** The newest message as it was last shown: the same object while it is the same message. */
+  #last: LastMessage | undefined
   /** When the last sign of typing was sent. */
   #typed = Number.NEGATIVE_INFINITY
 
@@ -150,9 +152,17 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
   /** The newest message, pending ones included; undefined when there is none. */
   get lastMessage(): LastMessage | undefined {
     const { lastMessage } = this.#view
-    return lastMessage
-      ? { index: lastMessage.index, dateCreated: new Date(lastMessage.dateCreated) }
-      : undefined
+    if (!lastMessage) return undefined
+    const { index, dateCreated } = lastMessage
+    if (this.#last?.index !== index || this.#last.dateCreated?.getTime() !== dateCreated) {
+      this.#last = { index, dateCreated: new Date(dateCreated) }
+    }
+    return this.#last
+  }
+
+  /** Where apps in JavaScript find the fields, past Twilio's declarations. @internal */
+  get _internalState(): this {
+    return this
   }
 
   /** This person's read horizon: the index of the newest message read; null when none was. */

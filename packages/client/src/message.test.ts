@@ -49,7 +49,7 @@ describe('what it shows', () => {
       media: [{ sid: 'ME1', category: 'media', filename: 'a.png', contentType: 'image/png', size: 7 }],
     })
     expect(message.type).toBe('media')
-    const [media] = message.attachedMedia
+    const [media] = message.attachedMedia ?? []
     expect(media).toBeInstanceOf(Media)
     expect(media).toMatchObject({ sid: 'ME1', filename: 'a.png', contentType: 'image/png', size: 7 })
   })

@@ -125,17 +125,27 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
   }
 
   get type(): MessageType {
-    return this.attachedMedia.length > 0 ? 'media' : 'text'
+    return this.#media(['media']).length > 0 ? 'media' : 'text'
   }
 
   /** The first attachment. @deprecated Use `attachedMedia`. */
   get media(): Media | null {
-    return this.attachedMedia[0] ?? null
+    return this.#media(['media'])[0] ?? null
   }
 
-  /** The attachments; `[]` when there are none. */
-  get attachedMedia(): Media[] {
+  /** The attachments; `[]` when there are none. Never null, though Twilio's declaration says so. */
+  get attachedMedia(): Media[] | null {
     return this.#media(['media'])
+  }
+
+  /** Where apps in JavaScript find the fields, past Twilio's declarations: `message.state.body`. @internal */
+  get state(): this {
+    return this
+  }
+
+  /** What `state` calls `dateCreated`. @internal */
+  get timestamp(): Date | null {
+    return this.dateCreated
   }
 
   /** How far the message came on its channels; null when it went to chat participants only. */
@@ -240,7 +250,7 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
    * @throws ConfabError 20404 when one can't be
    */
   getTemporaryContentUrlsForAttachedMedia(): CancellablePromise<Map<string, string>> {
-    return this.getTemporaryContentUrlsForMedia(this.attachedMedia)
+    return this.getTemporaryContentUrlsForMedia(this.#media(['media']))
   }
 
   /** Always null: content templates are a service of Twilio's. */

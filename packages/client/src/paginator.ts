@@ -1,6 +1,6 @@
 import { ConfabError } from '@confab/core'
 
-/** One page of a list. It never changes: the next and the previous page are other objects. */
+/** One page of a list. The next and the previous page are other objects. */
 export interface Paginator<T> {
   hasNextPage: boolean
   hasPrevPage: boolean
@@ -21,11 +21,14 @@ export interface PageSource<T> {
 
 /** A page, and how to get its neighbours. */
 export class Page<T> implements Paginator<T> {
+  /** The page's own, always the same one: apps sort it in place, and name it as a dependency of their effects. */
+  readonly items: T[]
   readonly #source: PageSource<T>
 
   /** @internal */
   constructor(source: PageSource<T>) {
     this.#source = source
+    this.items = source.items
   }
 
   get hasNextPage(): boolean {
@@ -34,11 +37,6 @@ export class Page<T> implements Paginator<T> {
 
   get hasPrevPage(): boolean {
     return this.#source.prev !== null
-  }
-
-  /** A fresh array each time: sorting or emptying it changes nobody's page. */
-  get items(): T[] {
-    return [...this.#source.items]
   }
 
   /** @throws ConfabError 20404 when there is no next page. */

@@ -44,6 +44,11 @@ export class Participant extends ReplayEventEmitter<ParticipantEvents> {
     this.#cell = cell
   }
 
+  /** Where apps in JavaScript find the fields, past Twilio's declarations. @internal */
+  get state(): this {
+    return this
+  }
+
   /** `MB` and 32 hex digits. The same again for somebody who comes back. */
   get sid(): string {
     return this.#cell.view.record.sid

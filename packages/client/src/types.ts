@@ -154,7 +154,8 @@ export interface ParticipantEmailBinding {
 }
 /** A person's address on a channel, bound to one of the service's. */
 export interface ParticipantAddressBinding {
-  address: string
+  // biome-ignore lint/suspicious/noExplicitAny: Twilio declares no such binding, and apps take it for what they like
+  address: any
   proxy_address: string
   projected_address?: string
 }

@@ -46,6 +46,11 @@ export class User extends ReplayEventEmitter<UserEvents> {
     this.#cell = cell
   }
 
+  /** Where apps in JavaScript find the fields, past Twilio's declarations. @internal */
+  get state(): this {
+    return this
+  }
+
   /** `''` for the client's own user until the client knows whose it is. */
   get identity(): string {
     return this.#cell.identity
