@@ -10,6 +10,7 @@ import type {
   Storage,
   Store,
   StoredDocument,
+  StoredPage,
   StoredSummary,
   StoreOwner,
 } from '../../packages/client/src/storage/storage.ts'
@@ -29,6 +30,7 @@ export class Disk {
   readonly #summaries = new Map<string, StoredSummary>()
   readonly #values = new Map<string, unknown>()
   readonly #documents = new Map<string, Uint8Array[]>()
+  readonly #pages = new Map<string, StoredPage & { bytes: Uint8Array }>()
   readonly #sessions = new Set<Session>()
   #position = 0
   #owner: StoreOwner | null = null
@@ -100,9 +102,27 @@ export class Disk {
         close: async () => {},
       },
       documents: {
-        open: (document, epoch, doc) => this.#openDocument(session, `${document} ${epoch}`, doc),
+        open: (document, epoch, doc, before) =>
+          this.#openDocument(session, `${document} ${epoch}`, doc, before),
         remove: async (document, epoch) => {
           if (session.alive) this.#documents.delete(`${document} ${epoch}`)
+        },
+      },
+      pages: {
+        list: async () => [...this.#pages.values()].map(({ bytes: _, ...page }) => page),
+        get: async (document, hash, now) => {
+          await this.#written(session)
+          const page = this.#pages.get(document + hash)
+          if (page) page.used = now
+          return page?.bytes ?? null
+        },
+        put: async (document, hash, bytes, now) => {
+          await this.#written(session)
+          this.#pages.set(document + hash, { document, hash, size: bytes.length, used: now, bytes })
+        },
+        delete: async (document, hashes) => {
+          await this.#written(session)
+          for (const hash of hashes) this.#pages.delete(document + hash)
         },
       },
       peers: {
@@ -154,9 +174,19 @@ export class Disk {
     return appended
   }
 
-  #openDocument(session: Session, key: string, doc: Y.Doc): StoredDocument {
+  #openDocument(
+    session: Session,
+    key: string,
+    doc: Y.Doc,
+    before: () => Promise<unknown> = async () => {},
+  ): StoredDocument {
+    let writing = Promise.resolve()
     const row = (update: Uint8Array, origin: unknown) => {
-      if (!session.alive || origin === this) return
+      if (origin === this) return
+      writing = writing.then(before).then(() => append(update))
+    }
+    const append = (update: Uint8Array) => {
+      if (!session.alive) return
       const rows = this.#documents.get(key)
       if (rows) rows.push(update)
       else this.#documents.set(key, [update])
@@ -176,10 +206,12 @@ export class Disk {
     return {
       loaded,
       compact: async () => {
+        await writing
         if (session.alive) this.#documents.set(key, [Y.encodeStateAsUpdate(doc)])
       },
       close: async () => {
         doc.off('update', row)
+        await writing
       },
     }
   }

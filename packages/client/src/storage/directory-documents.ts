@@ -1,24 +1,25 @@
 /**
- * Documents in SQLite: a row per update. On a connection of their own that doesn't wait for the disk: a power cut
+ * Documents in SQLite, a row per update, and pages. On a connection of their own that doesn't wait for the disk: a power cut
  * may take the newest rows, which the relay and the journal have.
  */
 import * as Y from 'yjs'
 import { STORE_SCHEMA } from './directory-schema.ts'
 import { openSqlite, type Sqlite } from './directory-sqlite.ts'
 import { storageError } from './failure.ts'
-import type { Documents, StoredDocument } from './storage.ts'
+import type { Documents, Pages, StoredDocument } from './storage.ts'
 import { keepDocument, type Rows } from './stored-document.ts'
 
 export function sqliteDocuments(
   file: string,
   maxBytes: number | undefined,
-): Documents & { close(): Promise<void> } {
+): Documents & { readonly pages: Pages; close(): Promise<void> } {
   const db = openSqlite(file, { synchronous: 'normal', schema: STORE_SCHEMA, maxBytes })
   const open = new Set<StoredDocument>()
   let closing: Promise<void> | null = null
   return {
-    open(document, epoch, doc) {
-      const kept = keepDocument(doc, Promise.resolve(rowsOf(db, document, epoch, doc)))
+    pages: sqlitePages(db),
+    open(document, epoch, doc, before) {
+      const kept = keepDocument(doc, Promise.resolve(rowsOf(db, document, epoch, doc)), before)
       open.add(kept)
       return {
         loaded: kept.loaded,
@@ -41,6 +42,53 @@ export function sqliteDocuments(
       closing ??= Promise.all([...open].map((document) => document.close())).then(() => db.close())
       return closing
     },
+  }
+}
+
+function sqlitePages(db: Sqlite): Pages {
+  const attempt = async <T>(doing: string, work: () => T): Promise<T> => {
+    try {
+      return work()
+    } catch (cause) {
+      throw storageError(`${doing} of history`, cause)
+    }
+  }
+  return {
+    list: () =>
+      attempt('list the pages', () =>
+        db.all('select document, hash, length(bytes) as size, used from pages').map((row) => ({
+          document: String(row.document),
+          hash: String(row.hash),
+          size: Number(row.size),
+          used: Number(row.used),
+        })),
+      ),
+    get: (document, hash, now) =>
+      attempt('read a page', () => {
+        const row = db.get(
+          'update pages set used = ? where document = ? and hash = ? returning bytes',
+          now,
+          document,
+          hash,
+        )
+        return row ? (row.bytes as Uint8Array) : null
+      }),
+    put: (document, hash, bytes, now) =>
+      attempt('keep a page', () => {
+        db.run(
+          'insert or replace into pages (document, hash, bytes, used) values (?, ?, ?, ?)',
+          document,
+          hash,
+          bytes,
+          now,
+        )
+      }),
+    delete: (document, hashes) =>
+      attempt('remove a page', () => {
+        for (const hash of hashes) db.run('delete from pages where document = ? and hash = ?', document, hash)
+        // removed text is to leave the log as well
+        db.checkpoint()
+      }),
   }
 }
 

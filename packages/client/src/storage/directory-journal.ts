@@ -85,13 +85,14 @@ function append(db: Sqlite, entry: NewJournalEntry): JournalEntry {
   const known = db.get('select * from entries where id = ?', entry.id)
   if (known) return entryOf(known)
   const { lastInsertRowid } = db.run(
-    'insert into entries (id, document, operation, state, error, held_at) values (?, ?, ?, ?, ?, ?)',
+    'insert into entries (id, document, operation, state, error, held_at, message_index) values (?, ?, ?, ?, ?, ?, ?)',
     entry.id,
     entry.document,
     JSON.stringify(entry.operation),
     entry.state,
     entry.error ? JSON.stringify(entry.error) : null,
     entry.heldAt ?? null,
+    entry.messageIndex ?? null,
   )
   return { ...entry, position: lastInsertRowid }
 }
@@ -106,6 +107,7 @@ function entryOf(row: Row): JournalEntry {
   }
   if (row.error !== null) entry.error = JSON.parse(String(row.error))
   if (row.held_at !== null) entry.heldAt = Number(row.held_at)
+  if (row.message_index !== null) entry.messageIndex = Number(row.message_index)
   return entry
 }
 

@@ -1,5 +1,6 @@
-/** The tables of an owner's file. Positions are never given twice (`autoincrement`). */
-export const STORE_SCHEMA = `
+/** The tables of an owner's file, version after version. Positions are never given twice (`autoincrement`). */
+export const STORE_SCHEMA = [
+  `
   create table entries (
     position integer primary key autoincrement,
     id text not null unique,
@@ -24,4 +25,15 @@ export const STORE_SCHEMA = `
     bytes blob not null
   ) strict;
   create index updates_of on updates (document, epoch, key);
-`
+`,
+  `
+  alter table entries add column message_index integer;
+  create table pages (
+    document text not null,
+    hash text not null,
+    bytes blob not null,
+    used integer not null,
+    primary key (document, hash)
+  ) strict;
+`,
+]

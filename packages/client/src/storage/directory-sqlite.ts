@@ -4,13 +4,12 @@ import { ConfabError } from '@confab/core'
 
 /** Milliseconds to wait for another process's write. It holds the lock for one small transaction. */
 const BUSY_TIMEOUT = 5000
-const VERSION = 1
 
 export interface SqliteOptions {
   /** `full`: a transaction is on the disk when it returns. `normal`: a power cut may take the newest ones, whole. */
   synchronous: 'full' | 'normal'
-  /** Statements that make the tables of a new file. */
-  schema: string
+  /** Statements that make the tables of a new file, and then of each later version. */
+  schema: readonly string[]
   maxBytes?: number | undefined
 }
 
@@ -78,12 +77,14 @@ export function openSqlite(file: string, options: SqliteOptions): Sqlite {
   }
 }
 
-function migrate(db: DatabaseSync, schema: string): void {
+function migrate(db: DatabaseSync, schema: readonly string[]): void {
   const { user_version: version } = db.prepare('pragma user_version').get() as { user_version: number }
-  if (version === VERSION) return
-  if (version !== 0) throw new ConfabError(70501, 'The store was written by a newer version of Confab')
-  db.exec(schema)
-  db.exec(`pragma user_version = ${VERSION}`)
+  if (version === schema.length) return
+  if (version > schema.length) {
+    throw new ConfabError(70501, 'The store was written by a newer version of Confab')
+  }
+  for (const statements of schema.slice(version)) db.exec(statements)
+  db.exec(`pragma user_version = ${schema.length}`)
 }
 
 /** `immediate`: two writers wait for each other at the start, where waiting works, and not in the middle. */

@@ -16,6 +16,24 @@ beforeEach(async () => {
 })
 afterEach(() => rm(path, { recursive: true, force: true }))
 
+/** What the first version made. */
+const VERSION_1 = `
+  create table entries (
+    position integer primary key autoincrement, id text not null unique, document text not null,
+    operation text not null, state text not null, error text, held_at integer
+  ) strict;
+  create table summaries (
+    document text primary key, epoch integer not null, commits_id integer not null, clock integer not null,
+    data text not null
+  ) strict, without rowid;
+  create table vals (key text primary key, value text not null) strict, without rowid;
+  create table updates (
+    key integer primary key autoincrement, document text not null, epoch integer not null, bytes blob not null
+  ) strict;
+  create index updates_of on updates (document, epoch, key);
+  pragma user_version = 1;
+`
+
 describe('directory()', () => {
   for (const { sentence, prove } of storageSentences) {
     test(sentence, () =>
@@ -32,6 +50,26 @@ describe('directory()', () => {
       }),
     )
   }
+
+  test('a file of the first version goes on with what it holds, and takes pages', async () => {
+    const owner = freshOwner()
+    const db = new DatabaseSync(join(path, `${ownerKey(owner)}.sqlite`))
+    db.exec(VERSION_1)
+    const { id, document, operation } = newEntry('older than pages')
+    db.prepare("insert into entries (id, document, operation, state) values (?, ?, ?, 'pending')").run(
+      id,
+      document,
+      JSON.stringify(operation),
+    )
+    db.close()
+    await withStore(directory(path), owner, async ({ journal, pages }) => {
+      expect((await journal.load()).entries).toEqual([
+        { id, document, operation, state: 'pending', position: 1 },
+      ])
+      await pages.put('CH1', 'hash', new Uint8Array([1]), 5)
+      expect(await pages.get('CH1', 'hash', 6)).toEqual(new Uint8Array([1]))
+    })
+  })
 
   test('a full disk is 70501, nothing of the write is there, and smaller ones are taken', async () => {
     await withStore(directory(path, { maxBytes: 256 * 1024 }), freshOwner(), async ({ journal }) => {
@@ -91,13 +129,13 @@ describe('directory()', () => {
     })
   })
 
-  test('removed text is in no file after compacting, nor what a removed document held', async () => {
+  test('removed text is in no file after compacting, nor what a removed document or page held', async () => {
     const inFiles = async (text: string) => {
       const files = await readdir(path)
       const contents = await Promise.all(files.map((file) => readFile(join(path, file), 'latin1')))
       return contents.some((content) => content.includes(text))
     }
-    await withStore(directory(path), freshOwner(), async ({ documents }) => {
+    await withStore(directory(path), freshOwner(), async ({ documents, pages }) => {
       const doc = new Y.Doc()
       const stored = documents.open('CH1', 1, doc)
       await stored.loaded
@@ -113,6 +151,10 @@ describe('directory()', () => {
       await stored.close()
       await documents.remove('CH1', 1)
       expect(await inFiles('harmless')).toBe(false)
+      await pages.put('CH1', 'hash', new TextEncoder().encode('a page of secrets'), 0)
+      expect(await inFiles('a page of secrets')).toBe(true)
+      await pages.delete('CH1', ['hash'])
+      expect(await inFiles('a page of secrets')).toBe(false)
     })
   })
 

@@ -55,6 +55,7 @@ export function directory(path: string, options: DirectoryOptions = {}): Storage
         return {
           journal,
           documents,
+          pages: documents.pages,
           peers,
           async close() {
             peers.close()
@@ -80,7 +81,8 @@ export function directory(path: string, options: DirectoryOptions = {}): Storage
   }
 }
 
-const OWNERS_SCHEMA =
-  'create table owners (relay text primary key, owner text not null) strict, without rowid'
+const OWNERS_SCHEMA = [
+  'create table owners (relay text primary key, owner text not null) strict, without rowid',
+]
 
 const makeDirectory = (path: string) => void mkdirSync(path, { recursive: true, mode: 0o700 })

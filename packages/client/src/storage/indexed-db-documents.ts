@@ -21,8 +21,8 @@ export const documentDatabaseName = (store: string, document: string, epoch: num
 /** The documents of one store, each in a database of its own, named without the document's name. */
 export function indexedDBDocuments(store: string): Documents {
   return {
-    open: (document, epoch, doc) =>
-      keepDocument(doc, openRows(documentDatabaseName(store, document, epoch), doc)),
+    open: (document, epoch, doc, before) =>
+      keepDocument(doc, openRows(documentDatabaseName(store, document, epoch), doc), before),
     async remove(document, epoch) {
       const name = documentDatabaseName(store, document, epoch)
       try {

@@ -1,21 +1,25 @@
 /**
- * The journal in IndexedDB. One transaction per write, one write after the other, with strict durability: when its
- * promise resolves the browser has handed it to the disk.
+ * The journal in IndexedDB, and the pages of sealed history beside it. One transaction per write, one write after the
+ * other, with strict durability: when its promise resolves the browser has handed it to the disk.
  */
 import { ConfabError } from '@confab/core'
 import { storageError } from './failure.ts'
 import { completed, openDatabase, result } from './indexed-db-requests.ts'
-import type { Journal, JournalEntry, JournalWrite, StoredSummary } from './storage.ts'
+import type { Journal, JournalEntry, JournalWrite, Pages, StoredPage, StoredSummary } from './storage.ts'
 
 /**
  * `entries`: the key is the position, given by the database: ascending over all tabs, never given twice. `summaries`:
  * by document. `values`: by a key beside them.
  */
 const STORES = ['entries', 'summaries', 'values'] as const
+/** `pageUse`: what `list` gives of each of the `pages`, which stand under [document, hash]. */
+const PAGES = ['pages', 'pageUse'] as const
+/** A page that is lost is fetched again. */
+const RELAXED = { durability: 'relaxed' } as const
 type Stores = Record<(typeof STORES)[number], IDBObjectStore>
 
 /** Opens or makes the database. Rejects with `ConfabError` 70501 when there can't be one. */
-export async function openIndexedDBJournal(name: string): Promise<Journal> {
+export async function openIndexedDBJournal(name: string): Promise<Journal & { readonly pages: Pages }> {
   let database: IDBDatabase | null = null
   let closed = false
   /** Writes and loads, one after the other. Never rejects. */
@@ -53,6 +57,32 @@ export async function openIndexedDBJournal(name: string): Promise<Journal> {
     load: () => enqueue('read the local database', load),
     write: (write) =>
       enqueue('write to the local database', (db) => transact(db, (stores) => apply(stores, write))),
+    pages: {
+      list: () =>
+        enqueue('list the pages of history', (db) =>
+          result<StoredPage[]>(db.transaction('pageUse').objectStore('pageUse').getAll()),
+        ),
+      get: (document, hash, now) =>
+        enqueue('read a page of history', async (db) => {
+          const tx = db.transaction(PAGES, 'readwrite', RELAXED)
+          const bytes = await result<Uint8Array | undefined>(tx.objectStore('pages').get([document, hash]))
+          if (bytes) tx.objectStore('pageUse').put({ document, hash, size: bytes.length, used: now })
+          return bytes ?? null
+        }),
+      put: (document, hash, bytes, now) =>
+        enqueue('keep a page of history', (db) => {
+          const tx = db.transaction(PAGES, 'readwrite', RELAXED)
+          tx.objectStore('pages').put(bytes, [document, hash])
+          tx.objectStore('pageUse').put({ document, hash, size: bytes.length, used: now })
+          return completed(tx)
+        }),
+      delete: (document, hashes) =>
+        enqueue('remove a page of history', (db) => {
+          const tx = db.transaction(PAGES, 'readwrite')
+          for (const hash of hashes) for (const name of PAGES) tx.objectStore(name).delete([document, hash])
+          return completed(tx)
+        }),
+    },
     async close() {
       await queue
       closed = true
@@ -73,16 +103,21 @@ function openJournalDatabase(
   return new Promise((resolve, reject) => {
     let refused: ConfabError | null = null
     openDatabase(name, {
-      create(db, tx) {
-        if (mustExist) {
+      version: 2,
+      create(db, tx, from) {
+        if (mustExist && from === 0) {
           refused = new ConfabError(70501, 'The local database was deleted: start a new client')
           tx.abort()
           return
         }
-        const entries = db.createObjectStore('entries', { keyPath: 'position', autoIncrement: true })
-        entries.createIndex('id', 'id', { unique: true })
-        db.createObjectStore('summaries', { keyPath: 'document' })
-        db.createObjectStore('values')
+        if (from === 0) {
+          const entries = db.createObjectStore('entries', { keyPath: 'position', autoIncrement: true })
+          entries.createIndex('id', 'id', { unique: true })
+          db.createObjectStore('summaries', { keyPath: 'document' })
+          db.createObjectStore('values')
+        }
+        db.createObjectStore('pages')
+        db.createObjectStore('pageUse', { keyPath: ['document', 'hash'] })
       },
       blocked() {
         refused = new ConfabError(

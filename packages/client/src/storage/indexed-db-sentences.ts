@@ -131,6 +131,27 @@ export const indexedDBSentences: readonly Sentence[] = [
     },
   },
   {
+    sentence: 'a journal of the first version goes on with what it holds, and takes pages',
+    async prove({ storage }) {
+      const owner = freshOwner()
+      const older = await openDB(storeName(owner), 1, {
+        upgrade(db) {
+          const entries = db.createObjectStore('entries', { keyPath: 'position', autoIncrement: true })
+          entries.createIndex('id', 'id', { unique: true })
+          db.createObjectStore('summaries', { keyPath: 'document' })
+          db.createObjectStore('values')
+        },
+      })
+      await older.add('entries', newEntry('older than pages'))
+      older.close()
+      await withStore(storage(), owner, async ({ journal, pages }) => {
+        checkEqual((await journal.load()).entries.length, 1, 'entries')
+        await pages.put('CH1', 'hash', new Uint8Array([1]), 5)
+        checkEqual(await pages.get('CH1', 'hash', 6), new Uint8Array([1]), 'the page')
+      })
+    },
+  },
+  {
     sentence: 'no database is named after a person',
     async prove({ storage }) {
       const owner = { ...freshOwner(), identity: 'grace.hopper' }

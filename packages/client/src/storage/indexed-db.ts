@@ -27,6 +27,7 @@ export function indexedDB(): Storage {
       return {
         journal,
         documents: indexedDBDocuments(name),
+        pages: journal.pages,
         peers,
         async close() {
           peers.close()

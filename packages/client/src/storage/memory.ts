@@ -7,9 +7,11 @@ import type {
   Journal,
   JournalEntry,
   JournalWrite,
+  Pages,
   Peers,
   Storage,
   Store,
+  StoredPage,
   StoredSummary,
   StoreOwner,
 } from './storage.ts'
@@ -22,6 +24,7 @@ interface Shared {
   summaries: Map<string, StoredSummary>
   values: Map<string, unknown>
   documents: Map<string, SharedRows>
+  pages: Map<string, StoredPage & { bytes: Uint8Array }>
   peers: Set<MemoryPeers>
 }
 
@@ -49,6 +52,7 @@ export function memory(): Storage {
           summaries: new Map(),
           values: new Map(),
           documents: new Map(),
+          pages: new Map(),
           peers: new Set(),
         }
         stores.set(key, shared)
@@ -71,9 +75,10 @@ function openStore(shared: Shared): Store {
   return {
     journal,
     peers,
+    pages: memoryPages(shared),
     documents: {
-      open: (document, epoch, doc) =>
-        keepDocument(doc, Promise.resolve(memoryRows(shared, documentKey(document, epoch), doc))),
+      open: (document, epoch, doc, before) =>
+        keepDocument(doc, Promise.resolve(memoryRows(shared, documentKey(document, epoch), doc)), before),
       async remove(document, epoch) {
         shared.documents.delete(documentKey(document, epoch))
       },
@@ -137,6 +142,26 @@ function applyWrite(shared: Shared, write: JournalWrite): JournalEntry[] {
     else shared.values.set(key, value)
   }
   return appended
+}
+
+function memoryPages({ pages }: Shared): Pages {
+  return {
+    async list() {
+      return [...pages.values()].map(({ bytes: _, ...page }) => page)
+    },
+    async get(document, hash, now) {
+      const page = pages.get(document + hash)
+      if (!page) return null
+      page.used = now
+      return page.bytes.slice()
+    },
+    async put(document, hash, bytes, now) {
+      pages.set(document + hash, { document, hash, size: bytes.length, used: now, bytes: bytes.slice() })
+    },
+    async delete(document, hashes) {
+      for (const hash of hashes) pages.delete(document + hash)
+    },
+  }
 }
 
 const documentKey = (document: string, epoch: number) => `${epoch} ${document}`

@@ -532,6 +532,68 @@ const documentSentences: Sentence[] = [
   },
 ]
 
+const pageSentences: readonly Sentence[] = [
+  {
+    sentence: 'a page is read as it was put, by a later process too, and its last use is known',
+    async prove({ storage }) {
+      const owner = freshOwner()
+      const bytes = new Uint8Array([1, 2, 3])
+      await withStore(storage(), owner, async ({ pages }) => {
+        await pages.put('CH1', 'a', bytes, 10)
+        await pages.put('CH1', 'b', new Uint8Array(2), 20)
+        checkEqual(await pages.get('CH2', 'a', 30), null, 'another conversation’s')
+      })
+      await withStore(storage(), owner, async ({ pages }) => {
+        checkEqual(await pages.get('CH1', 'a', 40), bytes, 'the page')
+        const listed = (await pages.list()).sort((one, other) => one.used - other.used)
+        const expected = [
+          { document: 'CH1', hash: 'b', size: 2, used: 20 },
+          { document: 'CH1', hash: 'a', size: 3, used: 40 },
+        ]
+        checkEqual(listed, expected, 'the list')
+      })
+    },
+  },
+  {
+    sentence: 'a page that was deleted is gone, and the others stay',
+    async prove({ storage }) {
+      await withStore(storage(), freshOwner(), async ({ pages }) => {
+        for (const hash of ['a', 'b', 'c']) await pages.put('CH1', hash, new Uint8Array([1]), 0)
+        await pages.put('CH2', 'a', new Uint8Array([2]), 0)
+        await pages.delete('CH1', ['a', 'b', 'unknown'])
+        const left = (await pages.list()).map(({ document, hash }) => document + hash).sort()
+        checkEqual(left, ['CH1c', 'CH2a'], 'what is left')
+        checkEqual(await pages.get('CH1', 'a', 0), null, 'the deleted one')
+      })
+    },
+  },
+  {
+    sentence: 'an update of a document is stored after what must be stored before it',
+    async prove({ storage }) {
+      const owner = freshOwner()
+      await withStore(storage(), owner, async ({ documents }) => {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        const doc = new Y.Doc()
+        const stored = documents.open('CH1', 1, doc, () => promise)
+        await stored.loaded
+        doc.getArray('outbox/ada').push(['later'])
+        const early = new Y.Doc()
+        const reading = documents.open('CH1', 1, early)
+        await reading.loaded
+        checkEqual(early.getArray('outbox/ada').length, 0, 'entries before')
+        await reading.close()
+        resolve()
+        await stored.close()
+        const late = new Y.Doc()
+        const again = documents.open('CH1', 1, late)
+        await again.loaded
+        checkEqual(late.getArray('outbox/ada').toArray(), ['later'], 'entries after')
+        await again.close()
+      })
+    },
+  },
+]
+
 const peerSentences: Sentence[] = [
   {
     sentence:
@@ -591,5 +653,6 @@ function collect(store: Store, count: number): Promise<unknown[]> {
 export const storageSentences: readonly Sentence[] = [
   ...journalSentences,
   ...documentSentences,
+  ...pageSentences,
   ...peerSentences,
 ]

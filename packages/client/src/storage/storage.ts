@@ -1,8 +1,9 @@
 /**
- * Where a client keeps what it must not lose. Two parts with different promises:
+ * Where a client keeps what it must not lose. Three parts with different promises:
  *
  * - the **journal** (operations, summaries, the session): ordered, awaited, durable when its promise resolves;
- * - the **documents**: a cache of Yjs documents that the relay and the journal can rebuild.
+ * - the **documents**: a cache of Yjs documents that the relay and the journal can rebuild;
+ * - the **pages** of sealed history: a cache that the relay can fill again.
  *
  * `indexedDB()`, `directory(path)` and `memory()` implement it; all pass the suite in `storage-suite.ts`.
  */
@@ -31,6 +32,8 @@ export interface JournalEntry {
   document: string
   operation: Operation
   state: JournalState
+  /** The index of the sealed message that it is about: where to look for it. */
+  messageIndex?: number
   /** Position in the journal: ascending in the order of writing, across documents and tabs. Given by the store. */
   position: number
   /** Why it is held. */
@@ -97,10 +100,37 @@ export interface StoredDocument {
 }
 
 export interface Documents {
-  /** Opens the copy kept under (document, epoch) and loads it into `doc`. */
-  open(document: string, epoch: number, doc: Y.Doc): StoredDocument
+  /**
+   * Opens the copy kept under (document, epoch) and loads it into `doc`.
+   * @param before what must be stored before an update of the doc is; never rejects
+   */
+  open(document: string, epoch: number, doc: Y.Doc, before?: () => Promise<unknown>): StoredDocument
   /** Removes what is stored under (document, epoch). */
   remove(document: string, epoch: number): Promise<void>
+}
+
+/** A page of sealed history as it is kept, but for its bytes. */
+export interface StoredPage {
+  document: string
+  hash: string
+  /** Bytes. */
+  size: number
+  /** When it was last written or read, milliseconds since the epoch. */
+  used: number
+}
+
+/** Every promise rejects with `ConfabError` 70501 when storage fails. */
+export interface Pages {
+  list(): Promise<StoredPage[]>
+  /**
+   * The bytes as they were put; null when they aren't here.
+   * @param now noted as its last use
+   */
+  get(document: string, hash: string, now: number): Promise<Uint8Array | null>
+  /** Replaces what is kept under the same name. */
+  put(document: string, hash: string, bytes: Uint8Array, now: number): Promise<void>
+  /** Resolves when nothing of them remains. */
+  delete(document: string, hashes: readonly string[]): Promise<void>
 }
 
 /** News between the clients (tabs) that have the same store open; never echoed to its sender. */
@@ -113,6 +143,7 @@ export interface Peers {
 export interface Store {
   readonly journal: Journal
   readonly documents: Documents
+  readonly pages: Pages
   readonly peers: Peers
   close(): Promise<void>
 }

@@ -33,8 +33,15 @@ export function isComplete(doc: Y.Doc): boolean {
   return doc.store.pendingStructs === null && doc.store.pendingDs === null
 }
 
-/** Loads `doc` from its rows and keeps every update of it from then on. */
-export function keepDocument(doc: Y.Doc, opening: Promise<Rows>): StoredDocument {
+/**
+ * Loads `doc` from its rows and keeps every update of it from then on.
+ * @param before what must be stored before an update is
+ */
+export function keepDocument(
+  doc: Y.Doc,
+  opening: Promise<Rows>,
+  before: () => Promise<unknown> = async () => {},
+): StoredDocument {
   /** Updates not yet handed to the rows. What the doc held before it was opened is the first. */
   const queue: Uint8Array[] =
     doc.store.clients.size > 0 || !isComplete(doc) ? [Y.encodeStateAsUpdate(doc)] : []
@@ -72,6 +79,7 @@ export function keepDocument(doc: Y.Doc, opening: Promise<Rows>): StoredDocument
 
   async function drain(): Promise<void> {
     if (!rows || broken || queue.length === 0) return
+    await before()
     const updates = queue.splice(0)
     try {
       await rows.append(updates)
