@@ -112,7 +112,6 @@ async function bundleForBrowser(
     conditions: ['browser'],
     mainFields: ['browser', 'module', 'main'],
     target,
-    // fields are assigned: defining them costs a call each in older JavaScript
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     minifySyntax: true,
     plugins: [forBrowsers([join(source, 'src'), join(source, '../core/src')])],
