@@ -492,6 +492,18 @@ describe('a connection', () => {
     expect(wire.closed?.code).toBe(4504)
   })
 
+  it.each([-86_400_000, 86_400_000])('lives on when somebody sets the clock by %i ms', async (jump) => {
+    const { native, send, frames, wire, clock } = await ready()
+    clock.set(jump)
+    await send({ type: 'ping', nonce: 1 })
+    expect(frames()).toEqual([{ type: 'pong', nonce: 1, now: clock.now() }])
+    await clock.advance(30_000)
+    expect(wire.closed).toBeNull()
+    native.heard('pong')
+    await clock.advance(60_000)
+    expect(wire.closed?.code).toBe(4504)
+  })
+
   it('is closed with 4400 over a text message, or bytes that are no frames', async () => {
     const text = await ready()
     text.native.receiveText()

@@ -106,7 +106,8 @@ export class Committer {
   evict(before: number): void {
     for (const [key, lane] of this.#lanes) {
       const tooMany = this.#lanes.size > this.#options.maxLoaded
-      if (!tooMany && lane.lastUsed >= before) break
+      // used later than now: the clock was set back
+      if (!tooMany && lane.lastUsed >= before && lane.lastUsed <= this.#options.now()) break
       if (lane.isIdle) this.#lanes.delete(key)
     }
   }
@@ -533,8 +534,11 @@ export class Committer {
   // ── epochs ────────────────────────────────────────────────────────────────────────────────────────
 
   #isEpochDue(lane: Lane): boolean {
-    const { limits, now } = this.#options
-    return lane.model?.epochDue(limits.outboxClients) === true && now() >= lane.nextEpochAt
+    const { limits, now, epochInterval } = this.#options
+    if (!lane.model?.epochDue(limits.outboxClients)) return false
+    const left = lane.nextEpochAt - now()
+    // longer than ever: the clock was set back
+    return left <= 0 || left > epochInterval
   }
 
   async #openEpoch(lane: Lane): Promise<void> {

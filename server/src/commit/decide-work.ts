@@ -157,7 +157,8 @@ function decided(
     actor: author.principal
       ? ({ kind: 'identity', identity: author.identity } as const)
       : ({ kind: 'system', source: author.source } as const),
-    now,
+    // a message isn't dated before the one ahead of it, whatever was done to the clock
+    now: operation.type === 'message.post' ? Math.max(now, model.newestMessageAt) : now,
     limits,
     roles,
     serviceRoleSid: allowed ? SERVICE_ADMIN : (author.principal?.serviceRoleSid ?? SERVICE_ADMIN),

@@ -75,6 +75,8 @@ export class DocumentModel implements ConversationState {
   conversation: ConversationRecord | null = null
   participantCount = 0
   nonChatCount = 0
+  /** `dateCreated` of the newest message, 0 when there is none. */
+  newestMessageAt = 0
   readonly #ids: RootIds
   readonly #writers: WriterPool
   readonly #maps = new Map<string, Map<string, MapItem>>()
@@ -96,6 +98,7 @@ export class DocumentModel implements ConversationState {
 
   constructor(loaded: LoadedDocument, run: RunIds, writers: WriterPool) {
     this.head = loaded.head
+    this.newestMessageAt = loaded.newestMessageAt ?? 0
     this.#ids = new RootIds(loaded.head, run, (client) => this.#outbox.has(client))
     this.#writers = writers
     for (const item of loaded.mapItems) this.#putItem(item)
@@ -253,6 +256,7 @@ export class DocumentModel implements ConversationState {
         this.#unset('participants', change.record.sid)
         break
       case 'message.append':
+        this.newestMessageAt = change.record.dateCreated
         head.highestIndex = Math.max(head.highestIndex, change.record.index)
         head.messageCount++
         this.#putMessage(change.record)

@@ -10,8 +10,8 @@ import type { EngineSettings } from './options.ts'
 const AT_A_TIME = 64
 /** Milliseconds until what failed is tried again. */
 const RETRY_AFTER = 5000
-/** Milliseconds that a timer runs at most: Node takes longer ones as 1 ms, and the store is asked again anyway. */
-const LONGEST = 2 ** 31 - 1
+/** Milliseconds that a timer runs at most: meanwhile somebody may set the clock, of which nothing tells. */
+const LONGEST = 3_600_000
 
 export class StateTimers {
   readonly #options: EngineSettings

@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
+  /** Milliseconds since any moment, by a clock that nobody sets: for how long something took. */
+  elapsed(): number
   /** Runs once after so many milliseconds; the result cancels. */
   after(milliseconds: number, run: () => void): () => void
   /** Runs once everything that this turn of the event loop brought has been handled. */
@@ -13,6 +15,7 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   after(milliseconds, run) {
     let timer: NodeJS.Timeout
     const wait = (left: number) => {

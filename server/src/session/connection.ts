@@ -34,7 +34,7 @@ export class Connection {
     const { clock, limits, outlet } = options
     this.#options = options
     this.#listener = listener
-    const now = clock.now()
+    const now = clock.elapsed()
     this.#lastHeard = now
     this.#operations = new Budget(limits.operationsPerSecond, now)
     this.#bytes = new Budget(limits.bytesPerSecond, now)
@@ -74,7 +74,7 @@ export class Connection {
 
   /** Notes a message of this size, of so many operations. Milliseconds to wait before more is taken; 0: none. */
   charge(bytes: number, operations: number): number {
-    const now = this.#options.clock.now()
+    const now = this.#options.clock.elapsed()
     const wait = Math.max(this.#bytes.take(bytes, now), this.#operations.take(operations, now))
     if (this.#bytes.isExhausted || this.#operations.isExhausted) {
       this.close(CLOSE_CODES.tooManyRequests, 'Too many requests')
@@ -83,7 +83,7 @@ export class Connection {
   }
 
   heard(): void {
-    this.#lastHeard = this.#options.clock.now()
+    this.#lastHeard = this.#options.clock.elapsed()
   }
 
   /** Runs once after so many milliseconds unless cancelled, started again, or closed before. */
@@ -171,7 +171,7 @@ export class Connection {
   #beat(): void {
     const { heartbeat } = this.#options.timing
     this.timer('heartbeat', heartbeat, () => {
-      if (this.#options.clock.now() - this.#lastHeard >= 2 * heartbeat) {
+      if (this.#options.clock.elapsed() - this.#lastHeard >= 2 * heartbeat) {
         return this.close(CLOSE_CODES.silent, 'Nothing heard for too long')
       }
       this.#options.outlet.ping()

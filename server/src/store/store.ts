@@ -81,6 +81,8 @@ export interface LoadedDocument {
   mapItems: MapItem[]
   reads: StoredRead[]
   outboxClients: OutboxClient[]
+  /** `dateCreated` of the newest message that exists: no later one is dated before it. */
+  newestMessageAt?: number
 }
 
 /** What one author's devices get beside the common update of a commit. */

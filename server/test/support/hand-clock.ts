@@ -2,12 +2,20 @@ import type { Clock } from '../../src/session/clock.ts'
 
 /** A clock that a test turns. Turns of the event loop end when it says so. */
 export class HandClock implements Clock {
-  #now = Date.UTC(2026, 0, 1)
+  #now = 0
+  #date = Date.UTC(2026, 0, 1)
   #timers = new Map<number, { at: number; run: () => void }>()
   #deferred: (() => void)[] = []
   #next = 0
 
-  now = (): number => this.#now
+  now = (): number => this.#date + this.#now
+
+  elapsed = (): number => this.#now
+
+  /** Somebody sets the clock: no time passes. */
+  set(milliseconds: number): void {
+    this.#date += milliseconds
+  }
 
   after = (milliseconds: number, run: () => void): (() => void) => {
     const id = this.#next++

@@ -29,6 +29,7 @@ export class SqliteReads {
   private readonly services = new Map<string, number>()
   private readonly serviceKeys: StatementSync
   private readonly heads: StatementSync
+  private readonly newestMessage: StatementSync
   private readonly mapItems: StatementSync
   private readonly readRecords: StatementSync
   private readonly outboxClients: StatementSync
@@ -53,6 +54,9 @@ export class SqliteReads {
     this.db = db
     this.serviceKeys = this.prepare('SELECT key FROM services WHERE sid = ?')
     this.heads = this.prepare(`SELECT ${HEAD} FROM documents WHERE service = ? AND name = ?`)
+    this.newestMessage = this.prepare(
+      "SELECT record ->> 'dateCreated' FROM messages WHERE document = ? ORDER BY position DESC LIMIT 1",
+    )
     this.mapItems = this.prepare('SELECT root, name, client, clock, value FROM map_items WHERE document = ?')
     this.readRecords = this.prepare(
       'SELECT participant, client, clock, horizon, at FROM reads WHERE document = ?',
@@ -145,7 +149,9 @@ export class SqliteReads {
     if (retired !== null) head.retired = retiredFrom(retired)
     if (deleted === 1) head.deleted = true
     if (dueAt !== null) head.transition = { to: dueTo, at: dueAt }
+    const newest = this.newestMessage.get(key) as [number] | undefined
     return {
+      ...(newest ? { newestMessageAt: newest[0] } : {}),
       head,
       mapItems: (this.mapItems.all(key) as unknown as [string, string, number, number, string | null][]).map(
         ([root, name, client, clock, value]) => ({
