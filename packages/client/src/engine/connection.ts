@@ -1,5 +1,6 @@
 /** Whether there is a relay, and with which token. Documents are none of its business: it hands them on. */
 import { CLOSE_CODES, ConfabError, type DocumentName } from '@confab/core'
+import type { StoreOwner } from '../storage/storage.ts'
 import type {
   Disconnect,
   OpenRequest,
@@ -19,12 +20,15 @@ export interface ConnectionOptions {
   /** Fetches a token. */
   token(): Promise<string>
   /** Whose connection it is: a token of anybody else is refused here. */
-  identity: string
+  owner: StoreOwner
   platform: Platform
   tell(event: (events: EngineEvents) => void): void
   /** Events about documents, and about being connected. */
   events: Omit<TransportEvents, 'connecting' | 'tokenExpiring' | 'disconnected'> & { disconnected(): void }
 }
+
+/** Pages of history asked for at a time. */
+const PAGES_AT_ONCE = 4
 
 const AGENT = 'confab-client/0.1.0'
 
@@ -35,6 +39,9 @@ export class Connection implements Link {
   readonly #options: ConnectionOptions
   #transport: Transport | null = null
   #connected = false
+  /** Pages asked for, and who waits to ask for one. */
+  #pages = 0
+  readonly #waiting: (() => void)[] = []
   /** A token brought by `updateToken`, used until the relay refuses it. */
   #brought: string | null = null
   /** This attempt's token was already reported as expired. */
@@ -76,7 +83,7 @@ export class Connection implements Link {
     if (!this.#transport) this.#become('disconnected')
   }
 
-  /** @throws ConfabError 20003 when the token is another identity's */
+  /** @throws ConfabError 20003 when the token is another identity's, or for another service or account */
   updateToken(token: string): void {
     this.#check(token)
     this.#brought = token
@@ -99,6 +106,18 @@ export class Connection implements Link {
 
   awareness(document: DocumentName, update: Uint8Array): void {
     if (this.#connected) this.#transport?.awareness(document, update)
+  }
+
+  async page(document: DocumentName, hash: string): Promise<Uint8Array | null> {
+    while (this.#pages >= PAGES_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#pages++
+    try {
+      if (!this.#transport) throw new ConfabError(70605, 'There is no connection')
+      return await this.#transport.page(document, hash)
+    } finally {
+      this.#pages--
+      this.#waiting.shift()?.()
+    }
   }
 
   closeDocuments(documents: DocumentName[]): void {
@@ -174,8 +193,13 @@ export class Connection implements Link {
 
   #check(token: string): TokenClaims {
     const claims = readToken(token)
-    if (claims.identity !== this.#options.identity) {
-      throw new ConfabError(20003, `This client is ${this.#options.identity}'s, and the token is not`)
+    const { identity, serviceSid, accountSid } = this.#options.owner
+    if (claims.identity !== identity) {
+      throw new ConfabError(20003, `This client is ${identity}'s, and the token is not`)
+    }
+    // what waits in this store was written for one service, and must not be posted in another
+    if (claims.serviceSid !== serviceSid || claims.accountSid !== accountSid) {
+      throw new ConfabError(20003, "This client's store is of another service than the token")
     }
     return claims
   }

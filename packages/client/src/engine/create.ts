@@ -339,7 +339,7 @@ class LocalEngine implements Engine {
       url: this.#options.url,
       transport: this.#options.transport,
       token: () => this.#options.token(),
-      identity,
+      owner,
       platform,
       tell,
       events: this.#transportEvents(),
