@@ -208,10 +208,9 @@ const mediaRecord = object<MediaRecord>({
 })
 const mediaList = list(mediaRecord)
 const media: Read<MediaRecord[]> = (value, path, limits) => {
-  const read = mediaList(value, path, limits)
   const most = limits.mediaPerMessage
-  if (read.length > most) throw invalid(path, `Must be at most ${most}`)
-  return read
+  if (Array.isArray(value) && value.length > most) throw invalid(path, `Must be at most ${most}`)
+  return mediaList(value, path, limits)
 }
 
 const uses: Read<number> = (value, path, limits) => {

@@ -247,6 +247,13 @@ describe('parseOperation', () => {
     expect(codeOf(value)).toBe(code)
   })
 
+  test('counts media before it looks at any', () => {
+    const media = [null, ...Array(10).fill(complete['message.post'].media?.[0])]
+    const value = { ...complete['message.post'], media }
+    expect(parse(value)).toEqual({ error: { id: ID, code: 20001, message: 'media: Must be at most 10' } })
+    compare(value)
+  })
+
   test('refuses what is too large as a whole', () => {
     const parsed = parseOperation(complete['message.post'], limitsWith({ operationBytes: 100 }))
     expect(parsed).toHaveProperty('error.code', 70106)
