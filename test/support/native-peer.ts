@@ -32,10 +32,18 @@ export class NativePeer extends Peer {
     return peer
   }
 
-  /** A connection that was welcomed. */
-  static async connect(url: string, identity: string): Promise<NativePeer> {
+  /**
+   * A connection that was welcomed.
+   * @param token another than the identity's in the default service
+   */
+  static async connect(url: string, identity: string, token?: string): Promise<NativePeer> {
     const peer = await NativePeer.dial(url)
-    peer.say({ type: 'hello', version: PROTOCOL_VERSION, token: await tokenFor(identity), agent: 'test' })
+    peer.say({
+      type: 'hello',
+      version: PROTOCOL_VERSION,
+      token: token ?? (await tokenFor(identity)),
+      agent: 'test',
+    })
     await peer.frame('welcome')
     return peer
   }

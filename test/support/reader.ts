@@ -141,6 +141,7 @@ class YjsReader extends Reader {
 /**
  * Opens a document as one who holds nothing. Resolves when the relay has answered, with what there is in `doc`.
  * @param outcomes at the stock endpoint: ask for outcomes and nacks, of which a stock client knows nothing
+ * @param token another than the identity's in the default service
  */
 export async function openDocument(
   endpoint: Endpoint,
@@ -148,9 +149,11 @@ export async function openDocument(
   identity: string,
   document: string,
   outcomes = true,
+  token?: string,
 ): Promise<Reader> {
-  if (endpoint === 'native') return openNatively(url, identity, document, NOTHING)
-  const reader = new YjsReader(await YjsPeer.connect(url, identity, document, outcomes), identity, document)
+  if (endpoint === 'native') return openNatively(url, identity, document, NOTHING, new Y.Doc(), token)
+  const peer = await YjsPeer.connect(url, identity, document, outcomes, token)
+  const reader = new YjsReader(peer, identity, document)
   reader.peer.send(step1(EMPTY))
   await reader.peer.message('step1')
   return reader
@@ -174,8 +177,9 @@ async function openNatively(
   document: string,
   point: ResumePoint,
   doc = new Y.Doc(),
+  token?: string,
 ): Promise<Reader> {
-  const reader = new NativeReader(await NativePeer.connect(url, identity), identity, document, doc)
+  const reader = new NativeReader(await NativePeer.connect(url, identity, token), identity, document, doc)
   reader.peer.say({ type: 'open', entries: [{ channel: CHANNEL, document, pending: true, ...point }] })
   // asked for with `pending`, the request is the last frame of the answer
   await reader.peer.frame('request')

@@ -34,9 +34,16 @@ export class YjsPeer extends Peer {
   /**
    * A connection on which nothing was said yet.
    * @param outcomes ask to be told outcomes and nacks, which a stock client doesn't know
+   * @param token another than the identity's in the default service
    */
-  static async connect(url: string, identity: string, document: string, outcomes = true): Promise<YjsPeer> {
-    const query = `token=${await tokenFor(identity)}${outcomes ? '&outcomes=1' : ''}`
+  static async connect(
+    url: string,
+    identity: string,
+    document: string,
+    outcomes = true,
+    token?: string,
+  ): Promise<YjsPeer> {
+    const query = `token=${token ?? (await tokenFor(identity))}${outcomes ? '&outcomes=1' : ''}`
     const peer = new YjsPeer(`${url}${YJS_PATH}/${encodeURIComponent(document)}?${query}`)
     await once(peer.socket, 'open')
     return peer
