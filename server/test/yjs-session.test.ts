@@ -112,6 +112,11 @@ describe('a participant at the stock endpoint', () => {
     engine.onUpload = () => ({ kind: 'request', stateVector: Uint8Array.of(4) })
     await send(yjs.writeUpdate(Uint8Array.of(1)), yjs.writeUpdate(Uint8Array.of(2)))
     expect(heard()).toEqual(['step 1 4'])
+    // somebody sets the clock back: a second stays a second
+    clock.set(-86_400_000)
+    await clock.advance(1000)
+    expect(heard()).toEqual(['step 1 4'])
+    await send(yjs.writeUpdate(Uint8Array.of(3)))
     await clock.advance(1000)
     expect(heard()).toEqual(['step 1 4'])
   })

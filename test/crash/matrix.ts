@@ -2,7 +2,7 @@
  * One conversation goes through kills of its relay at exact steps. At each of them Ada posts by the native transport and
  * Bob by y-websocket; the relay dies, is started again on the same file, and both hear what became of their messages.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { copyFileSync, existsSync } from 'node:fs'
@@ -18,7 +18,7 @@ import { createEngine } from '../../server/src/commit/create-engine.ts'
 import { openSqliteStore } from '../../server/src/store/sqlite/sqlite-store.ts'
 import { operation } from '../support/operations.ts'
 import { ACCOUNT } from '../support/relay.ts'
-import { type RelayProcess, relayIn } from '../support/relay-process.ts'
+import { forkRelay, type RelayProcess, relayIn } from '../support/relay-process.ts'
 import { until } from '../support/until.ts'
 import { eager, joined, Person, type Report, type Shown, shown } from './kills.ts'
 import type { Fate } from './mortal-relay.ts'
@@ -30,7 +30,6 @@ const HOUR = 3_600_000
 const LONG_LOG = 520
 /** Client ids of one person from which an epoch is due. */
 const OUTBOX_CLIENTS = 4
-const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/confab/compiled')
 
 export interface StepResult {
   step: Step
@@ -68,15 +67,10 @@ class Mortal {
       limits: { outboxClients: OUTBOX_CLIENTS },
       timing: { epoch: 1 },
     }
-    const child = fork(
-      join(import.meta.dirname, 'mortal-relay.ts'),
-      [JSON.stringify(options), JSON.stringify(fate)],
-      {
-        execArgv: [],
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-        env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },
-      },
-    )
+    const child = forkRelay(join(import.meta.dirname, 'mortal-relay.ts'), [
+      JSON.stringify(options),
+      JSON.stringify(fate),
+    ])
     const gone = once(child, 'exit')
     try {
       return new Mortal(child, gone, await relayIn(child))

@@ -2,7 +2,6 @@
  * A relay in a process of its own that ends itself at a moment it is told of: at its start by the second argument, or
  * later by a message. The second argument also says how far its clock is ahead.
  */
-import { flushCompileCache } from 'node:module'
 import { dieAt, type Moment } from './kill-points.ts'
 
 export interface Fate {
@@ -22,5 +21,3 @@ process.on('message', (message: { dieAt?: Moment }) => {
 })
 
 await import('../support/relay-child.ts')
-// whoever is killed writes no cache at its end
-flushCompileCache()

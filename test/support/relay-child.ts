@@ -1,4 +1,5 @@
 /** A relay in a process of its own, for tests that kill or measure it. Options come as JSON in the first argument. */
+import { flushCompileCache } from 'node:module'
 import { createRelay, type Log } from '@confab/relay'
 import { relayOptions } from './relay.ts'
 
@@ -45,3 +46,5 @@ process.on('message', async (question) => {
 // nobody is left to measure it
 process.on('disconnect', () => process.exit(0))
 say({ type: 'ready', url: relay.url })
+// whoever is killed writes no cache at its end
+flushCompileCache()

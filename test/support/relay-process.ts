@@ -14,13 +14,24 @@ export interface RelayProcess {
   kill(): Promise<void>
 }
 
+const COMPILED = join(import.meta.dirname, '../../node_modules/.cache/confab/compiled')
+
 /** Resolves when it listens. Only options that are JSON. */
 export async function runRelay(options: Partial<RelayOptions>): Promise<RelayProcess> {
-  const child = fork(join(import.meta.dirname, 'relay-child.ts'), [JSON.stringify(options)], {
+  return relayIn(forkRelay(join(import.meta.dirname, 'relay-child.ts'), [JSON.stringify(options)]))
+}
+
+/** Starts a program that runs `relay-child.ts`; what it compiles is kept for the next one. */
+export function forkRelay(
+  program: string,
+  args: readonly string[],
+  errors: 'inherit' | 'pipe' = 'inherit',
+): ChildProcess {
+  return fork(program, args, {
     execArgv: ['--expose-gc'],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', errors, 'ipc'],
+    env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },
   })
-  return relayIn(child)
 }
 
 /** The relay that a child runs by `relay-child.ts`, when it listens. */

@@ -329,7 +329,7 @@ export class NativeSession implements Session, Subscriber {
 
   /** Asks for what is missing, at a bounded rate: each answer may be a whole outbox. */
   #request(channel: Channel, stateVector: Uint8Array): void {
-    const wait = channel.nextRequestAt - this.#options.clock.now()
+    const wait = channel.nextRequestAt - this.#options.clock.elapsed()
     if (wait <= 0) {
       this.#send(this.#requestFrame(channel, stateVector))
       return
@@ -343,7 +343,7 @@ export class NativeSession implements Session, Subscriber {
   }
 
   #requestFrame(channel: Channel, stateVector: Uint8Array): DownFrame {
-    channel.nextRequestAt = this.#options.clock.now() + this.#options.timing.request
+    channel.nextRequestAt = this.#options.clock.elapsed() + this.#options.timing.request
     channel.requestWaiting = null
     return { type: 'request', channel: channel.number, stateVector }
   }

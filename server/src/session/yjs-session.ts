@@ -275,12 +275,12 @@ export class YjsSession implements Session, Subscriber {
 
   /** At a bounded rate: each answer may be a whole document. The newest question replaces one that waits. */
   #request(stateVector: Uint8Array): void {
-    if (this.#nextRequestAt <= this.#options.clock.now()) {
-      this.#nextRequestAt = this.#options.clock.now() + this.#options.timing.request
+    if (this.#nextRequestAt <= this.#options.clock.elapsed()) {
+      this.#nextRequestAt = this.#options.clock.elapsed() + this.#options.timing.request
       this.#send(yjs.writeStep1(stateVector))
       return
     }
-    this.#connection.timer('request', this.#nextRequestAt - this.#options.clock.now(), () =>
+    this.#connection.timer('request', this.#nextRequestAt - this.#options.clock.elapsed(), () =>
       this.#request(stateVector),
     )
   }

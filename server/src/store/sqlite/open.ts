@@ -1,5 +1,5 @@
 /** Opening the database file: durable, ours alone, at this version's schema. */
-import { closeSync, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import { migrate } from './migrations.ts'
@@ -52,5 +52,7 @@ function makePrivately(path: string): void {
     closeSync(openSync(path, 'wx', 0o600))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    // SQLite would call it a disk I/O error
+    accessSync(path, constants.R_OK | constants.W_OK)
   }
 }
