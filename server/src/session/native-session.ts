@@ -24,6 +24,8 @@ import type { Session, SessionOptions } from './session.ts'
 
 /** An entry of `open` costs a fraction of an operation: a device has a thousand of them to say hello with. */
 const OPEN_COST = 0.1
+/** Beyond twice as many as may be open it is no hello any more: what a state vector costs at the stock endpoint. */
+const REOPEN_COST = 20
 
 export class NativeSession implements Session, Subscriber {
   readonly #options: SessionOptions
@@ -31,6 +33,8 @@ export class NativeSession implements Session, Subscriber {
   readonly #bounds: WireBounds
   readonly #channels: Channels
   readonly #out = new OutQueue()
+  /** Entries of `open` so far. */
+  #opened = 0
   #flushing = false
   #state: 'new' | 'authenticating' | 'ready' = 'new'
   /** Frames that came while the token was being looked at. */
@@ -214,6 +218,11 @@ export class NativeSession implements Session, Subscriber {
   // ── opening ───────────────────────────────────────────────────────────────────────────────────────
 
   #open(entries: OpenEntry[]): void {
+    this.#opened += entries.length
+    if (this.#opened > 2 * this.#options.limits.openDocuments) {
+      this.#connection.charge(0, REOPEN_COST * entries.length)
+      if (!this.#connection.isOpen) return
+    }
     const opening: { entry: OpenEntry; channel: Channel }[] = []
     for (const entry of entries) {
       const wasOpen = this.#channels.numbered(entry.channel)?.state === 'open'
