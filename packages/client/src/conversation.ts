@@ -232,7 +232,10 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
 
   /** Everybody who takes part, pending ones included. */
   async getParticipants(): Promise<Participant[]> {
-    const views = await this.#surface.working().participants(this.sid)
+    const engine = this.#surface.working()
+    // who is yet to be told of would be listed twice by an app that adds those who join to its list
+    await engine.caughtUp()
+    const views = await engine.participants(this.sid)
     return views.map((view) => this.#live.participants.show(view))
   }
 

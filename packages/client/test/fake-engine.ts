@@ -71,6 +71,7 @@ export class FakeEngine implements Engine {
     this.tell = events
   }
 
+  async caughtUp(): Promise<void> {}
   conversations(): ConversationView[] {
     return [...this.views.values()]
   }

@@ -409,7 +409,7 @@ export class LocalConversation {
         events.participantUpdated(this.sid, this.#participantView(event.participant), event.reasons)
         break
       case 'messageAdded':
-        this.#typing.ended(event.message.record.author)
+        this.#endTyping(events, event.message.record.author)
         events.messageAdded(this.sid, event.message)
         break
       case 'messageRemoved':
@@ -772,11 +772,21 @@ export class LocalConversation {
   }
 
   #tellTyping(identity: string, typing: boolean): void {
-    const participant = [...this.#participants().values()].find((one) => one.record.identity === identity)
-    if (!participant || this.#view?.status !== 'joined') return
-    const view = { ...this.#participantView(participant), typing }
+    const view = this.#typist(identity, typing)
+    if (!view) return
     this.#host.tell((events) =>
       typing ? events.typingStarted(this.sid, view) : events.typingEnded(this.sid, view),
     )
+  }
+
+  #endTyping(events: EngineEvents, identity: string): void {
+    const view = this.#typing.stop(identity) && this.#typist(identity, false)
+    if (view) events.typingEnded(this.sid, view)
+  }
+
+  #typist(identity: string, typing: boolean): ParticipantView | null {
+    const participant = [...this.#participants().values()].find((one) => one.record.identity === identity)
+    if (!participant || this.#view?.status !== 'joined') return null
+    return { ...this.#participantView(participant), typing }
   }
 }

@@ -117,6 +117,10 @@ class LocalEngine implements Engine {
 
   // --- what is known
 
+  caughtUp(): Promise<void> {
+    return this.#queue.told()
+  }
+
   conversations(): ConversationView[] {
     return [...this.#conversations.values()].flatMap((conversation) => conversation.view ?? [])
   }

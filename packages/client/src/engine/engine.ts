@@ -189,6 +189,8 @@ export interface Engine {
   readonly limits: Limits
   readonly connectionState: ConnectionState
 
+  /** Resolves once everything that is known by now has been told: what is read then is no news to anybody. */
+  caughtUp(): Promise<void>
   conversations(): ConversationView[]
   conversation(sid: string): ConversationView | undefined
   /**

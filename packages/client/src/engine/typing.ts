@@ -60,12 +60,10 @@ export class Typing {
     }
   }
 
-  /** That person's message arrived. */
-  ended(identity: string): void {
-    if (!this.#timers.has(identity)) return
+  /** That person's message arrived. Whether they were typing, which is for the caller to tell, before the message. */
+  stop(identity: string): boolean {
     this.#platform.clearTimeout(this.#timers.get(identity))
-    this.#timers.delete(identity)
-    this.#changed(identity, false)
+    return this.#timers.delete(identity)
   }
 
   /** Ends all without a word. */
@@ -79,7 +77,7 @@ export class Typing {
     this.#platform.clearTimeout(this.#timers.get(identity))
     this.#timers.set(
       identity,
-      this.#platform.setTimeout(() => this.ended(identity), PERIOD + GRACE),
+      this.#platform.setTimeout(() => this.stop(identity) && this.#changed(identity, false), PERIOD + GRACE),
     )
     if (!known) this.#changed(identity, true)
   }
