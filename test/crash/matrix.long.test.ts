@@ -1,5 +1,6 @@
-import { it } from 'vitest'
+import { expect, it } from 'vitest'
 import { killAtEachStep } from './matrix.ts'
+import { killMigrations } from './migrations.ts'
 import { expectNothingLost } from './sentences.ts'
 import { STEPS } from './steps.ts'
 import { expectOutcomes, printTable } from './table.ts'
@@ -11,5 +12,14 @@ it.each(Array.from({ length: 10 }, (_, i) => i))(
     printTable(report.results)
     expectOutcomes(report)
     expectNothingLost(report)
+  },
+)
+
+it.each([1, 2])(
+  'a relay killed at any statement by which it brings a file of schema %i up to date goes on',
+  async (version) => {
+    const { kills, expected, found } = await killMigrations(version, 1)
+    console.log(`schema ${version}: killed at each of ${kills} statements`)
+    for (const { statement, contents } of found) expect(contents, `statement ${statement}`).toEqual(expected)
   },
 )

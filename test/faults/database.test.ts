@@ -125,7 +125,7 @@ describe('a database', () => {
     // root writes whatever it likes, so it is somebody else who opens it
     const uid = process.getuid?.() === 0 ? 65_534 : process.getuid?.()
     const open = (path: string) =>
-      spawnSync(process.execPath, [join(import.meta.dirname, 'open-store.ts'), path], {
+      spawnSync(process.execPath, [join(import.meta.dirname, '../crash/open-store.ts'), path], {
         encoding: 'utf8',
         uid,
       })
