@@ -2,7 +2,7 @@
  * The line between sessions (who is connected, how bytes are framed) and the relay's engine (what is
  * admitted, decided, stored and told to whom). The engine knows no sockets.
  */
-import type { ConfabError, Operation, Outcome, ResumePoint } from '@confab/core'
+import type { ConfabError, MessageRecord, Operation, Outcome, ResumePoint } from '@confab/core'
 
 /** Who a session acts for, as `authenticate` said. */
 export interface Principal {
@@ -61,6 +61,16 @@ export type UploadAnswer =
   /** Not an honest update. Close the connection with 4400 and the message. */
   | { kind: 'violation'; message: string }
 
+/** Which messages of a conversation are read, in which order. */
+export interface MessageQuery {
+  /** Where to begin, inclusive: the first index by default, the last one backwards. */
+  from?: number
+  /** `forward` by default. */
+  direction?: 'forward' | 'backward'
+  /** Messages, at most; all by default. */
+  limit?: number
+}
+
 export interface Engine {
   /**
    * Opens and subscribes, many documents in one call and few queries. Between the answer and the first
@@ -88,6 +98,20 @@ export interface Engine {
   awareness(subscriber: Subscriber, document: string, update: Uint8Array): void
   /** An actor without an outbox (REST, channels, timers), through the same decision and commit; in `user/<identity>` too. */
   submit(serviceSid: string, document: string, operation: Operation, source: string): Promise<Outcome>
+  /**
+   * A page of sealed history, deflated (zlib format), for a participant. Null: not theirs, or there is no such page
+   * any more.
+   */
+  page(principal: Principal, conversationSid: string, hash: string): Promise<Uint8Array | null>
+  /**
+   * The messages of a conversation, sealed or not, as they are stored while each is read: for REST, search, export.
+   * Takes the memory of a few hundred, however many there are. Nothing when there is no such conversation.
+   */
+  readMessages(
+    serviceSid: string,
+    conversationSid: string,
+    query?: MessageQuery,
+  ): AsyncIterable<MessageRecord>
   /** Resolves when everything taken so far is decided and stored. */
   idle(): Promise<void>
   /** Stops taking uploads, commits what it has, closes nothing else. */

@@ -6,6 +6,7 @@ export {
   SERVICE_ADMIN,
   SERVICE_USER,
 } from '@confab/core'
+export type { SealingOptions } from './commit/options.ts'
 export type { Principal } from './engine.ts'
 export type { Origins } from './gateway/http.ts'
 export type {

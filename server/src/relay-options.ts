@@ -8,6 +8,7 @@ import {
   type RoleTable,
 } from '@confab/core'
 import { pino } from 'pino'
+import { DEFAULT_SEALING, type SealingOptions } from './commit/options.ts'
 import { DEFAULT_PORT } from './default-port.ts'
 import type { Origins } from './gateway/http.ts'
 import type { Hooks } from './hooks.ts'
@@ -38,11 +39,14 @@ export interface RelayOptions {
   maxConnections?: number
   /** A pino logger, or anything like one; warnings and errors go to stderr by default. */
   logger?: Log
+  /** When the oldest messages of a conversation leave its live document (`SealingOptions`); false: never. */
+  sealing?: Partial<SealingOptions> | false
   /** Waiting times to replace (`Timing`, milliseconds). */
   timing?: Partial<Timing>
 }
 
-export type CheckedOptions = Required<Omit<RelayOptions, 'limits' | 'timing' | 'logger'>> & {
+export type CheckedOptions = Required<Omit<RelayOptions, 'limits' | 'timing' | 'logger' | 'sealing'>> & {
+  sealing: SealingOptions | false
   limits: Limits
   timing: Timing
   log: Log
@@ -69,6 +73,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     refuse('accessKeys', 'at least one API key ({ [keySid]: secret }), unless there is an authenticate hook')
   }
   checkNumbers('limits', options.limits, DEFAULT_LIMITS)
+  if (options.sealing) checkNumbers('sealing', options.sealing, DEFAULT_SEALING)
   checkNumbers('timing', options.timing, DEFAULT_TIMING)
   return {
     port,
@@ -81,6 +86,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     roles: options.roles ?? DEFAULT_ROLES,
     origins,
     maxConnections,
+    sealing: options.sealing === false ? false : { ...DEFAULT_SEALING, ...options.sealing },
     timing: { ...DEFAULT_TIMING, ...options.timing },
     log: options.logger ?? pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true })),
   }

@@ -47,6 +47,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     roles,
     logger: log,
     epochInterval: timing.epoch,
+    sealing: checked.sealing,
   })
   const base: Omit<SessionOptions, 'outlet'> = {
     clock: systemClock,
@@ -61,12 +62,14 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     gateway = await openGateway({
       ...checked,
       version: VERSION,
+      page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
       session: (route, outlet) =>
         route.kind === 'native'
           ? new NativeSession({ ...base, outlet })
           : new YjsSession({ ...base, ...route, outlet }),
     })
   } catch (error) {
+    await engine.drain()
     await store.close()
     throw listenError(error, checked)
   }

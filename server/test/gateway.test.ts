@@ -50,6 +50,7 @@ async function gateway(over: Over = {}) {
     maxConnections: over.maxConnections ?? 100,
     version: '1.2.3',
     log,
+    page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
     session: (route, outlet) =>
       route.kind === 'native'
         ? new NativeSession({ ...base, outlet })

@@ -152,7 +152,7 @@ describe('opening', () => {
       },
       { type: 'changes', channel: 2, ...news(5) },
       { type: 'request', channel: 2, stateVector: Uint8Array.of(0) },
-      { type: 'snapshot', channel: 3, replace: true, ...news(6) },
+      { type: 'snapshot', channel: 3, replace: true, lost: false, ...news(6) },
       { type: 'request', channel: 4, stateVector: Uint8Array.of(0) },
     ])
   })
@@ -292,7 +292,7 @@ describe('news', () => {
     frames()
     engine.subscriber?.replaced(CH(1), news(1))
     await clock.turn()
-    expect(frames()).toEqual([{ type: 'snapshot', channel: 1, replace: true, ...news(1) }])
+    expect(frames()).toEqual([{ type: 'snapshot', channel: 1, replace: true, lost: false, ...news(1) }])
   })
 
   it('cuts a reader off that takes nothing, and tells it to resume', async () => {

@@ -26,7 +26,7 @@ import {
 } from './decide-work.ts'
 import { DocumentModel, type WriterPool } from './document.ts'
 import { answerAgainst, EMPTY_STATE_VECTOR, type Judged, stands, strangersKnowledge } from './judging.ts'
-import { type Job, Lane } from './lane.ts'
+import { type Change, type Job, Lane } from './lane.ts'
 import { Lookups } from './lookups.ts'
 import type { EngineSettings } from './options.ts'
 import { PrivateChanges } from './private-changes.ts'
@@ -112,6 +112,35 @@ export class Committer {
     }
   }
 
+  /** The document between two turns, as it is stored; null when there is none. Begins to note which messages change. */
+  async watched(serviceSid: string, document: string): Promise<DocumentModel | null> {
+    for (;;) {
+      const lane = this.lane(serviceSid, document, 'conversation')
+      if (lane.inTurn) await new Promise<void>((resolve) => lane.afterTurn.push(resolve))
+      else if (!lane.model) {
+        if (!(await this.stored(serviceSid, document))) return null
+      } else if (lane.model.head.key === 0 || lane.model.head.deleted) return null
+      else {
+        lane.model.watch()
+        return lane.model
+      }
+    }
+  }
+
+  /**
+   * Changes a document that was watched, in a commit of its own at the beginning of a turn. False: it isn't that
+   * document any more (it was loaded again, or has another epoch), or there was nothing to change.
+   */
+  change(model: DocumentModel, epoch: number, apply: () => boolean): Promise<boolean> {
+    const { serviceSid, document } = model.head
+    const lane = this.lane(serviceSid, document, 'conversation')
+    return new Promise((done, fail) => {
+      lane.changes.push({ model, epoch, apply, done, fail })
+      this.#ready.add(lane)
+      this.#schedule()
+    })
+  }
+
   async #load(lane: Lane): Promise<void> {
     if (lane.model) return
     const { serviceSid, document, kind } = lane
@@ -136,6 +165,10 @@ export class Committer {
 
   #wake(lane: Lane): void {
     if (!lane.isWaiting) this.#ready.add(lane)
+    this.#schedule()
+  }
+
+  #schedule(): void {
     if (this.#scheduled || this.#running) return
     this.#scheduled = true
     this.#options.defer(() => {
@@ -156,7 +189,10 @@ export class Committer {
     } catch (error) {
       this.#fail(involved, ended, error)
     }
-    for (const lane of involved) lane.inTurn = false
+    for (const lane of involved) {
+      lane.inTurn = false
+      for (const resolve of lane.afterTurn.splice(0)) resolve()
+    }
     this.#running = false
     for (const lane of involved) {
       // what turned out not to exist takes no memory
@@ -176,6 +212,7 @@ export class Committer {
     const unloaded = lanes.filter(({ model }) => !model)
     if (unloaded.length > 0) await Promise.all(unloaded.map((lane) => this.#load(lane)))
     for (const lane of lanes) {
+      while (lane.changes.length > 0) await this.#change(lane)
       // one that had to wait is due when somebody comes: who has too many client ids comes again and again
       if (this.#isEpochDue(lane)) lane.epochDue = true
       if (lane.epochDue && lane.works.length === 0) await this.#openEpoch(lane)
@@ -211,6 +248,22 @@ export class Committer {
       }
     }
     this.#tell(commits, committed, ended)
+  }
+
+  /** What the relay changes by itself, in a transaction of its own; nothing else of this turn is in the model yet. */
+  async #change(lane: Lane): Promise<void> {
+    const { model, epoch, apply, done, fail } = lane.changes.shift() as Change
+    if (lane.model !== model || model.head.epoch !== epoch || !apply()) return done(false)
+    const commit = model.finish()
+    if (!commit) return done(false)
+    try {
+      await this.#options.store.commit([commit])
+    } catch (error) {
+      fail(error)
+      throw error
+    }
+    this.#tell([commit], [lane], [])
+    done(true)
   }
 
   // ── judging ───────────────────────────────────────────────────────────────────────────────────────
@@ -525,6 +578,7 @@ export class Committer {
       lane.life++
       lane.isWaiting = false
       lane.forgetJudged()
+      for (const { done } of lane.changes.splice(0)) done(false)
       const jobs = [...lane.works, ...lane.queue.splice(0)]
       lane.works = []
       for (const job of jobs) job.fail(error)
@@ -551,7 +605,7 @@ export class Committer {
     if (audience) audience.epochs++
     try {
       await this.beforeEpoch(model.head.key)
-      const messages = await store.messageRange(model.head.key, 0, Number.MAX_SAFE_INTEGER)
+      const messages = await store.liveMessages(model.head.key, Number.MAX_SAFE_INTEGER)
       const commit = model.newEpoch(messages)
       await store.commit([commit])
       this.#readers.publishEpoch(commit, {

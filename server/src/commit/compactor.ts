@@ -1,9 +1,10 @@
 /**
  * Compaction in the background: long logs become snapshots. Bytes only, in slices between which the relay does its
- * work; a tail of recent commits stays, so that whoever was away for a moment gets only those.
+ * work; a tail of recent commits stays, so that whoever was away for a moment gets only those. And erasing: what
+ * removed messages said goes from log and snapshot.
  */
-import { compactUpdates } from '@confab/core'
-import type { LogEntry } from '../store/store.ts'
+import { compactUpdates, withoutDeleted } from '@confab/core'
+import type { DocumentCommit, LogEntry } from '../store/store.ts'
 import type { EngineSettings } from './options.ts'
 
 /** Log entries merged without a pause: about a millisecond. */
@@ -15,24 +16,58 @@ const AT_A_TIME = 8
 
 export class Compactor {
   readonly #options: EngineSettings
+  readonly #settle: number
   #commits = 0
+  /** A removal's text is to be erased: a timer runs, or it is due. */
+  #erasing: 'no' | 'waiting' | 'due' = 'no'
+  #cancel: () => void = () => {}
   #running: Promise<void> | null = null
   /** Key of the document at work, and whether its result is still wanted. */
   #current: { key: number; isWanted: boolean } | null = null
 
-  constructor(options: EngineSettings) {
+  /** @param settle milliseconds from a removal until its text is erased, with that of others */
+  constructor(options: EngineSettings, settle: number) {
     this.#options = options
+    this.#settle = settle
     // what was left over from the run before
     this.#commits = options.compactAfter
   }
 
   /** Takes note of commits; begins when there may be something to do. */
-  committed(count: number): void {
-    this.#commits += count
-    if (this.#commits < this.#options.compactAfter || this.#running) return
-    this.#commits = 0
+  committed(commits: readonly DocumentCommit[]): void {
+    this.#commits += commits.length
+    if (this.#erasing === 'no' && commits.some(({ removes }) => removes)) this.#eraseLater()
+    this.#begin()
+  }
+
+  /** Takes up what the run before left over. */
+  start(): void {
+    this.#erasing = 'due'
+    this.#begin()
+  }
+
+  /** What was removed is erased before it resolves; nothing else is begun. */
+  async stop(): Promise<void> {
+    this.#cancel()
+    if (this.#erasing === 'waiting') this.#erasing = 'due'
+    this.#begin()
+    await this.idle()
+  }
+
+  #eraseLater(): void {
+    this.#erasing = 'waiting'
+    this.#cancel = this.#options.after(this.#settle, () => {
+      this.#erasing = 'due'
+      this.#begin()
+    })
+  }
+
+  #begin(): void {
+    if (this.#running || (this.#commits < this.#options.compactAfter && this.#erasing !== 'due')) return
     this.#running = this.#run().finally(() => {
       this.#running = null
+      // what came while it ended
+      this.#begin()
     })
   }
 
@@ -50,8 +85,18 @@ export class Compactor {
 
   async #run(): Promise<void> {
     const { store, compactAfter, logger } = this.#options
+    const isErasing = this.#erasing === 'due'
+    if (isErasing) this.#erasing = 'no'
+    const isCompacting = this.#commits >= compactAfter
+    if (isCompacting) this.#commits = 0
     try {
-      for (;;) {
+      await this.#pause()
+      while (isErasing) {
+        const due = await store.erasable(AT_A_TIME)
+        for (const { key } of due) await this.#erase(key)
+        if (due.length < AT_A_TIME) break
+      }
+      while (isCompacting) {
         const due = await store.compactable(compactAfter, AT_A_TIME)
         for (const { key } of due) await this.#compact(key)
         if (due.length < AT_A_TIME) return
@@ -60,6 +105,25 @@ export class Compactor {
       // the log goes on growing, and everything can still be read from it
       logger.error({ err: error }, 'compaction failed')
     }
+  }
+
+  async #erase(key: number): Promise<void> {
+    const current = { key, isWanted: true }
+    this.#current = current
+    await this.#pause()
+    const { store } = this.#options
+    const { seq, snapshot, entries } = await store.compactionInput(key, true)
+    const updates = entries.map(({ update }) => update)
+    if (snapshot) updates.push(snapshot.update)
+    await this.#pause()
+    const erased = withoutDeleted(updates)
+    const changed = entries.flatMap((entry, i) => {
+      const update = erased[i]
+      return update ? [{ seq: entry.seq, update }] : []
+    })
+    const whole = snapshot && erased.at(-1)
+    if (current.isWanted)
+      await store.erase(key, seq, whole ? { seq: snapshot.seq, update: whole } : null, changed)
   }
 
   async #compact(key: number): Promise<void> {

@@ -16,15 +16,17 @@ import {
   type StateTransition,
   UpdateViolation,
 } from '@confab/core'
-import type { Engine, Subscriber, UploadAnswer } from '../engine.ts'
+import type { Engine, Principal, Subscriber, UploadAnswer } from '../engine.ts'
 import { Committer } from './committer.ts'
 import { Compactor } from './compactor.ts'
 import { answerAgainst, EMPTY_STATE_VECTOR, strangersKnowledge } from './judging.ts'
 import type { Job, Lane } from './lane.ts'
 import { isOpenable, Opening } from './opening.ts'
-import type { EngineLogger, EngineOptions, EngineSettings } from './options.ts'
+import { DEFAULT_SEALING, type EngineLogger, type EngineOptions, type EngineSettings } from './options.ts'
+import { readMessages } from './read-messages.ts'
 import { documentKey, Readers } from './readers.ts'
 import type { RunIds } from './root-ids.ts'
+import { Sealer } from './sealer.ts'
 import { StateTimers } from './state-timers.ts'
 import {
   type Author,
@@ -58,6 +60,7 @@ const DEFAULTS: Omit<EngineSettings, 'store'> = {
   idleAfter: 60_000,
   maxLoaded: 10_000,
   compactAfter: 512,
+  sealing: DEFAULT_SEALING,
   epochInterval: 0,
 }
 
@@ -79,6 +82,7 @@ class RelayEngine implements Engine {
   readonly #committer: Committer
   readonly #opening: Opening
   readonly #compactor: Compactor
+  readonly #sealer: Sealer | false
   readonly #timers: StateTimers
   /** Uploads of people who weren't known to belong, one after the other per document. */
   readonly #atTheDoor = new Map<string, Promise<unknown>>()
@@ -91,19 +95,24 @@ class RelayEngine implements Engine {
     this.#readers.draw = ids.draw
     this.#committer = new Committer(settings, this.#readers, ids)
     this.#opening = new Opening(settings, this.#readers, this.#committer)
-    this.#compactor = new Compactor(settings)
+    const { sealing } = settings
+    this.#compactor = new Compactor(settings, (sealing || DEFAULT_SEALING).settle ?? DEFAULT_SEALING.settle)
+    this.#sealer = sealing && new Sealer(settings, { ...DEFAULT_SEALING, ...sealing }, this.#committer)
     this.#timers = new StateTimers(settings, ({ serviceSid, document, to, at }, operation) =>
       this.#submit(serviceSid, document, operation, 'timer', { to, at }),
     )
     this.#readers.onFailure = (error, document) =>
       settings.logger.error({ err: error, document }, 'a reader failed')
     this.#committer.onCommits = (commits) => {
-      this.#compactor.committed(commits.length)
+      this.#compactor.committed(commits)
+      if (this.#sealer) this.#sealer.committed(commits)
       this.#timers.committed(commits)
     }
     this.#committer.onUse = () => this.#sweep()
     this.#committer.beforeEpoch = (key) => this.#compactor.forget(key)
     this.#timers.start()
+    this.#compactor.start()
+    if (this.#sealer) this.#sealer.start()
   }
 
   open: Engine['open'] = (subscriber, queries) => this.#opening.open(subscriber, queries)
@@ -295,6 +304,23 @@ class RelayEngine implements Engine {
     return answer.kind === 'taken' ? answer.outcomes[0] : undefined
   }
 
+  // ── history ───────────────────────────────────────────────────────────────────────────────────────
+
+  async page(
+    { serviceSid, identity }: Principal,
+    document: string,
+    hash: string,
+  ): Promise<Uint8Array | null> {
+    const { store } = this.#settings
+    if (parseDocumentName(document)?.kind !== 'conversation') return null
+    // membership by the store: what a removal has committed counts at once
+    const [point] = await store.points(serviceSid, identity, [document])
+    return point ? store.page(point.key, hash) : null
+  }
+
+  readMessages: Engine['readMessages'] = (serviceSid, document, query) =>
+    readMessages(this.#settings.store, serviceSid, document, query)
+
   // ── presence ──────────────────────────────────────────────────────────────────────────────────────
 
   awareness(subscriber: Subscriber, document: string, update: Uint8Array): void {
@@ -331,8 +357,9 @@ class RelayEngine implements Engine {
   async drain(): Promise<void> {
     this.#isDraining = true
     this.#timers.stop()
+    if (this.#sealer) await this.#sealer.stop()
     await this.idle()
-    await this.#compactor.idle()
+    await this.#compactor.stop()
   }
 
   /** Documents leave memory when nobody has used them for a while. */

@@ -26,22 +26,31 @@ import {
   userDocument,
   withValues,
 } from '@confab/core'
-import type {
-  DecidedOperation,
-  DocumentCommit,
-  Head,
-  ItemId,
-  LoadedDocument,
-  MapItem,
-  OutboxClient,
-  PrivatePart,
-  StoredMessage,
-  StoredRead,
+import {
+  type DecidedOperation,
+  type DocumentCommit,
+  type Head,
+  type ItemId,
+  type LiveMessage,
+  type LoadedDocument,
+  type MapItem,
+  NO_HISTORY,
+  type OutboxClient,
+  type PrivatePart,
+  type StoredMessage,
+  type StoredRead,
 } from '../store/store.ts'
+import { entryOf, History, type MadePage, weightOf } from './history.ts'
 import { RootIds, type RunIds } from './root-ids.ts'
 
 /** Keys of maps that hold nothing any more, beyond which a new epoch forgets them. */
 const GONE_KEYS = 10_000
+/** Items that its maps have made beyond what they hold, after which a new epoch forgets them: most don't merge. */
+const PAST_VALUES = 20_000
+/** Root arrays, of which what was deleted merges into a few runs. */
+const ARRAYS = new Set(['messages', 'reads', 'receipts', 'commits', 'refusals'])
+/** Client ids of all identities together, as a multiple of what one may have. */
+const CLIENTS_OF_ALL = 10
 
 /** Refusals that a user document keeps. */
 const REFUSALS = 100
@@ -53,7 +62,7 @@ export type WriterPool = Gathered[]
 export interface Gathered {
   writer: UpdateWriter
   mapItems: Map<MapItem, MapItem>
-  puts: Map<string, StoredMessage>
+  puts: Map<string, LiveMessage>
   deletes: Set<string>
   readPuts: Map<string, StoredRead>
   readDeletes: Set<string>
@@ -68,6 +77,9 @@ export interface Gathered {
   /** What the timers do next, if that has changed. */
   transition: StateTransition | null | undefined
   deleted: boolean
+  removes: boolean
+  pages: NonNullable<DocumentCommit['pages']>
+  edits: NonNullable<DocumentCommit['edits']>
 }
 
 export class DocumentModel implements ConversationState {
@@ -88,6 +100,11 @@ export class DocumentModel implements ConversationState {
   readonly #members = new Set<string>()
   readonly #reads = new Map<string, StoredRead>()
   readonly #outbox = new Map<number, OutboxClient>()
+  /** Items that the maps have made in this epoch. */
+  #mapItems: number
+  #history: History
+  /** Messages that have changed since a page of them was begun, by index: their new weight; null: removed. */
+  #changed: Map<number, number | null> | null = null
   /** Client ids per identity. */
   readonly #outboxSizes = new Map<string, number>()
   /** Messages that the operations of the next commit name, and those that it has made. */
@@ -104,6 +121,11 @@ export class DocumentModel implements ConversationState {
     for (const item of loaded.mapItems) this.#putItem(item)
     for (const read of loaded.reads) this.#reads.set(read.record.participantSid, read)
     for (const client of loaded.outboxClients) this.#bind(client)
+    this.#history = new History((key) => this.value('history', key))
+    this.#mapItems = loaded.head.roots.reduce(
+      (sum, { root, clock }) => sum + (ARRAYS.has(root) ? 0 : clock),
+      0,
+    )
     this.#readState()
   }
 
@@ -125,6 +147,7 @@ export class DocumentModel implements ConversationState {
       roots: [],
       highestIndex: -1,
       messageCount: 0,
+      history: { ...NO_HISTORY },
     }
     return new DocumentModel({ head, mapItems: [], reads: [], outboxClients: [] }, run, writers)
   }
@@ -216,6 +239,8 @@ export class DocumentModel implements ConversationState {
   epochDue(outboxClients: number): boolean {
     if (this.head.deleted) return false
     if (this.#ids.renewals > 64 || this.#gone > GONE_KEYS) return true
+    if (this.#mapItems > PAST_VALUES && this.#mapItems - this.#held() > PAST_VALUES) return true
+    if (this.#outbox.size > CLIENTS_OF_ALL * outboxClients) return true
     for (const size of this.#outboxSizes.values()) if (size > outboxClients) return true
     return false
   }
@@ -259,21 +284,16 @@ export class DocumentModel implements ConversationState {
         this.newestMessageAt = change.record.dateCreated
         head.highestIndex = Math.max(head.highestIndex, change.record.index)
         head.messageCount++
+        head.history.live++
+        head.history.liveBytes += weightOf(change.record)
         this.#putMessage(change.record)
         this.restartTimers(change.record.dateCreated)
         break
       case 'message.replace':
-        this.#deleteItem(this.#messages.get(change.record.sid))
-        this.#putMessage(change.record)
+        this.#replaceMessage(change.record)
         break
       case 'message.delete': {
-        const { sid } = change.record
-        this.#deleteItem(this.#messages.get(sid))
-        this.#messages.delete(sid)
-        head.messageCount--
-        const gathered = this.#gather()
-        gathered.puts.delete(sid)
-        gathered.deletes.add(sid)
+        this.#removeMessage(change.record)
         break
       }
       case 'read.put':
@@ -400,6 +420,86 @@ export class DocumentModel implements ConversationState {
     this.#gather().decided.push({ id: outcome.id, identity, outcome })
   }
 
+  // ── sealing ───────────────────────────────────────────────────────────────────────────────────────
+
+  get history(): History {
+    return this.#history
+  }
+
+  /** Begins to note which messages change, for a page that is made of them as they are stored now. */
+  watch(): void {
+    this.#changed = new Map()
+  }
+
+  /**
+   * The oldest live messages become a page. One that was edited since they were read stays live; one that was removed
+   * leaves the page to be made anew.
+   * @param messages as they were stored at `watch`
+   */
+  seal(messages: readonly LiveMessage[], made: MadePage): void {
+    const { history } = this.head
+    const { pages, edits } = this.#gather()
+    const changed = this.#takeChanged()
+    const exists = new Set<number>()
+    let isLost = false
+    for (const message of messages) {
+      const { record } = message
+      const weight = changed.get(record.index)
+      if (weight === null) isLost = true
+      else {
+        exists.add(record.index)
+        history.live--
+        history.liveBytes -= weight ?? weightOf(record)
+        if (weight === undefined) this.#deleteItem(message)
+        else {
+          history.edited++
+          history.editedBytes += weight
+          edits.live.push(record.index)
+        }
+      }
+    }
+    const last = (messages.at(-1) as LiveMessage).record.index
+    const { hash, bytes, deflated } = made
+    this.#history.add(entryOf(this.#history.end, last, exists, { bytes, hash: isLost ? '' : hash }))
+    if (!isLost) pages.put.push({ hash, deflated })
+    history.sealedTo = this.#history.end
+    history.unmade = this.#history.unmade
+  }
+
+  /**
+   * A sealed page is made anew, of its messages as they are: those of them that are live leave the live document.
+   * False: one was removed meanwhile, and it has to be made once more.
+   * @param messages as they were stored at `watch`
+   */
+  reseal(number: number, messages: readonly StoredMessage[], made: MadePage): boolean {
+    const changed = this.#takeChanged()
+    const { first, entry } = this.#history.page(number)
+    for (const [index, weight] of changed)
+      if (weight === null && index >= first && index <= entry[0]) return false
+    const { history } = this.head
+    const { pages, edits } = this.#gather()
+    for (const message of messages) {
+      const { record, item } = message
+      if (!item || changed.has(record.index)) continue
+      this.#deleteItem(message)
+      history.edited--
+      history.editedBytes -= weightOf(record)
+      edits.sealed.push(record.index)
+    }
+    const { hash, deflated } = made
+    if (entry[3] !== '' && entry[3] !== hash) pages.delete.push(entry[3])
+    pages.put.push({ hash, deflated })
+    this.#history.replace(number, made)
+    history.unmade = this.#history.unmade
+    return true
+  }
+
+  #takeChanged(): Map<number, number | null> {
+    const changed = this.#changed ?? new Map<number, number | null>()
+    this.#changed = null
+    return changed
+  }
+
   // ── commits ───────────────────────────────────────────────────────────────────────────────────────
 
   /** Something waits to be committed. */
@@ -411,6 +511,7 @@ export class DocumentModel implements ConversationState {
   finish(): DocumentCommit | null {
     const gathered = this.#gathered
     if (!gathered) return null
+    for (const [key, entries] of this.#history.takeBooks()) this.#set('history', key, entries)
     this.#gathered = null
     this.#messages.clear()
     const { head } = this
@@ -445,6 +546,10 @@ export class DocumentModel implements ConversationState {
     if (this.conversation?.invites !== gathered.invitesBefore)
       commit.invites = changesOfHashes(gathered.invitesBefore, this.conversation?.invites)
     if (gathered.transition !== undefined) commit.transition = gathered.transition
+    const { pages, edits } = gathered
+    if (pages.put.length + pages.delete.length > 0) commit.pages = pages
+    if (edits.live.length + edits.sealed.length > 0) commit.edits = edits
+    if (gathered.removes) commit.removes = true
     if (gathered.deleted) {
       commit.deleted = true
       head.deleted = true
@@ -470,9 +575,9 @@ export class DocumentModel implements ConversationState {
 
   /**
    * A fresh document of the same state: every root under new ids, the outboxes forgotten.
-   * @param messages all of them, ascending by index
+   * @param messages those in the live document, ascending by index
    */
-  newEpoch(messages: readonly StoredMessage[]): DocumentCommit {
+  newEpoch(messages: readonly LiveMessage[]): DocumentCommit {
     const { head } = this
     const expectedSeq = head.seq
     const gathered = this.#gather()
@@ -481,6 +586,7 @@ export class DocumentModel implements ConversationState {
     this.#outbox.clear()
     this.#outboxSizes.clear()
     this.#gone = 0
+    this.#mapItems = 0
     head.epoch++
     head.seq = 0
     const mapItems: MapItem[] = []
@@ -493,13 +599,16 @@ export class DocumentModel implements ConversationState {
         const origin = this.#ids.last(root)
         const item = this.#ids.next(root)
         if (array) writer.append(root, item, origin, value)
-        else writer.setKey(root, key, item, null, value)
+        else {
+          writer.setKey(root, key, item, null, value)
+          this.#mapItems++
+        }
         const moved = { root, key, item, value }
         items.set(key, moved)
         mapItems.push(moved)
       }
     }
-    const moved: StoredMessage[] = []
+    const moved: LiveMessage[] = []
     for (const { record } of messages) moved.push({ record, item: this.#append('messages', record) })
     const reads: StoredRead[] = []
     for (const { record } of this.#reads.values()) reads.push({ record, item: this.#append('reads', record) })
@@ -534,7 +643,9 @@ export class DocumentModel implements ConversationState {
       used.uniqueNameBefore = this.conversation?.uniqueName ?? null
       used.invitesBefore = this.conversation?.invites
       used.transition = undefined
-      used.deleted = false
+      used.deleted = used.removes = false
+      used.pages = { put: [], delete: [] }
+      used.edits = { live: [], sealed: [] }
       this.#gathered = used
       return used
     }
@@ -555,6 +666,9 @@ export class DocumentModel implements ConversationState {
       invitesBefore: this.conversation?.invites,
       transition: undefined,
       deleted: false,
+      removes: false,
+      pages: { put: [], delete: [] },
+      edits: { live: [], sealed: [] },
     }
     return this.#gathered
   }
@@ -601,6 +715,7 @@ export class DocumentModel implements ConversationState {
   #set(root: string, key: string, value: unknown): void {
     const origin = this.#maps.get(root)?.get(key)?.item ?? null
     const item = this.#ids.next(root)
+    this.#mapItems++
     this.#gather().writer.setKey(root, key, item, origin, value)
     this.#change({ root, key, item, value })
   }
@@ -619,14 +734,62 @@ export class DocumentModel implements ConversationState {
     return item
   }
 
-  #deleteItem(held: { item: ItemId } | undefined): void {
-    if (held) this.#gather().writer.delete(held.item[0], held.item[1], 1)
+  #deleteItem(held: { item: ItemId | null } | undefined): void {
+    if (held?.item) this.#gather().writer.delete(held.item[0], held.item[1], 1)
   }
 
   #putMessage(record: MessageRecord): void {
     const message = { record, item: this.#append('messages', record) }
     this.#messages.set(record.sid, message)
     this.#gather().puts.set(record.sid, message)
+  }
+
+  #replaceMessage(record: MessageRecord): void {
+    const { history } = this.head
+    const before = this.#messages.get(record.sid)
+    const weight = weightOf(record)
+    const more = weight - (before ? weightOf(before.record) : 0)
+    this.#deleteItem(before)
+    if (record.index >= this.#history.end) history.liveBytes += more
+    else if (before?.item) history.editedBytes += more
+    else {
+      history.edited++
+      history.editedBytes += weight
+    }
+    this.#changed?.set(record.index, weight)
+    this.#putMessage(record)
+  }
+
+  #removeMessage({ sid, index }: MessageRecord): void {
+    const { head } = this
+    const { history } = head
+    const gathered = this.#gather()
+    const before = this.#messages.get(sid)
+    const weight = before ? weightOf(before.record) : 0
+    this.#deleteItem(before)
+    this.#messages.delete(sid)
+    head.messageCount--
+    if (index >= this.#history.end) {
+      history.live--
+      history.liveBytes -= weight
+    } else {
+      if (before?.item) {
+        history.edited--
+        history.editedBytes -= weight
+      }
+      this.#loseSealed(index, gathered)
+    }
+    this.#changed?.set(index, null)
+    gathered.puts.delete(sid)
+    gathered.deletes.add(sid)
+    gathered.removes = true
+  }
+
+  /** A page without one of its messages: its bytes go at once, and it is made anew. */
+  #loseSealed(index: number, gathered: Gathered): void {
+    const hash = this.#history.remove(index)
+    if (hash !== null) gathered.pages.delete.push(hash)
+    this.head.history.unmade = this.#history.unmade
   }
 
   #putRead(record: ReadRecord): void {
@@ -692,10 +855,21 @@ export class DocumentModel implements ConversationState {
     this.#members.clear()
     this.#reads.clear()
     this.#messages.clear()
+    this.#history = new History(() => undefined)
+    this.head.history = { ...NO_HISTORY }
+    this.#gather().removes = true
+  }
+
+  /** Values that the maps hold, arrays aside. */
+  #held(): number {
+    let held = 0
+    for (const [root, size] of this.#sizes) if (!ARRAYS.has(root)) held += size
+    return held
   }
 
   #headCopy(): Head {
-    return { ...this.head, roots: this.head.roots.map((root) => ({ ...root })) }
+    const { roots, history } = this.head
+    return { ...this.head, roots: roots.map((root) => ({ ...root })), history: { ...history } }
   }
 }
 

@@ -27,6 +27,16 @@ export interface Job {
   fail(error: ConfabError): void
 }
 
+/** What the relay changes by itself in a document as it was read. */
+export interface Change {
+  readonly model: DocumentModel
+  readonly epoch: number
+  /** False: there was nothing to change. */
+  apply(): boolean
+  done(changed: boolean): void
+  fail(error: unknown): void
+}
+
 export class Lane {
   readonly key: string
   readonly serviceSid: string
@@ -37,10 +47,13 @@ export class Lane {
   readonly queue: Job[] = []
   /** Judged, in order; the first may be partly decided. */
   works: Job[] = []
+  readonly changes: Change[] = []
   /** A hook is deciding. */
   isWaiting = false
   /** Takes part in the turn that runs: the model is ahead of the store. */
   inTurn = false
+  /** Called at the end of the turn that runs. */
+  readonly afterTurn: (() => void)[] = []
   epochDue = false
   /** No other epoch before this time; milliseconds since 1970. */
   nextEpochAt = 0
@@ -62,7 +75,7 @@ export class Lane {
   }
 
   get isIdle(): boolean {
-    return !this.hasWork && !this.isWaiting && !this.inTurn && !this.epochDue
+    return !this.hasWork && !this.isWaiting && !this.inTurn && !this.epochDue && this.changes.length === 0
   }
 
   /** Something of this identity's is on its way. */

@@ -10,6 +10,34 @@ export interface EngineLogger {
   error(details: object, message: string): void
 }
 
+/** When messages leave the live document for pages of the sealed history. */
+export interface SealingOptions {
+  /** Live messages beyond which the oldest are sealed, down to half. Default 2,000. */
+  messages: number
+  /** The same, in bytes of live messages. Default 512 KiB. */
+  bytes: number
+  /** Messages of one page, at most. Default 1,000. */
+  pageMessages: number
+  /** Bytes of one page, at most, unless one message has more. Default 256 KiB. */
+  pageBytes: number
+  /** Sealed messages that were edited since, beyond which they go back into their pages. Default 200. */
+  edited: number
+  /** The same, in bytes. Default 64 KiB. */
+  editedBytes: number
+  /** Milliseconds from a removal until its page is made anew, and its text erased from log and snapshot. Default 1,000. */
+  settle: number
+}
+
+export const DEFAULT_SEALING: Readonly<SealingOptions> = Object.freeze({
+  messages: 2000,
+  bytes: 512 * 1024,
+  pageMessages: 1000,
+  pageBytes: 256 * 1024,
+  edited: 200,
+  editedBytes: 64 * 1024,
+  settle: 1000,
+})
+
 export interface EngineOptions {
   store: Store
   limits?: Limits
@@ -32,6 +60,8 @@ export interface EngineOptions {
   maxLoaded?: number
   /** Log entries since the newest snapshot from which a document is compacted. Default 512. */
   compactAfter?: number
+  /** False: messages stay in the live document. Default `DEFAULT_SEALING`. */
+  sealing?: Partial<SealingOptions> | false
   /** Milliseconds between two epochs of one document, at least. Default 0. */
   epochInterval?: number
 }

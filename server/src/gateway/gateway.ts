@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import { CLOSE_CODES, type Limits, upMessageBytes } from '@confab/core'
 import { WebSocketServer } from 'ws'
 import type { Log, Outlet, Session } from '../session/session.ts'
+import type { PageOf } from './history.ts'
 import { httpHandler, isAllowedOrigin, type Origins, pathOf } from './http.ts'
 import { type Route, routeOf } from './routes.ts'
 import { connect, outletOf } from './socket.ts'
@@ -22,6 +23,8 @@ export interface GatewayOptions {
   maxConnections: number
   version: string
   log: Log
+  /** A page of history for whoever has this token. */
+  page: PageOf
   /** Starts a session for a WebSocket. */
   session(route: Exclude<Route, { kind: 'none' }>, outlet: Outlet): Session
 }
@@ -58,7 +61,13 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       connectionsCheckingInterval: REQUEST_TIMEOUT / 2,
       noDelay: true,
     },
-    httpHandler(options),
+    httpHandler({
+      ...options,
+      history: {
+        page: options.page,
+        failed: (error) => options.log.error({ err: error }, 'failed: history'),
+      },
+    }),
   )
   // Sockets that aren't WebSockets yet need a bound of their own.
   server.maxConnections = options.maxConnections + 256

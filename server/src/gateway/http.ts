@@ -1,5 +1,6 @@
-/** The relay's plain HTTP: whether it lives, and a 404 that says so in JSON. */
+/** The relay's plain HTTP: whether it lives, pages of history, and a 404 that says so in JSON. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { HistoryEndpoint, type HistoryOptions } from './history.ts'
 
 /** Pages from which browsers may use the relay: any, or those with one of these origins. */
 export type Origins = 'any' | readonly string[]
@@ -11,19 +12,30 @@ export const isAllowedOrigin = (origin: string | undefined, origins: Origins): b
 /** A request's path without its query, which may hold a token: the only form that is logged. */
 export const pathOf = (url: string | undefined): string => (url ?? '/').split(/[?#]/, 1)[0] ?? '/'
 
-export function httpHandler(options: { origins: Origins; version: string }): RequestListener {
+export function httpHandler(options: {
+  origins: Origins
+  version: string
+  history: HistoryOptions
+}): RequestListener {
+  const history = new HistoryEndpoint(options.history)
   return (request, response) => {
     allowOrigin(request, response, options.origins)
     if (request.method === 'OPTIONS') {
       response.setHeader('access-control-allow-methods', 'GET, HEAD')
+      response.setHeader('access-control-allow-headers', 'authorization')
+      response.setHeader('access-control-max-age', '86400')
       response.writeHead(204).end()
     } else if (pathOf(request.url) === '/health' && (request.method === 'GET' || request.method === 'HEAD')) {
       answer(response, 200, { status: 'ok', version: options.version })
-    } else {
-      answer(response, 404, { code: 20404, message: 'Not found', status: 404 })
+    } else if (!history.handle(request, response)) {
+      notFound(response)
     }
   }
 }
+
+/** The same for whatever isn't there, or isn't for whoever asks. */
+export const notFound = (response: ServerResponse): void =>
+  answer(response, 404, { code: 20404, message: 'Not found', status: 404 })
 
 /** No cookies are ever used, so any page may be let in without risk to who is logged in elsewhere. */
 function allowOrigin(request: IncomingMessage, response: ServerResponse, origins: Origins): void {
@@ -38,7 +50,7 @@ function allowOrigin(request: IncomingMessage, response: ServerResponse, origins
   }
 }
 
-function answer(response: ServerResponse, status: number, body: object): void {
+export function answer(response: ServerResponse, status: number, body: object): void {
   const text = `${JSON.stringify(body)}\n`
   response
     .writeHead(status, {

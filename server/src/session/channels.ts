@@ -8,6 +8,8 @@ export interface Channel {
   state: 'opening' | 'open' | 'refused' | 'closed'
   /** Became somebody else's while it was being opened: what was read for it must not be sent. */
   revoked: boolean
+  /** How often it was lost to this reader. */
+  lost: number
   /** What happened while it was being opened, in order: sent behind the answer. */
   held: DownFrame[]
   /** Not before this time may another `request` go out; what waits for it. */
@@ -52,6 +54,7 @@ export class Channels {
       document: entry.document,
       state: isRefused ? 'refused' : 'opening',
       revoked: false,
+      lost: 0,
       held: [],
       nextRequestAt: 0,
       requestWaiting: null,
@@ -59,6 +62,11 @@ export class Channels {
     this.#byNumber.set(channel.number, channel)
     this.#byDocument.set(channel.document, channel)
     return channel
+  }
+
+  /** Whether it is still this document's: it wasn't closed, nor opened again. */
+  isOpen(channel: Channel): boolean {
+    return this.#byNumber.get(channel.number) === channel
   }
 
   close(channel: Channel): void {

@@ -97,6 +97,11 @@ export class Connection {
     this.#timers.set(name, cancel)
   }
 
+  /** Resolves after so many milliseconds; not at all when it is closed before. */
+  rest(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => this.timer('rest', milliseconds, resolve))
+  }
+
   cancel(name: string): void {
     this.#timers.get(name)?.()
     this.#timers.delete(name)

@@ -2,6 +2,8 @@
  * The relay's side of the native protocol (`packages/core/src/wire/frames.ts`, docs/protocol.md): hello, then
  * documents on channels. Knows no socket, and no document: those are the engine's.
  */
+import { promisify } from 'node:util'
+import { inflate } from 'node:zlib'
 import {
   CLOSE_CODES,
   ConfabError,
@@ -22,10 +24,15 @@ import { inGroups } from './open-groups.ts'
 import { OutQueue, outcomesFrame, outcomesOnly } from './out-queue.ts'
 import type { Session, SessionOptions } from './session.ts'
 
-/** An entry of `open` costs a fraction of an operation: a device has a thousand of them to say hello with. */
-const OPEN_COST = 0.1
 /** Beyond twice as many as may be open it is no hello any more: what a state vector costs at the stock endpoint. */
 const REOPEN_COST = 20
+/** An entry of `open` costs a fraction of an operation: a device has a thousand of them to say hello with. */
+const OPEN_COST = 0.1
+/** A page that is to come as it is costs its inflating beside. */
+const INFLATE_COST = 4
+
+const inflated = promisify(inflate)
+const NOTHING = new Uint8Array(0)
 
 export class NativeSession implements Session, Subscriber {
   readonly #options: SessionOptions
@@ -40,7 +47,8 @@ export class NativeSession implements Session, Subscriber {
   /** Frames that came while the token was being looked at. */
   #early: UpFrame[] = []
   #earlyBytes = 0
-  #opening: Promise<void> = Promise.resolve()
+  /** What was asked for is read from the store one after the other, as the client takes it. */
+  #reading: Promise<void> = Promise.resolve()
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -115,6 +123,7 @@ export class NativeSession implements Session, Subscriber {
   absent(document: string): void {
     const channel = this.#channels.of(document)
     if (!channel) return
+    channel.lost++
     if (channel.state === 'opening') channel.revoked = true
     channel.held = channel.held.flatMap(outcomesOnly)
     this.#out.withdraw(channel.number)
@@ -171,6 +180,9 @@ export class NativeSession implements Session, Subscriber {
         break
       case 'token':
         this.#connection.refresh(frame.token)
+        break
+      case 'getPage':
+        this.#getPage(frame, wait)
         break
       case 'ping':
         this.#send({ type: 'pong', nonce: frame.nonce, now: this.#options.clock.now() })
@@ -242,17 +254,17 @@ export class NativeSession implements Session, Subscriber {
       return
     }
     for (const group of inGroups(opening)) {
-      this.#opening = this.#opening
-        .then(() => this.#openGroup(group))
-        .catch((error) => this.#connection.fail(error, 'open'))
+      this.#read(() => this.#openGroup(group))
     }
+  }
+
+  #read(read: () => Promise<void>): void {
+    this.#reading = this.#reading.then(read).catch((error) => this.#connection.fail(error, 'reading'))
   }
 
   async #openGroup(group: { entry: OpenEntry; channel: Channel }[]): Promise<void> {
     const { engine } = this.#options
-    // what the group before was sent must count before there is room for more
-    if (this.#out.isAsked) this.#flush()
-    await this.#connection.room()
+    await this.#room()
     if (!this.#connection.isOpen) return
     const wanted = group.filter(({ channel }) => channel.state === 'opening')
     if (wanted.length === 0) return
@@ -263,6 +275,12 @@ export class NativeSession implements Session, Subscriber {
     // Whoever left while the engine was reading has been subscribed behind their back.
     if (!this.#connection.isOpen) return engine.leave(this)
     this.#answer(wanted, answers)
+  }
+
+  async #room(): Promise<void> {
+    // what was sent before must count before there is room for more
+    if (this.#out.isAsked) this.#flush()
+    await this.#connection.room()
   }
 
   #answer(wanted: { channel: Channel }[], answers: OpenAnswer[]): void {
@@ -295,6 +313,36 @@ export class NativeSession implements Session, Subscriber {
       // One that is being opened is closed when its answer comes.
       if (wasOpen) this.#options.engine.close(this, [channel.document])
     }
+  }
+
+  // ── history ───────────────────────────────────────────────────────────────────────────────────────
+
+  #getPage({ channel: number, hash, deflate }: Extract<UpFrame, { type: 'getPage' }>, wait: number): void {
+    const channel = this.#channels.numbered(number)
+    if (!channel) {
+      this.#violation('A page on a channel that is not open')
+      return
+    }
+    this.#read(async () => {
+      if (wait > 0) await this.#connection.rest(wait)
+      await this.#room()
+      if (!this.#connection.isOpen || !this.#channels.isOpen(channel)) return
+      const { engine } = this.#options
+      const { lost } = channel
+      const stored =
+        channel.state === 'refused' ? null : await engine.page(this.principal, channel.document, hash)
+      const deflated = deflate && stored !== null
+      const bytes = stored && !deflate ? await inflated(stored) : stored
+      if (!this.#channels.isOpen(channel)) return
+      // lost meanwhile: the same as never having had it
+      const isLost = channel.lost !== lost
+      this.#send(
+        isLost || !bytes
+          ? { type: 'page', channel: number, hash, deflated: false, bytes: NOTHING }
+          : { type: 'page', channel: number, hash, deflated, bytes },
+        true,
+      )
+    })
   }
 
   // ── uploading ─────────────────────────────────────────────────────────────────────────────────────
@@ -381,10 +429,13 @@ export class NativeSession implements Session, Subscriber {
 }
 
 function operationsOf(frames: readonly UpFrame[]): number {
-  return frames.reduce(
-    (sum, frame) => sum + 1 + (frame.type === 'open' ? OPEN_COST * frame.entries.length : 0),
-    0,
-  )
+  let sum = 0
+  for (const frame of frames) {
+    sum += 1
+    if (frame.type === 'open') sum += OPEN_COST * frame.entries.length
+    else if (frame.type === 'getPage' && !frame.deflate) sum += INFLATE_COST
+  }
+  return sum
 }
 
 /** What an answer brings, for a channel that may have been lost while it was read. */

@@ -47,6 +47,8 @@ export function outcomesOnly(frame: DownFrame): DownFrame[] {
     case 'awareness':
     case 'request':
       return []
+    case 'page':
+      return [{ ...frame, deflated: false, bytes: new Uint8Array(0) }]
     default:
       return [frame]
   }

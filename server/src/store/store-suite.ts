@@ -1,7 +1,7 @@
 /** What every store must do, as tests. An implementation's own test calls this with a way to open an empty one. */
 import { type MessageRecord, type Outcome, parseDocumentName } from '@confab/core'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { DocumentCommit, Head, Store } from './store.ts'
+import { type DocumentCommit, type Head, NO_HISTORY, type Store } from './store.ts'
 
 const SERVICE = `IS${'1'.repeat(32)}`
 const OTHER_SERVICE = `IS${'2'.repeat(32)}`
@@ -35,6 +35,7 @@ function head(document: string, seq: number, over: Partial<Head> = {}): Head {
     roots: [{ root: 'commits', client: 4_000_000_000, clock: seq, base: 0, run: 7 }],
     highestIndex: -1,
     messageCount: 0,
+    history: { ...NO_HISTORY },
     ...over,
   }
 }

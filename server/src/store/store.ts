@@ -44,12 +44,46 @@ export interface Head {
   highestIndex: number
   /** Conversation: messages that exist. */
   messageCount: number
+  /** Conversation: how its messages lie, live and sealed. */
+  history: HistoryCounts
   /** Conversation: what its timers do next; absent when none runs. */
   transition?: StateTransition
   /** `commits` ids of earlier epochs and how far each went, newest last: what has one of them can't be continued. */
   retired?: [client: number, clock: number][]
   /** The conversation was deleted: nothing but this row and its decided operations is left. */
   deleted?: true
+}
+
+/** What of a conversation's messages is in the live document, and what the sealer has to do there. */
+export interface HistoryCounts {
+  /** The first index that isn't sealed. */
+  sealedTo: number
+  /** Messages from there on, and their bytes. */
+  live: number
+  liveBytes: number
+  /** Sealed messages that were edited since and are in the live document again, and their bytes. */
+  edited: number
+  editedBytes: number
+  /** Pages that lost a message and have to be made anew. */
+  unmade: number
+}
+
+export const NO_HISTORY: Readonly<HistoryCounts> = Object.freeze({
+  sealedTo: 0,
+  live: 0,
+  liveBytes: 0,
+  edited: 0,
+  editedBytes: 0,
+  unmade: 0,
+})
+
+/** From how much on a conversation is for the sealer. */
+export interface SealingBounds {
+  messages: number
+  /** Of the live messages. */
+  bytes: number
+  edited: number
+  editedBytes: number
 }
 
 /** What a document's map roots hold now, and which item holds it. Loaded with the head. */
@@ -67,6 +101,11 @@ export interface StoredRead {
 }
 export interface StoredMessage {
   record: MessageRecord
+  /** Null: sealed, and not in the live document. */
+  item: ItemId | null
+}
+/** A message that is in the live document. */
+export interface LiveMessage extends StoredMessage {
   item: ItemId
 }
 /** A client id bound to an identity in a document, and how many of its outbox items the relay has. */
@@ -121,7 +160,16 @@ export interface DocumentCommit {
   expectedSeq: number
   entry: LogEntry
   mapItems: MapItem[]
-  messages: { put: StoredMessage[]; delete: string[] }
+  messages: { put: LiveMessage[]; delete: string[] }
+  /** Pages of sealed messages, deflated (zlib format), by their hash; and those that nobody may read any more. */
+  pages?: { put: { hash: string; deflated: Uint8Array }[]; delete: string[] }
+  /**
+   * Sealed messages, by index, that are in the live document (`put` says so by itself: these were edited while their
+   * page was made), and those that no longer are because their page has them as they are.
+   */
+  edits?: { live: number[]; sealed: number[] }
+  /** It removed messages: until `erase` their text is in the log and in the snapshot. */
+  removes?: true
   reads: { put: StoredRead[]; delete: string[] }
   outboxClients: OutboxClient[]
   decided: DecidedOperation[]
@@ -137,10 +185,11 @@ export interface DocumentCommit {
   /** The head's transition, when the commit changed it; null: no timer runs any more. */
   transition?: StateTransition | null
   /**
-   * A new epoch: everything kept of the old one is dropped and replaced by this snapshot, whose `seq` is the head's.
+   * A new epoch: everything kept of the old one is dropped and replaced by this snapshot, whose `seq` is the head's;
+   * messages that are sealed and their pages stay.
    * `entry` and the lists above aren't stored then; decided operations and look-ups stay as they are.
    */
-  epoch?: { snapshot: Snapshot; messages: StoredMessage[]; mapItems: MapItem[]; reads: StoredRead[] }
+  epoch?: { snapshot: Snapshot; messages: LiveMessage[]; mapItems: MapItem[]; reads: StoredRead[] }
   /** The conversation was deleted: only its tombstone and decided operations remain. */
   deleted?: boolean
 }
@@ -166,10 +215,27 @@ export interface DocumentPoint {
 export interface Store {
   /** Null when the service has no such document. A deleted conversation has its head and nothing else. */
   load(serviceSid: string, document: string): Promise<LoadedDocument | null>
+  /** The numeric key of a document; null when the service has no such document. */
+  keyOf(serviceSid: string, document: string): Promise<number | null>
   /** The messages with these sids, those that exist. They are found by the decided operations that posted them. */
   messages(key: number, sids: readonly string[]): Promise<StoredMessage[]>
-  /** Messages with an index in [from, to), ascending; for listing, sealing, new epochs. */
-  messageRange(key: number, from: number, to: number): Promise<StoredMessage[]>
+  /** At most `limit` messages with an index in [from, to), ascending, or from the end on `backwards`. */
+  messageRange(
+    key: number,
+    from: number,
+    to: number,
+    limit?: number,
+    backwards?: boolean,
+  ): Promise<StoredMessage[]>
+  /** The messages that are in the live document with an index below `to`, ascending: edited ones and those not sealed. */
+  liveMessages(key: number, to: number): Promise<LiveMessage[]>
+  /** A page, deflated; null when there is none with this hash in this document. */
+  page(key: number, hash: string): Promise<Uint8Array | null>
+  /** Conversations beyond these bounds, or with pages to be made anew. */
+  sealable(
+    bounds: SealingBounds,
+    limit: number,
+  ): Promise<{ key: number; serviceSid: string; document: string }[]>
   /** Outcomes of operations decided before, those of these ids that were. */
   decided(key: number, ids: readonly string[]): Promise<DecidedOperation[]>
   /**
@@ -214,12 +280,32 @@ export interface Store {
     outboxes: { identity: string; update: Uint8Array }[],
     keepFrom: number,
   ): Promise<void>
-  /** The parts of a document that compaction merges: its newest snapshots and every log entry from there on. */
-  compactionInput(key: number): Promise<{
+  /** The parts of a document that compaction merges: its newest snapshots and every log entry from there on,
+   * or `withTail` those before, too. */
+  compactionInput(
+    key: number,
+    withTail?: boolean,
+  ): Promise<{
+    /** Sequence number of the next commit. */
+    seq: number
     snapshot: Snapshot | null
     outboxes: { identity: string; update: Uint8Array }[]
     entries: LogEntry[]
   }>
+
+  /** Documents that lost messages since their log and snapshot were last gone through. */
+  erasable(limit: number): Promise<{ key: number }[]>
+  /**
+   * Puts these in the place of the log entries and of the common snapshot with the same `seq`, all before `before`,
+   * and then leaves no byte of what was overwritten or deleted in any of its files.
+   * @param before the head's `seq` when they were read: what was removed since is still to be erased
+   */
+  erase(
+    key: number,
+    before: number,
+    snapshot: Snapshot | null,
+    entries: { seq: number; update: Uint8Array }[],
+  ): Promise<void>
 
   close(): Promise<void>
 }

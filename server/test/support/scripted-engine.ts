@@ -59,6 +59,15 @@ export class ScriptedEngine implements Engine {
     this.calls.push(`awareness ${document}`)
   }
 
+  onPage: (document: string, hash: string) => Uint8Array | null | Promise<Uint8Array | null> = () => null
+
+  async page(_principal: unknown, document: string, hash: string): Promise<Uint8Array | null> {
+    this.calls.push(`page ${document} ${hash}`)
+    return this.onPage(document, hash)
+  }
+
+  async *readMessages(): AsyncIterable<never> {}
+
   async submit(): Promise<Outcome> {
     throw new Error('Sessions submit nothing')
   }

@@ -42,30 +42,86 @@ interface Source {
  */
 export function compactUpdates(updates: readonly Uint8Array[]): Uint8Array {
   const sources = new Map<number, Source[]>()
-  const deletes = new DeleteSet()
-  for (const bytes of updates) {
-    const update = readUpdate(bytes, UNBOUNDED)
+  const read = updates.map((bytes) => readUpdate(bytes, UNBOUNDED))
+  const deletes = deletesOf(read)
+  for (const update of read) {
     for (const { client, structs } of update.blocks) {
       const list = sources.get(client) ?? []
       if (list.length === 0) sources.set(client, list)
       for (const struct of structs) list.push({ update, struct })
     }
+  }
+  const output = new ByteWriter(4096)
+  output.varuint(sources.size)
+  for (const client of [...sources.keys()].sort((a, b) => b - a)) {
+    writeBlock(output, client, runsOf(client, sources.get(client) as Source[], deletes.rangesOf(client)))
+  }
+  deletes.write(output)
+  return output.toBytes()
+}
+
+/**
+ * Each of the updates without the content of what any of them deletes: items under the same ids, as `ContentDeleted`.
+ * A reader who applies only some of them learns of no deletion too early, but by finding nothing there.
+ * @returns one for each, in order; null where there is nothing to take out
+ * @throws UpdateViolation when one isn't an update; RangeError when the clocks of a client leave a gap
+ */
+export function withoutDeleted(updates: readonly Uint8Array[]): (Uint8Array | null)[] {
+  const read = updates.map((bytes) => readUpdate(bytes, UNBOUNDED))
+  const deletes = deletesOf(read)
+  const merged = new Map<number, number[]>()
+  const rangesOf = (client: number): number[] => {
+    let ranges = merged.get(client)
+    if (!ranges) {
+      ranges = deletes.rangesOf(client)
+      merged.set(client, ranges)
+    }
+    return ranges
+  }
+  return read.map((update) => {
+    const hasContent = update.blocks.some(({ client, structs }) =>
+      structs.some((struct) => struct.kind === 'any' && isTouched(rangesOf(client), struct)),
+    )
+    if (!hasContent) return null
+    const output = new ByteWriter(1024)
+    output.varuint(update.blocks.length)
+    for (const { client, structs } of update.blocks) {
+      const sources = structs.map((struct) => ({ update, struct }))
+      writeBlock(output, client, runsOf(client, sources, rangesOf(client)))
+    }
+    deletesOf([update]).write(output)
+    return output.toBytes()
+  })
+}
+
+/** Whether a part of the struct is in the ranges, which are sorted. */
+function isTouched(ranges: number[], { clock, length }: ParsedStruct): boolean {
+  let low = 0
+  let high = ranges.length / 2
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (rangeEnd(ranges, 2 * middle) <= clock) low = middle + 1
+    else high = middle
+  }
+  return 2 * low < ranges.length && (ranges[2 * low] as number) < clock + length
+}
+
+function deletesOf(updates: readonly ParsedUpdate[]): DeleteSet {
+  const deletes = new DeleteSet()
+  for (const update of updates) {
     for (const { client, ranges } of update.deletes) {
       for (let i = 0; i < ranges.length; i += 2)
         deletes.add(client, ranges[i] as number, ranges[i + 1] as number)
     }
   }
-  const output = new ByteWriter(4096)
-  output.varuint(sources.size)
-  for (const client of [...sources.keys()].sort((a, b) => b - a)) {
-    const runs = runsOf(client, sources.get(client) as Source[], deletes.rangesOf(client))
-    output.varuint(runs.length)
-    output.varuint(client)
-    output.varuint((runs[0] as Run).clock)
-    for (const run of runs) writeRun(output, run)
-  }
-  deletes.write(output)
-  return output.toBytes()
+  return deletes
+}
+
+function writeBlock(output: ByteWriter, client: number, runs: readonly Run[]): void {
+  output.varuint(runs.length)
+  output.varuint(client)
+  output.varuint((runs[0] as Run).clock)
+  for (const run of runs) writeRun(output, run)
 }
 
 function runsOf(client: number, sources: Source[], deleted: number[]): Run[] {

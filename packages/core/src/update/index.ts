@@ -1,6 +1,6 @@
 /** Yjs updates (format V1) read, judged, written and compacted, without a Y.Doc. */
 export { admittedUntil, admitUpdate } from './admit.ts'
-export { compactUpdates } from './compact.ts'
+export { compactUpdates, withoutDeleted } from './compact.ts'
 export { readUpdate } from './read.ts'
 export { decodeStateVector, encodeStateVector } from './state-vector.ts'
 export * from './types.ts'

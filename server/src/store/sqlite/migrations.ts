@@ -7,6 +7,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 
+/** Documents that the index of step 5 knows. */
+const TO_SEAL = 'live > 2000 OR live_bytes > 524288 OR edited > 200 OR edited_bytes > 65536 OR unmade > 0'
+
 const MIGRATIONS: readonly string[] = [
   // 1: documents, what is served of them, and the look-ups across conversations
   `
@@ -184,7 +187,38 @@ const MIGRATIONS: readonly string[] = [
       json_each(m.value) invite
     WHERE m.value IS NOT NULL AND invite.value ->> 'usesLeft' > 0;
   `,
+  // 5: sealed history. A sealed message's row stays, and is `edited` when it is in the live document again. Bytes of
+  // messages are those of `weightOf`.
+  `
+  ALTER TABLE documents ADD COLUMN sealed_to INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE documents ADD COLUMN live INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE documents ADD COLUMN live_bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE documents ADD COLUMN edited INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE documents ADD COLUMN edited_bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE documents ADD COLUMN unmade INTEGER NOT NULL DEFAULT 0;
+  -- sequence number of the last commit that removed a message whose text may still be in log or snapshot
+  ALTER TABLE documents ADD COLUMN removed_at INTEGER;
+  UPDATE documents SET live = message_count, live_bytes = coalesce((
+    SELECT sum(150 + coalesce(octet_length(record ->> 'body'), 0) + coalesce(octet_length(record ->> 'subject'), 0)
+      + coalesce(octet_length(record -> 'attributes'), 0) + coalesce(octet_length(record -> 'media'), 0))
+    FROM messages WHERE document = documents.key), 0) WHERE message_count > 0;
+  CREATE INDEX documents_to_seal ON documents (key) WHERE ${TO_SEAL};
+  CREATE INDEX documents_to_erase ON documents (key) WHERE removed_at IS NOT NULL;
+
+  ALTER TABLE messages ADD COLUMN edited INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX messages_edited ON messages (document, position) WHERE edited = 1;
+
+  CREATE TABLE pages (
+    document INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    deflated BLOB NOT NULL,
+    PRIMARY KEY (document, hash)
+  ) STRICT;
+  `,
 ]
+
+/** Bounds from which on that index has every document, and its condition. */
+export const INDEXED_SEALING = { messages: 2000, bytes: 524_288, edited: 200, editedBytes: 65_536, TO_SEAL }
 
 /** Tail length from which the partial index above knows a document. */
 export const INDEXED_TAIL = 128

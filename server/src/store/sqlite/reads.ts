@@ -7,17 +7,24 @@ import type {
   DocumentPoint,
   DueTransition,
   Head,
+  LiveMessage,
   LoadedDocument,
   LogEntry,
+  SealingBounds,
   Snapshot,
   StoredMessage,
 } from '../store.ts'
+import { INDEXED_SEALING } from './migrations.ts'
 import { decodePrivate, idBytes, idText, outcomeFrom, retiredFrom, rootsFrom } from './rows.ts'
 
 /** Rows as arrays: a third of the cost of rows as objects. */
 type Row = SQLInputValue[]
 
-const HEAD = `key, epoch, seq, roots, retired, highest_index, message_count, deleted, kind, due_at, due_to`
+const HEAD = `key, epoch, seq, roots, retired, highest_index, message_count, deleted, kind, due_at, due_to,
+  sealed_to, live, live_bytes, edited, edited_bytes, unmade`
+
+/** A message's columns; its item is null when it is sealed and not in the live document. */
+const MESSAGE = `m.record, m.clock, CASE WHEN m.edited = 1 OR m.position >= d.sealed_to THEN m.client END`
 
 /** The order of the join is told, so that rows come out of the index as they are wanted and nothing is sorted. */
 export const DUE_TRANSITIONS = `
@@ -35,6 +42,14 @@ export class SqliteReads {
   private readonly outboxClients: StatementSync
   private readonly messageBySid: StatementSync
   private readonly messagesFrom: StatementSync
+  private readonly messagesBack: StatementSync
+  private readonly messagesLive: StatementSync
+  private readonly pageOf: StatementSync
+  private readonly toSeal: StatementSync
+  private readonly toSealByScan: StatementSync
+  private readonly toErase: StatementSync
+  private readonly seqOf: StatementSync
+  private readonly keyByName: StatementSync
   private readonly decidedById: StatementSync
   private readonly pointsOf: StatementSync
   private readonly member: StatementSync
@@ -63,12 +78,30 @@ export class SqliteReads {
     )
     this.outboxClients = this.prepare('SELECT client, identity, clock FROM outbox_clients WHERE document = ?')
     this.messageBySid = this.prepare(
-      `SELECT m.client, m.clock, m.record FROM decided d JOIN messages m ON m.document = d.document AND m.position = d.position
-        WHERE d.document = ? AND d.id = ?`,
+      `SELECT ${MESSAGE} FROM decided o JOIN messages m ON m.document = o.document AND m.position = o.position
+        JOIN documents d ON d.key = o.document WHERE o.document = ? AND o.id = ?`,
     )
-    this.messagesFrom = this.prepare(
-      'SELECT client, clock, record FROM messages WHERE document = ? AND position >= ? AND position < ? ORDER BY position',
+    const range = (order: string) =>
+      `SELECT ${MESSAGE} FROM documents d CROSS JOIN messages m ON m.document = d.key
+        WHERE d.key = ? AND m.position >= ? AND m.position < ? ORDER BY m.position ${order} LIMIT ?`
+    this.messagesFrom = this.prepare(range('ASC'))
+    this.messagesBack = this.prepare(range('DESC'))
+    this.messagesLive = this.prepare(
+      `SELECT record, clock, client FROM messages INDEXED BY messages_edited
+          WHERE document = ?1 AND edited = 1 AND position < ?2
+        UNION ALL SELECT * FROM (SELECT m.record, m.clock, m.client FROM documents d
+          CROSS JOIN messages m ON m.document = d.key AND m.position >= d.sealed_to
+          WHERE d.key = ?1 AND m.position < ?2 ORDER BY m.position)`,
     )
+    this.pageOf = this.prepare('SELECT deflated FROM pages WHERE document = ? AND hash = ?')
+    const beyond = 'live > ?1 OR live_bytes > ?2 OR edited > ?3 OR edited_bytes > ?4 OR unmade > 0'
+    const toSeal = (where: string) =>
+      `SELECT d.key, s.sid, d.name FROM documents d JOIN services s ON s.key = d.service WHERE ${where} LIMIT ?5`
+    this.toSeal = this.prepare(toSeal(`(${INDEXED_SEALING.TO_SEAL}) AND (${beyond})`))
+    this.toSealByScan = this.prepare(toSeal(beyond))
+    this.toErase = this.prepare('SELECT key FROM documents WHERE removed_at IS NOT NULL LIMIT ?')
+    this.keyByName = this.prepare('SELECT key FROM documents WHERE service = ? AND name = ?')
+    this.seqOf = this.prepare('SELECT seq FROM documents WHERE key = ?')
     this.decidedById = this.prepare('SELECT identity, outcome FROM decided WHERE document = ? AND id = ?')
     this.pointsOf = this.prepare(`
       SELECT d.name, d.key, d.epoch, d.seq, d.commits_id, d.commits_clock
@@ -121,20 +154,34 @@ export class SqliteReads {
   load(serviceSid: string, document: string): LoadedDocument | null {
     const row = this.heads.get(this.service(serviceSid), document) as Row | undefined
     if (!row) return null
-    const [key, epoch, seq, roots, retired, highestIndex, messageCount, deleted, kind, dueAt, dueTo] =
-      row as [
-        number,
-        number,
-        number,
-        string,
-        string | null,
-        number,
-        number,
-        number,
-        DocumentKind,
-        number | null,
-        StateTransition['to'],
-      ]
+    const [
+      key,
+      epoch,
+      seq,
+      roots,
+      retired,
+      highestIndex,
+      messageCount,
+      deleted,
+      kind,
+      dueAt,
+      dueTo,
+      ...counts
+    ] = row as [
+      number,
+      number,
+      number,
+      string,
+      string | null,
+      number,
+      number,
+      number,
+      DocumentKind,
+      number | null,
+      StateTransition['to'],
+      ...counts: [number, number, number, number, number, number],
+    ]
+    const [sealedTo, live, liveBytes, edited, editedBytes, unmade] = counts
     const head: Head = {
       key,
       serviceSid,
@@ -145,6 +192,7 @@ export class SqliteReads {
       roots: rootsFrom(roots),
       highestIndex,
       messageCount,
+      history: { sealedTo, live, liveBytes, edited, editedBytes, unmade },
     }
     if (retired !== null) head.retired = retiredFrom(retired)
     if (deleted === 1) head.deleted = true
@@ -177,6 +225,11 @@ export class SqliteReads {
     }
   }
 
+  keyOf(serviceSid: string, document: string): number | null {
+    const row = this.keyByName.get(this.service(serviceSid), document) as Row | undefined
+    return row ? (row[0] as number) : null
+  }
+
   messages(key: number, sids: readonly string[]): StoredMessage[] {
     const found: StoredMessage[] = []
     for (const sid of sids) {
@@ -186,10 +239,40 @@ export class SqliteReads {
     return found
   }
 
-  messageRange(key: number, from: number, to: number): StoredMessage[] {
-    return (this.messagesFrom.all(key, from, Math.min(to, Number.MAX_SAFE_INTEGER)) as unknown as Row[]).map(
-      messageFrom,
-    )
+  messageRange(key: number, from: number, to: number, limit = -1, backwards = false): StoredMessage[] {
+    const statement = backwards ? this.messagesBack : this.messagesFrom
+    const below = Math.min(to, Number.MAX_SAFE_INTEGER)
+    return (statement.all(key, from, below, limit) as unknown as Row[]).map(messageFrom)
+  }
+
+  liveMessages(key: number, to: number): LiveMessage[] {
+    const rows = this.messagesLive.all(key, Math.min(to, Number.MAX_SAFE_INTEGER)) as unknown as Row[]
+    return rows.map((row) => messageFrom(row) as LiveMessage)
+  }
+
+  page(key: number, hash: string): Uint8Array | null {
+    const row = this.pageOf.get(key, hash) as Row | undefined
+    return row ? (row[0] as Uint8Array) : null
+  }
+
+  sealable(bounds: SealingBounds, limit: number): { key: number; serviceSid: string; document: string }[] {
+    const { messages, bytes, edited, editedBytes } = bounds
+    const isIndexed =
+      messages >= INDEXED_SEALING.messages &&
+      bytes >= INDEXED_SEALING.bytes &&
+      edited >= INDEXED_SEALING.edited &&
+      editedBytes >= INDEXED_SEALING.editedBytes
+    const statement = isIndexed ? this.toSeal : this.toSealByScan
+    const rows = statement.all(messages, bytes, edited, editedBytes, limit) as unknown as [
+      number,
+      string,
+      string,
+    ][]
+    return rows.map(([key, serviceSid, document]) => ({ key, serviceSid, document }))
+  }
+
+  erasable(limit: number): { key: number }[] {
+    return (this.toErase.all(limit) as unknown as [number][]).map(([key]) => ({ key }))
   }
 
   decided(key: number, ids: readonly string[]): DecidedOperation[] {
@@ -277,7 +360,11 @@ export class SqliteReads {
     return rows.map(([key, snapshotSeq, seq]) => ({ key, seq: snapshotSeq, entries: seq - snapshotSeq }))
   }
 
-  compactionInput(key: number): {
+  compactionInput(
+    key: number,
+    withTail = false,
+  ): {
+    seq: number
     snapshot: Snapshot | null
     outboxes: { identity: string; update: Uint8Array }[]
     entries: LogEntry[]
@@ -292,7 +379,13 @@ export class SqliteReads {
       if (identity === '') snapshot = { seq, update }
       else outboxes.push({ identity, update })
     }
-    return { snapshot, outboxes, entries: this.logEntries(key, snapshot?.seq ?? 0, null) }
+    const [seq] = this.seqOf.get(key) as unknown as [number]
+    return {
+      seq,
+      snapshot,
+      outboxes,
+      entries: this.logEntries(key, withTail ? 0 : (snapshot?.seq ?? 0), null),
+    }
   }
 
   private logEntries(key: number, fromSeq: number, identity: string | null): LogEntry[] {
@@ -301,6 +394,9 @@ export class SqliteReads {
   }
 }
 
-function messageFrom([client, clock, record]: Row): StoredMessage {
-  return { record: JSON.parse(record as string) as MessageRecord, item: [client as number, clock as number] }
+function messageFrom([record, clock, client]: Row): StoredMessage {
+  return {
+    record: JSON.parse(record as string) as MessageRecord,
+    item: client === null ? null : [client as number, clock as number],
+  }
 }

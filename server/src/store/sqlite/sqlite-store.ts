@@ -21,8 +21,13 @@ export function openSqliteStore(path: string): Store {
 
   return {
     load: async (serviceSid, document) => guarded(() => reads.load(serviceSid, document)),
+    keyOf: async (serviceSid, document) => guarded(() => reads.keyOf(serviceSid, document)),
     messages: async (key, sids) => guarded(() => reads.messages(key, sids)),
-    messageRange: async (key, from, to) => guarded(() => reads.messageRange(key, from, to)),
+    messageRange: async (key, from, to, limit, backwards) =>
+      guarded(() => reads.messageRange(key, from, to, limit, backwards)),
+    liveMessages: async (key, to) => guarded(() => reads.liveMessages(key, to)),
+    page: async (key, hash) => guarded(() => reads.page(key, hash)),
+    sealable: async (bounds, limit) => guarded(() => reads.sealable(bounds, limit)),
     decided: async (key, ids) => guarded(() => reads.decided(key, ids)),
     points: async (serviceSid, identity, documents) =>
       guarded(() => reads.points(serviceSid, identity, documents)),
@@ -41,7 +46,10 @@ export function openSqliteStore(path: string): Store {
     compactable: async (atLeast, limit) => guarded(() => reads.compactable(atLeast, limit, INDEXED_TAIL)),
     compact: async (key, snapshot, outboxes, keepFrom) =>
       guarded(() => writes.compact(key, snapshot, outboxes, keepFrom)),
-    compactionInput: async (key) => guarded(() => reads.compactionInput(key)),
+    compactionInput: async (key, withTail) => guarded(() => reads.compactionInput(key, withTail)),
+    erasable: async (limit) => guarded(() => reads.erasable(limit)),
+    erase: async (key, before, snapshot, entries) =>
+      guarded(() => writes.erase(key, before, snapshot, entries)),
     close: async () => {
       if (db.isOpen) db.close()
     },

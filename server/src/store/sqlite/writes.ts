@@ -1,12 +1,14 @@
 /** The writing half of the SQLite store: one transaction per batch, prepared statements throughout. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
-import type { DocumentCommit, Head, MapItem, Snapshot, StoredMessage, StoredRead } from '../store.ts'
+import type { DocumentCommit, Head, LiveMessage, MapItem, Snapshot, StoredRead } from '../store.ts'
 import type { SqliteReads } from './reads.ts'
 import { encodePrivate, idBytes, outcomeText, rootsText } from './rows.ts'
 
-/** What is kept per document, and goes with an epoch or a deletion. */
-const CONTENT = ['map_items', 'messages', 'reads', 'outbox_clients', 'log', 'snapshots'] as const
+/** What is kept of the live document, and goes with an epoch or a deletion. */
+const CONTENT = ['map_items', 'reads', 'outbox_clients', 'log', 'snapshots'] as const
+/** What stays through epochs, because it is no part of the live document. */
+const SEALED = ['messages', 'pages'] as const
 
 export class SqliteWrites {
   private readonly db: DatabaseSync
@@ -82,14 +84,39 @@ export class SqliteWrites {
     })
   }
 
-  private putHead({ head, expectedSeq, epoch, deleted }: DocumentCommit): number {
+  erase(
+    key: number,
+    before: number,
+    snapshot: Snapshot | null,
+    entries: readonly { seq: number; update: Uint8Array }[],
+  ): void {
+    this.transaction(() => {
+      if (snapshot) {
+        this.run(
+          `UPDATE snapshots SET bytes = ? WHERE document = ? AND identity = '' AND seq = ?`,
+          snapshot.update,
+          key,
+          snapshot.seq,
+        )
+      }
+      for (const { seq, update } of entries)
+        this.run('UPDATE log SET common = ? WHERE document = ? AND seq = ?', update, key, seq)
+      this.run('UPDATE documents SET removed_at = NULL WHERE key = ? AND removed_at < ?', key, before)
+    })
+    // pages as they were before lie in the write-ahead log until it is emptied
+    this.db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  }
+
+  private putHead({ head, expectedSeq, epoch, deleted, removes }: DocumentCommit): number {
+    const { sealedTo, live, liveBytes, edited, editedBytes, unmade } = head.history
     const commits = newestCommits(head)
     const roots = rootsText(head.roots)
     const retired = head.retired ? JSON.stringify(head.retired) : null
     if (head.key === 0) {
       const { lastInsertRowid } = this.run(
         `INSERT INTO documents (service, name, kind, epoch, seq, commits_id, commits_clock, roots, retired, highest_index,
-          message_count, snapshot_seq, log_from, deleted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          message_count, sealed_to, live, live_bytes, edited, edited_bytes, unmade, snapshot_seq, log_from, deleted)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         this.serviceKey(head.serviceSid),
         head.document,
         head.kind,
@@ -101,6 +128,12 @@ export class SqliteWrites {
         retired,
         head.highestIndex,
         head.messageCount,
+        sealedTo,
+        live,
+        liveBytes,
+        edited,
+        editedBytes,
+        unmade,
         epoch ? head.seq : 0,
         epoch ? head.seq : 0,
         deleted ? 1 : 0,
@@ -109,7 +142,8 @@ export class SqliteWrites {
     }
     const { changes } = this.run(
       `UPDATE documents SET epoch = ?, seq = ?, commits_id = ?, commits_clock = ?, roots = ?, highest_index = ?,
-        message_count = ? WHERE key = ? AND seq = ?`,
+        message_count = ?, sealed_to = ?, live = ?, live_bytes = ?, edited = ?, edited_bytes = ?, unmade = ?
+        WHERE key = ? AND seq = ?`,
       head.epoch,
       head.seq,
       commits.client,
@@ -117,6 +151,12 @@ export class SqliteWrites {
       roots,
       head.highestIndex,
       head.messageCount,
+      sealedTo,
+      live,
+      liveBytes,
+      edited,
+      editedBytes,
+      unmade,
       head.key,
       expectedSeq,
     )
@@ -126,9 +166,10 @@ export class SqliteWrites {
         `somebody else wrote ${head.document}: commit ${expectedSeq} isn't its next one`,
       )
     }
+    if (removes) this.run('UPDATE documents SET removed_at = ? WHERE key = ?', expectedSeq, head.key)
     if (epoch) {
       this.run(
-        'UPDATE documents SET snapshot_seq = ?, log_from = ?, retired = ? WHERE key = ?',
+        'UPDATE documents SET snapshot_seq = ?, log_from = ?, retired = ?, removed_at = min(removed_at, 0) WHERE key = ?',
         head.seq,
         head.seq,
         retired,
@@ -150,10 +191,13 @@ export class SqliteWrites {
     if (commit.epoch || commit.deleted) {
       for (const table of CONTENT) this.run(`DELETE FROM ${table} WHERE document = ?`, key)
     }
+    if (commit.deleted) {
+      for (const table of SEALED) this.run(`DELETE FROM ${table} WHERE document = ?`, key)
+    }
     if (commit.epoch) {
       const { snapshot, messages, mapItems, reads } = commit.epoch
       this.putSnapshot(key, '', snapshot.seq, snapshot.update)
-      this.putItems(key, mapItems, messages, reads)
+      this.putItems(key, mapItems, messages, reads, commit.head.history.sealedTo)
     } else if (!commit.deleted) {
       const { entry } = commit
       this.run(
@@ -163,7 +207,8 @@ export class SqliteWrites {
         entry.update,
         encodePrivate(entry.private),
       )
-      this.putItems(key, commit.mapItems, commit.messages.put, commit.reads.put)
+      const { sealedTo } = commit.head.history
+      this.putItems(key, commit.mapItems, commit.messages.put, commit.reads.put, sealedTo)
       for (const sid of commit.messages.delete) {
         this.run(
           `DELETE FROM messages WHERE document = ?
@@ -173,6 +218,7 @@ export class SqliteWrites {
           idBytes(sid, 'IM'),
         )
       }
+      this.putPages(key, commit)
       for (const sid of commit.reads.delete) {
         this.run('DELETE FROM reads WHERE document = ? AND participant = ?', key, idBytes(sid, 'MB'))
       }
@@ -201,11 +247,27 @@ export class SqliteWrites {
     }
   }
 
+  private putPages(key: number, { pages, edits }: DocumentCommit): void {
+    for (const hash of pages?.delete ?? [])
+      this.run('DELETE FROM pages WHERE document = ? AND hash = ?', key, hash)
+    for (const { hash, deflated } of pages?.put ?? [])
+      this.run(
+        'INSERT INTO pages (document, hash, deflated) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+        key,
+        hash,
+        deflated,
+      )
+    const mark = 'UPDATE messages SET edited = ? WHERE document = ? AND position = ?'
+    for (const index of edits?.live ?? []) this.run(mark, 1, key, index)
+    for (const index of edits?.sealed ?? []) this.run(mark, 0, key, index)
+  }
+
   private putItems(
     key: number,
     mapItems: readonly MapItem[],
-    messages: readonly StoredMessage[],
+    messages: readonly LiveMessage[],
     reads: readonly StoredRead[],
+    sealedTo: number,
   ): void {
     for (const { root, key: name, item, value } of mapItems) {
       this.run(
@@ -221,13 +283,15 @@ export class SqliteWrites {
     }
     for (const { record, item } of messages) {
       this.run(
-        `INSERT INTO messages (document, position, client, clock, record) VALUES (?, ?, ?, ?, ?)
-          ON CONFLICT (document, position) DO UPDATE SET client = excluded.client, clock = excluded.clock, record = excluded.record`,
+        `INSERT INTO messages (document, position, client, clock, record, edited) VALUES (?, ?, ?, ?, ?, ?)
+          ON CONFLICT (document, position) DO UPDATE SET client = excluded.client, clock = excluded.clock,
+            record = excluded.record, edited = excluded.edited`,
         key,
         record.index,
         item[0],
         item[1],
         JSON.stringify(record),
+        record.index < sealedTo ? 1 : 0,
       )
     }
     for (const { record, item } of reads) {
@@ -354,7 +418,7 @@ export class SqliteWrites {
 }
 
 /** Where the messages lie that operations of a commit posted, by the operation's id; null for none. */
-function positionsOf(messages: readonly StoredMessage[]): Map<string, number> | null {
+function positionsOf(messages: readonly LiveMessage[]): Map<string, number> | null {
   if (messages.length === 0) return null
   return new Map(messages.map(({ record }) => [record.sid.slice(2), record.index]))
 }

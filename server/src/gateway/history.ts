@@ -1,0 +1,94 @@
+/** Pages of sealed history over HTTP: `GET /history/<conversation sid>/<hash>` with a bearer token. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { inflate } from 'node:zlib'
+import { ConfabError, HISTORY_PATH } from '@confab/core'
+import { answer, notFound, pathOf } from './http.ts'
+
+const inflated = promisify(inflate)
+
+/** Requests that are being answered at a time; more are told to come back. */
+const MOST = 256
+
+/**
+ * A page, deflated; null when it isn't there for whoever has this token.
+ * @throws ConfabError 20003, 20104 or 20403 for a token that doesn't do
+ */
+export type PageOf = (token: string, conversationSid: string, hash: string) => Promise<Uint8Array | null>
+
+export interface HistoryOptions {
+  page: PageOf
+  /** Told of failures of the relay's own. */
+  failed(error: unknown): void
+}
+
+export class HistoryEndpoint {
+  readonly #options: HistoryOptions
+  #answering = 0
+
+  constructor(options: HistoryOptions) {
+    this.#options = options
+  }
+
+  /** False: the path is none of these. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const parts = pathOf(request.url).split('/')
+    const [, root, sid, hash] = parts
+    if (`/${root}` !== HISTORY_PATH || parts.length !== 4 || !sid || !hash || hash.length > 64) return false
+    if (request.method !== 'GET' && request.method !== 'HEAD') return false
+    if (this.#answering >= MOST) {
+      response.setHeader('retry-after', '1')
+      refuse(response, new ConfabError(20429))
+      return true
+    }
+    this.#answering++
+    response.once('close', () => this.#answering--)
+    this.#answer(request, response, sid, hash).catch((error) => {
+      if (!(error instanceof ConfabError) || error.status >= 500) this.#options.failed(error)
+      if (response.headersSent) response.destroy()
+      else refuse(response, error instanceof ConfabError ? error : new ConfabError(20500))
+    })
+    return true
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    sid: string,
+    hash: string,
+  ): Promise<void> {
+    const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
+    if (token === undefined) throw new ConfabError(20003)
+    const deflated = await this.#options.page(token, sid, hash)
+    if (!deflated) return notFound(response)
+    const isDeflated = takesDeflate(request.headers['accept-encoding'])
+    const body = isDeflated ? deflated : await inflated(deflated)
+    if (isDeflated) response.setHeader('content-encoding', 'deflate')
+    response.appendHeader('vary', 'accept-encoding, authorization')
+    response
+      .writeHead(200, {
+        'content-type': 'application/json; charset=utf-8',
+        'content-length': body.length,
+        // a hash names the same bytes for ever
+        'cache-control': 'private, max-age=31536000, immutable',
+      })
+      .end(request.method === 'HEAD' ? undefined : body)
+  }
+}
+
+function refuse(response: ServerResponse, error: ConfabError): void {
+  if (error.status === 401) response.setHeader('www-authenticate', 'Bearer')
+  answer(response, error.status, error.body)
+}
+
+/** RFC 9110, 12.5.3: named, or by `*`, and not with a weight of 0. */
+function takesDeflate(header: string | string[] | undefined): boolean {
+  let any = false
+  for (const part of String(header ?? '').split(',')) {
+    const [name = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase())
+    const isTaken = !parameters.some((text) => /^q=0(\.0*)?$/.test(text))
+    if (name === 'deflate') return isTaken
+    if (name === '*') any = isTaken
+  }
+  return any
+}
