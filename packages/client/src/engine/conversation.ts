@@ -17,6 +17,7 @@ import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
 import type { OpenRequest } from '../transport/transport.ts'
 import { applyOutcomes, isDoor, strand } from './decided.ts'
 import type { ConversationView, EngineEvents, MessagePage, MessageView, ParticipantView } from './engine.ts'
+import { Horizons, isHorizon } from './horizons.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
 import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
@@ -50,6 +51,7 @@ export class LocalConversation {
   readonly sid: string
   /** For closing the documents that were used least recently. */
   lastUsed = 0
+  readonly horizons = new Horizons()
   readonly #host: ConversationHost
   readonly #kept: KeptDocument
   readonly #serial: Serial
@@ -76,6 +78,8 @@ export class LocalConversation {
   #answered: (() => void)[] = []
   /** A page was read while the relay's messages were not here: none of them is history to its reader. */
   #readWithout = false
+  /** A read horizon is pending that the relay isn't told of while it decides the one before. */
+  #horizonWaits = false
 
   constructor(host: ConversationHost, sid: string, summary: StoredSummary | null) {
     this.sid = sid
@@ -170,13 +174,36 @@ export class LocalConversation {
     this.#draft = null
   }
 
+  /**
+   * Ids of the undecided horizons that need no decision once this one is there; none for other operations. One that
+   * is on its way to the relay is left alone: it has probably been decided.
+   */
+  outdatedBy(operations: readonly Operation[]): string[] {
+    const horizons = this.#pendingHorizons()
+    const [operation] = operations
+    if (!operation || !isHorizon(operation) || horizons.length === 0) return []
+    // an advance from where a set puts it needs the set
+    const lastSet = horizons.findLastIndex((entry) => entry.operation.type === 'read.set')
+    const first = Math.max(operation.type === 'read.set' ? 0 : lastSet + 1, this.#channel === 'open' ? 1 : 0)
+    return horizons.slice(first).map((entry) => entry.id)
+  }
+
+  #pendingHorizons(): JournalEntry[] {
+    return this.pending.filter((entry) => isHorizon(entry.operation))
+  }
+
   /** Shows and sends operations that are durable; those withdrawn left the journal in the same write. */
   appended(entries: readonly JournalEntry[], withdrawn: readonly string[]): void {
     const ids = new Set(entries.map((entry) => entry.id))
     this.#inflight = this.#inflight.filter((one) => !ids.has(one.id))
     if (this.#inflight.length === 0) this.#draft = null
     const operations = entries.map((entry) => entry.operation)
-    const updates = this.#write(operations, new Set(withdrawn))
+    const waits =
+      this.#channel === 'open' &&
+      operations.every(isHorizon) &&
+      this.#pendingHorizons().length > entries.length
+    if (waits) this.#horizonWaits = true
+    const updates = this.#write(waits ? [] : operations, new Set(withdrawn))
     this.#host.post({
       kind: 'appended',
       document: this.sid,
@@ -729,7 +756,14 @@ export class LocalConversation {
     this.#ledger.note(sid, before)
   }
 
+  #sendNextHorizon(): void {
+    if (!this.#horizonWaits || !this.#replica || this.#pendingHorizons().length > 1) return
+    this.#horizonWaits = false
+    this.#restoreOutbox()
+  }
+
   #refresh(): void {
+    this.#sendNextHorizon()
     const pending = this.pending.length > 0
     const { identity } = this.#host
     this.#view = this.#seen

@@ -16,6 +16,7 @@ import {
 import type { LocalConversation } from './conversation.ts'
 import { operationOf, withheldParts } from './drafts.ts'
 import type { ConversationView, OperationDraft } from './engine.ts'
+import { isHorizon } from './horizons.ts'
 import type { ConversationHost } from './host.ts'
 
 /** Seconds that an invite stands when its maker doesn't say: a week. */
@@ -58,7 +59,12 @@ export class Writer {
   ): Promise<Operation[]> {
     const conversation = this.#conversation(sid)
     await conversation.opened()
-    return this.#commit(conversation, drafts, { wait })
+    const [draft] = drafts
+    if (drafts.length !== 1 || !draft || !isHorizon(draft))
+      return this.#commit(conversation, drafts, { wait })
+    const clamped = this.#clampHorizon(conversation, draft)
+    if (!clamped) return []
+    return conversation.horizons.submit(clamped, (one) => this.#commit(conversation, [one], { wait }))
   }
 
   async removeMessage(sid: string, messageSid: string): Promise<void> {
@@ -136,8 +142,9 @@ export class Writer {
   ): Promise<Operation[]> {
     const { journal, verdicts, link } = this.#host
     const operations = this.#admit(conversation, drafts)
-    const remove = options.remove ?? []
     if (operations.length === 0) return []
+    const outdated = conversation.outdatedBy(operations)
+    const remove = [...(options.remove ?? []), ...outdated]
     const parts = operations.flatMap(withheldParts)
     conversation.withhold(parts)
     try {
@@ -159,7 +166,8 @@ export class Writer {
       // registered before it is sent: its verdict may come in the same turn
       const verdict =
         options.wait === 'verdict' && link.connected ? verdicts.wait(operations.map(({ id }) => id)) : null
-      conversation.appended(entries, options.withdraw ?? [])
+      conversation.appended(entries, [...(options.withdraw ?? []), ...outdated])
+      for (const id of outdated) verdicts.accepted(id)
       await verdict
       return operations
     } finally {
@@ -191,8 +199,8 @@ export class Writer {
   }
 
   /** A horizon stands on what the relay has accepted: a provisional index may come to be another message's. */
-  #clampHorizon(conversation: LocalConversation, draft: OperationDraft): OperationDraft | null {
-    if ((draft.type !== 'read.advance' && draft.type !== 'read.set') || draft.index === null) return draft
+  #clampHorizon<T extends OperationDraft>(conversation: LocalConversation, draft: T): T | null {
+    if (!isHorizon(draft) || draft.index === null) return draft
     const index = Math.min(draft.index, conversation.highestAccepted)
     if (index >= 0 || draft.index < 0) return { ...draft, index }
     return null
