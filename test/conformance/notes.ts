@@ -9,7 +9,8 @@ export const NOTES: Record<string, string> = {
   'User entityName': 'absent: names an object of Twilio Sync',
   'Client connectionState': 'can’t be assigned',
   'Client reachabilityEnabled': 'always true',
-  'Client createConversation': 'works offline, as every member that changes something; `access` is ignored',
+  'Client createConversation':
+    'works offline, as every member that changes something; a `uniqueName` that is taken is left out, which `operationRefused` tells (50353); `access` is ignored',
   'Client setPushRegistrationId': 'the relay keeps it; sending is the app’s (`afterCommit`)',
   'Client getTemporaryContentUrlsForMediaSids': `rejects (20404): ${NO_TRANSFER}`,
   'Client getTemporaryContentUrlsForMedia': `rejects (20404): ${NO_TRANSFER}`,
