@@ -149,6 +149,7 @@ export class Link {
       close: (documents) => live?.close(documents),
       update: (document, update) => live?.update(document, update),
       awareness: () => {},
+      page: (document, hash) => live?.page(document, hash) ?? Promise.reject(new Error('no connection')),
     }
     return transport
   }
@@ -161,6 +162,8 @@ class Connection {
   readonly #ended: (why: Disconnect) => void
   readonly #subscriber: Subscriber
   #alive = true
+  /** Rejects pages that were asked for. */
+  readonly #cutOff = new Set<() => void>()
   /** Messages of one direction arrive in the order of sending. */
   #upAt = 0
   #downAt = 0
@@ -233,6 +236,7 @@ class Connection {
   cut(why: Disconnect): void {
     if (!this.#alive) return
     this.#alive = false
+    for (const reject of this.#cutOff) reject()
     this.#relay.leave(this.#subscriber)
     this.#ended(why)
   }
@@ -264,6 +268,17 @@ class Connection {
     }
     const { request } = answer
     if (request) this.down(() => this.#events.requested(document, request))
+  }
+
+  page(document: string, hash: string): Promise<Uint8Array | null> {
+    return new Promise((resolve, reject) => {
+      this.#cutOff.add(() => reject(new Error('the connection was cut')))
+      this.#up(async () => {
+        const bytes = await this.#relay.page(this.#subscriber.principal, document, hash)
+        if (bytes) this.#net.delivered(this.#subscriber.principal.identity, document)
+        this.down(() => resolve(bytes))
+      })
+    })
   }
 
   close(documents: string[]): void {

@@ -45,6 +45,12 @@ export interface ClientOptions {
   /** `native()` when left out. */
   transport?: ClientTransport
   limits?: Partial<ClientLimits>
+  /**
+   * How much of the older history of conversations stays on this device once it was here: so many pages (of up to
+   * 1,000 messages) of all conversations together, 200 when left out, those read longest ago going first; `'all'`
+   * fetches and keeps everything. `conversation.pinHistory()` keeps one conversation's whatever this says.
+   */
+  history?: 'all' | { pages: number }
   /** Whose data to open when no token can be had at start. Otherwise that of who last used this storage. */
   identity?: string
   /** Takes the place of the console. */

@@ -444,6 +444,15 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
     await engine.submitForUser([{ type: 'setting.set', conversationSid: this.sid, notificationLevel }])
   }
 
+  /**
+   * Keeps the conversation's whole history on this device, or no longer, whatever `ClientOptions.history` says. What
+   * is missing is fetched in the background while there is a connection.
+   * @throws ConfabError 70501 when storage fails
+   */
+  async pinHistory(pinned = true): Promise<void> {
+    await this.#surface.working().pinHistory(this.sid, pinned)
+  }
+
   /** To whom its messages went by email: nobody. */
   async getMessageRecipients(_options?: { pageSize?: number }): Promise<Paginator<RecipientDescriptor>> {
     return new Page<RecipientDescriptor>({ items: [], next: null, prev: null })

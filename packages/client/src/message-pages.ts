@@ -16,7 +16,7 @@ export async function messagePage(
   { count, anchor, direction }: MessageQuery,
 ): Promise<Page<Message>> {
   const query = anchor === undefined ? { count, direction } : { count, anchor, direction }
-  const { items, hasOlder, hasNewer } = await surface.working().messages(live.view.sid, query)
+  const { items, hasOlder, hasNewer, absent } = await surface.working().messages(live.view.sid, query)
   const first = items[0]?.record.index
   const last = items.at(-1)?.record.index
   // an empty page lies before its anchor (backwards) or after it (forward)
@@ -25,6 +25,7 @@ export async function messagePage(
   const neighbour = (anchor: number, direction: 'backwards' | 'forward') => () =>
     messagePage(surface, live, { count, anchor, direction })
   return new Page({
+    absent,
     items: items.map((view) => live.messages.show(view)),
     prev: hasOlder ? neighbour(older, 'backwards') : null,
     next: hasNewer ? neighbour(newer, 'forward') : null,

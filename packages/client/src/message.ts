@@ -194,7 +194,7 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
    * @throws ConfabError 20403 without the permission, 50430 when not a participant, 70501 when storage fails
    */
   async remove(): Promise<Message> {
-    await this.#surface.working().removeMessage(this.conversation.sid, this.sid)
+    await this.#surface.working().removeMessage(this.conversation.sid, this.sid, this.index)
     return this
   }
 
@@ -280,9 +280,10 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
 
   async #update(draft: OperationDraft): Promise<Message> {
     const engine = this.#surface.working()
-    await engine.submit(this.conversation.sid, [draft])
+    const { index } = this
+    await engine.submit(this.conversation.sid, [draft], { index })
     // its event comes later, and the app may look before that
-    const now = await engine.message(this.conversation.sid, this.sid)
+    const now = await engine.message(this.conversation.sid, this.sid, index)
     if (now?.record.index === this.index) this.#state.view = now
     return this
   }

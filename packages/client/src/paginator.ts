@@ -9,6 +9,11 @@ export interface Paginator<T> {
   nextPage(): Promise<Paginator<T>>
   /** Rejects with `ConfabError` 20404 when there is no previous page. */
   prevPage(): Promise<Paginator<T>>
+  /**
+   * Indices that belong on this page and are neither on this device nor to be had now, both included: `items` end
+   * there. Getting the page in that direction later tries again. Null when nothing is missing.
+   */
+  absentRange?: { readonly from: number; readonly to: number } | null
 }
 
 /** @internal */
@@ -17,6 +22,7 @@ export interface PageSource<T> {
   /** Null when there is no such page. */
   next: (() => Promise<Page<T>>) | null
   prev: (() => Promise<Page<T>>) | null
+  absent?: { readonly from: number; readonly to: number } | null
 }
 
 /** A page, and how to get its neighbours. */
@@ -29,6 +35,10 @@ export class Page<T> implements Paginator<T> {
   constructor(source: PageSource<T>) {
     this.#source = source
     this.items = source.items
+  }
+
+  get absentRange(): { readonly from: number; readonly to: number } | null {
+    return this.#source.absent ?? null
   }
 
   get hasNextPage(): boolean {

@@ -100,7 +100,7 @@ export class Startup {
   }
 
   #assemble(url: string): Surface {
-    const { storage, transport, limits, identity, [SEAMS]: seams = {} } = this.#options
+    const { storage, transport, limits, history, identity, [SEAMS]: seams = {} } = this.#options
     const now = seams.now ?? Date.now
     const engine = (seams.createEngine ?? createEngine)({
       url,
@@ -109,6 +109,7 @@ export class Startup {
       storage: (storage as Storage | undefined) ?? defaultStorage(),
       transport: (transport as TransportFactory | undefined) ?? native(),
       ...(limits === undefined ? {} : { limits }),
+      ...(history === undefined ? {} : { history }),
       log: logFor(this.#options),
       now,
     })

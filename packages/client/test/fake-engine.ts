@@ -98,6 +98,7 @@ export class FakeEngine implements Engine {
     const outside = all.length - inRange.length > 0
     return {
       items,
+      absent: null,
       hasOlder: edge ? edge[0]! > 0 : !back && outside,
       hasNewer: edge ? edge[1]! < all.length - 1 : back && outside,
     }
@@ -133,6 +134,9 @@ export class FakeEngine implements Engine {
   }
   async removeMessage(sid: string, messageSid: string): Promise<void> {
     this.calls.push(['removeMessage', sid, messageSid])
+  }
+  async pinHistory(sid: string, pinned: boolean): Promise<void> {
+    this.calls.push(['pinHistory', sid, pinned])
   }
 
   pendingOperations() {

@@ -78,6 +78,7 @@ export const relayOf =
       async stop() {
         events = null
       },
+      page: async () => null,
       open(requests) {
         for (const { document } of requests) {
           setImmediate(() => {

@@ -27,6 +27,9 @@ export interface ConnectionOptions {
   events: Omit<TransportEvents, 'connecting' | 'tokenExpiring' | 'disconnected'> & { disconnected(): void }
 }
 
+/** Pages of history asked for at a time. */
+const PAGES_AT_ONCE = 4
+
 const AGENT = 'confab-client/0.1.0'
 
 export class Connection implements Link {
@@ -36,6 +39,9 @@ export class Connection implements Link {
   readonly #options: ConnectionOptions
   #transport: Transport | null = null
   #connected = false
+  /** Pages asked for, and who waits to ask for one. */
+  #pages = 0
+  readonly #waiting: (() => void)[] = []
   /** A token brought by `updateToken`, used until the relay refuses it. */
   #brought: string | null = null
   /** This attempt's token was already reported as expired. */
@@ -100,6 +106,18 @@ export class Connection implements Link {
 
   awareness(document: DocumentName, update: Uint8Array): void {
     if (this.#connected) this.#transport?.awareness(document, update)
+  }
+
+  async page(document: DocumentName, hash: string): Promise<Uint8Array | null> {
+    while (this.#pages >= PAGES_AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#pages++
+    try {
+      if (!this.#transport) throw new ConfabError(70605, 'There is no connection')
+      return await this.#transport.page(document, hash)
+    } finally {
+      this.#pages--
+      this.#waiting.shift()?.()
+    }
   }
 
   closeDocuments(documents: DocumentName[]): void {

@@ -10,13 +10,16 @@ import {
   messageSidOf,
   type Operation,
   type Outcome,
+  pageOf,
   type ResumePoint,
+  type SealedPage,
 } from '@confab/core'
 import * as Y from 'yjs'
 import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
 import type { OpenRequest } from '../transport/transport.ts'
 import { applyOutcomes, isDoor, strand } from './decided.ts'
 import type { ConversationView, EngineEvents, MessagePage, MessageView, ParticipantView } from './engine.ts'
+import { History } from './history.ts'
 import { Horizons, isHorizon } from './horizons.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
@@ -24,7 +27,7 @@ import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
 import { LOCAL } from './outbox.ts'
 import { randomFraction, randomUint32 } from './platform.ts'
 import { Replica, type ReplicaChanges } from './replica.ts'
-import { type OrderedState, Seen } from './seen.ts'
+import { type OrderedState, type PageQuery, type ReadPage, Seen } from './seen.ts'
 import { Serial } from './serial.ts'
 import { highestIndexOf, pointOf, stateOfSummary, summarise, viewOf } from './summary.ts'
 import type { SeenParticipant } from './timeline.ts'
@@ -54,6 +57,7 @@ export class LocalConversation {
   readonly horizons = new Horizons()
   readonly #host: ConversationHost
   readonly #kept: KeptDocument
+  readonly #history: History
   readonly #serial: Serial
   readonly #ledger = new Ledger()
   readonly #typing: Typing
@@ -78,6 +82,12 @@ export class LocalConversation {
   #answered: (() => void)[] = []
   /** A page was read while the relay's messages were not here: none of them is history to its reader. */
   #readWithout = false
+  /** The highest index known here when it was last projected. */
+  #known = -1
+  /** What `#known` was when a post was first seen undecided, by its id: it got a higher index. */
+  readonly #postedAfter = new Map<string, number>()
+  /** Posts that the relay accepted, and whose records are in no page that was read so far. */
+  #accepted: Operation[] = []
   /** A read horizon is pending that the relay isn't told of while it decides the one before. */
   #horizonWaits = false
 
@@ -87,7 +97,14 @@ export class LocalConversation {
     this.#summary = summary
     this.#view = summary && viewOf(summary)
     const warn = (message: string, error: unknown) => host.warn(message, { sid, error })
-    this.#kept = new KeptDocument(host.documents, sid, warn)
+    this.#history = new History(host, sid, {
+      changed: (before, record) => {
+        this.#note(record.sid, before, null)
+        host.changed(this)
+      },
+      loaded: () => this.pendingChanged(),
+    })
+    this.#kept = new KeptDocument(host.documents, sid, warn, () => this.#history.stored())
     this.#serial = new Serial((error) => warn('A conversation could not be brought up to date', error))
     this.#typing = new Typing(host.platform, host.identity, (identity, typing) =>
       this.#tellTyping(identity, typing),
@@ -126,9 +143,45 @@ export class LocalConversation {
     return [...this.#participants().values()].map((participant) => this.#participantView(participant))
   }
 
-  page(query: Parameters<Seen['page']>[0]): MessagePage {
+  /**
+   * A page of messages; the page of history that must be loaded first, if one must.
+   * @param loaded what was loaded for it so far, null for what can't be had now
+   */
+  page(query: PageQuery, loaded: ReadPage): MessagePage | SealedPage {
     if (this.#replica?.conversation === null) this.#readWithout = true
-    return this.seen.page(query)
+    const page = this.seen.page(query, (one) => this.#history.atHand(one) ?? loaded(one))
+    if ('items' in page) {
+      const step = query.direction === 'backwards' ? -query.count : query.count
+      const edge = step < 0 ? page.items[0] : page.items.at(-1)
+      if (edge) this.#history.prefetch(Math.max(0, edge.record.index + step))
+    }
+    return page
+  }
+
+  load(page: SealedPage): ReturnType<History['load']> {
+    return this.#history.load(page)
+  }
+
+  /** Fetches what isn't here of its history, waiting in between. */
+  async fetchHistory(pause: () => Promise<void>): Promise<void> {
+    await this.opened()
+    await this.#history.fetch(pause)
+  }
+
+  /**
+   * One message as it is seen.
+   * @param index where it is: without it, sealed ones are found only while something turns on them
+   */
+  async message(sid: string, index?: number): Promise<MessageView | undefined> {
+    const seen = this.seen.message(sid)
+    if (seen) return seen
+    const record = await this.#history.recall(sid, index, true)
+    return record && this.#seen?.message(sid, () => record)
+  }
+
+  /** Makes sealed messages at hand that are to be changed, so that it can be decided on them. */
+  async recall(sid: string, index: number | undefined): Promise<void> {
+    if (!this.seen.message(sid)) await this.#history.recall(sid, index, true)
   }
 
   /** Resolves when the document is readable. */
@@ -152,8 +205,11 @@ export class LocalConversation {
 
   // --- this person's operations
 
-  /** Decides an operation on what is seen and what is on its way to the disk, and remembers it if it is accepted. */
-  admit(operation: Operation): Decision {
+  /**
+   * Decides an operation on what is seen and what is on its way to the disk, and remembers it if it is accepted.
+   * @param index of the message that it is about
+   */
+  admit(operation: Operation, index?: number): Decision {
     const contextFor = this.#host.contextFor(this.sid)
     if (!this.#draft) {
       this.#draft = new DraftState(this.seen.state)
@@ -162,10 +218,23 @@ export class LocalConversation {
         if (decision.verdict === 'accepted') this.#draft.apply(decision.changes)
       }
     }
-    const decision = decide(this.#draft, operation, contextFor(operation))
+    let decision = decide(this.#draft, operation, contextFor(operation))
+    // its page can't be read now: then it is the relay's to decide
+    if (
+      operation.type === 'message.edit' &&
+      decision.verdict === 'refused' &&
+      !this.#draft.message(operation.sid) &&
+      this.isSealed(index)
+    )
+      decision = { verdict: 'accepted', changes: [] }
     if (decision.verdict === 'accepted' && decision.changes.length > 0) this.#draft.apply(decision.changes)
     if (decision.verdict === 'accepted') this.#inflight.push(operation)
     return decision
+  }
+
+  /** Whether a sealed message is at this index. */
+  isSealed(index: number | undefined): boolean {
+    return index !== undefined && this.#replica?.isSealed(index) === true
   }
 
   /** Takes back what was admitted: it was not stored. */
@@ -257,6 +326,7 @@ export class LocalConversation {
     this.#channel = 'closed'
     this.#asked = null
     this.#typing.clear()
+    this.#history.disconnected()
     this.#host.platform.clearTimeout(this.#retryTimer)
     this.#retryTimer = null
     this.#answer()
@@ -269,6 +339,7 @@ export class LocalConversation {
 
   current(): void {
     this.#answer()
+    this.#catchUp()
   }
 
   received(news: RelayNews): void {
@@ -296,6 +367,7 @@ export class LocalConversation {
         this.#asked = this.#replica?.point ?? null
       }
       this.#answer()
+      this.#catchUp()
     })
   }
 
@@ -305,6 +377,7 @@ export class LocalConversation {
       if (accepted.length > 0) this.#host.post({ kind: 'removed', document: this.sid, ids: accepted })
       this.#rebuild(null)
       this.#refresh()
+      this.#catchUp()
     })
   }
 
@@ -379,6 +452,7 @@ export class LocalConversation {
     this.#withReplica((replica) => {
       // this client's own connection says more, and in order
       if (this.#channel === 'absent') return
+      this.#awaitPosts(accepted)
       for (const id of accepted) {
         this.#host.journal.forget(id)
         this.#host.verdicts.accepted(id)
@@ -392,6 +466,7 @@ export class LocalConversation {
       if (replica.conversation === null) replica.epoch = epoch
       if (replica.epoch === epoch && !lost) replica.apply(updates, PEER)
       this.#baseChanged(replica, known)
+      this.#catchUp()
       // it missed what came before: the other's stored copy has it, or the relay
       if (lost || replica.epoch !== epoch || !replica.complete) return this.#reload(epoch, updates)
     })
@@ -415,6 +490,8 @@ export class LocalConversation {
       message: (sid) => seen?.message(sid),
     })
     for (const event of due) this.#emit(events, event)
+    // nothing turns on them any more
+    if (this.#ledger.settled && this.waiting === 0 && this.#history.idle) this.#replica?.recalled.clear()
   }
 
   #emit(events: EngineEvents, event: LedgerEvent): void {
@@ -460,6 +537,8 @@ export class LocalConversation {
     this.#summary = null
     this.#install(this.#make(0))
     this.#kept.remove(epoch)
+    this.#history.lose()
+    this.#accepted = []
     this.#host.journal.saveSummary(this.sid, () => this.#summarise())
     if (tellPeers) {
       this.#host.post({ kind: 'lost', document: this.sid })
@@ -474,6 +553,7 @@ export class LocalConversation {
     return (
       this.#replica !== null &&
       this.#serial.idle &&
+      this.#history.idle &&
       this.pending.length === 0 &&
       this.#inflight.length === 0 &&
       this.#ledger.settled &&
@@ -497,10 +577,13 @@ export class LocalConversation {
     this.#seen = null
     this.#draft = null
     await this.#kept.close()
+    await this.#history.settled()
+    this.#history.use(null)
   }
 
-  settled(): Promise<void> {
-    return this.#serial.settled()
+  async settled(): Promise<void> {
+    await this.#serial.settled()
+    await this.#history.settled()
   }
 
   #withReplica(task: (replica: Replica) => void | Promise<void>, before: readonly Uint8Array[] = []): void {
@@ -518,10 +601,14 @@ export class LocalConversation {
     replica.apply(more, PEER)
     this.#install(replica)
     this.#restoreOutbox()
+    for (const { operation, messageIndex } of this.pending) {
+      if ('sid' in operation) await this.#history.recall(operation.sid, messageIndex, false)
+    }
     const seen = this.#project(replica)
     this.#seen = seen
+    if (replica.manifest.end > 0) this.#history.sweep()
     // what was stored after the summary was told of is news to this client
-    const from = summary ? replica.position(highestIndexOf(summary) + 1) : replica.messageCount
+    const from = summary ? replica.position(highestIndexOf(summary) + 1) : replica.ordered.length
     for (const record of replica.ordered.slice(from)) this.#ledger.note(record.sid, undefined)
     this.#ledger.takeParticipants(this.#participants())
     if (this.#asked && !covers(replica.point, this.#asked)) this.#reopen()
@@ -544,6 +631,7 @@ export class LocalConversation {
   #install(replica: Replica): void {
     replica.attach()
     this.#replica = replica
+    this.#history.use(replica)
     this.#draft = null
     replica.doc.on(
       'update',
@@ -561,7 +649,18 @@ export class LocalConversation {
   }
 
   #project(replica: Replica): Seen {
-    return new Seen(this.#base(replica), this.#operations(), this.#host.contextFor(this.sid))
+    const base = this.#base(replica)
+    for (const { id, operation } of this.pending) {
+      if (operation.type === 'message.post' && !this.#postedAfter.has(id))
+        this.#postedAfter.set(id, base.highestIndex)
+    }
+    this.#accepted = this.#accepted.filter(({ id }) => {
+      const isPlaced = base.manifest.end === 0 || base.message(messageSidOf(id)) !== undefined
+      if (isPlaced) this.#postedAfter.delete(id)
+      return !isPlaced
+    })
+    this.#known = base.highestIndex
+    return new Seen(base, [...this.#accepted, ...this.#operations()], this.#host.contextFor(this.sid))
   }
 
   /** Appends what the journal has and the outbox lacks: a write that was lost, or an epoch. */
@@ -634,7 +733,8 @@ export class LocalConversation {
         if (this.#replica === replica) this.#rebuild(replica.takeChanges(), history)
       })
     }
-    if (changes.removed) this.#compactSoon()
+    if (changes.removed || changes.manifest) this.#compactSoon()
+    if (changes.manifest) this.#host.historyChanged(this)
     this.#saveSummary()
     this.#refresh()
   }
@@ -665,20 +765,29 @@ export class LocalConversation {
     const old = this.#replica as Replica
     const was = this.#seen as Seen
     const history = this.#knownHistory(old)
+    const known = history === null ? this.#known : -1
     this.#startOver = false
     this.#install(next)
+    const changes = changesTo(next, old)
     this.#restoreOutbox()
     const seen = this.#project(next)
     this.#seen = seen
-    for (const { sid } of [...old.ordered, ...next.ordered]) this.#note(sid, was.message(sid), history)
+    const edited = new Set(changes.edited)
+    for (const record of [...old.ordered, ...next.ordered]) {
+      if (!edited.has(record)) this.#note(record.sid, was.message(record.sid), history)
+    }
     for (const sid of [...was.touched(), ...seen.touched()]) this.#note(sid, was.message(sid), history)
     if (history !== null) this.#ledger.takeParticipants(this.#participants())
+    this.#history.follow(changes, was, known)
+    this.#compactSoon()
+    this.#host.historyChanged(this)
     this.#saveSummary()
     this.#refresh()
   }
 
   /** Applies outcomes to the journal; gives the ids of what was accepted. */
   #settle(outcomes: readonly Outcome[]): string[] {
+    this.#awaitPosts(outcomes.flatMap(({ id, verdict }) => (verdict === 'accepted' ? id : [])))
     const { accepted, later } = applyOutcomes(
       this.#host,
       this.sid,
@@ -733,6 +842,7 @@ export class LocalConversation {
     if (!replica) return
     const was = this.#seen
     const base = changes ?? replica.takeChanges()
+    const known = history === null ? this.#known : -1
     const seen = this.#project(replica)
     this.#seen = seen
     this.#draft = null
@@ -744,6 +854,7 @@ export class LocalConversation {
     for (const sid of new Set([...changed, ...was.touched(), ...seen.touched()])) {
       this.#note(sid, goesOn ? was.message(sid, before) : was.message(sid), history)
     }
+    this.#history.follow(base, was, known)
     if (history !== null) this.#ledger.takeParticipants(this.#participants())
   }
 
@@ -767,8 +878,13 @@ export class LocalConversation {
     const pending = this.pending.length > 0
     const { identity } = this.#host
     this.#view = this.#seen
-      ? this.#seen.view(this.sid, identity, pending)
+      ? this.#seen.view(this.sid, identity, pending, this.#history.atHand, this.#view?.lastMessage)
       : this.#summary && viewOf(this.#summary)
+    const last = this.#view?.lastMessage?.index ?? -1
+    const page = this.#replica?.isSealed(last) && pageOf(this.#replica.manifest, last)
+    // everything in the document was removed: the date of the newest message is in a page
+    if (page && !this.#history.atHand(page))
+      void this.#history.load(page).then((records) => records && this.#refresh())
     this.#host.changed(this)
   }
 
@@ -780,7 +896,13 @@ export class LocalConversation {
     const replica = this.#replica
     if (!replica || replica.conversation === null) return this.#summary
     const { identity } = this.#host
-    const accepted = new Seen(replica, [], this.#host.contextFor(this.sid)).view(this.sid, identity, false)
+    const accepted = new Seen(replica, [], this.#host.contextFor(this.sid)).view(
+      this.sid,
+      identity,
+      false,
+      this.#history.atHand,
+      this.#view?.lastMessage,
+    )
     this.#summary = accepted && summarise(accepted, replica.point, replica.highestIndex)
     return this.#summary
   }
@@ -794,6 +916,32 @@ export class LocalConversation {
     this.#host.platform.clearTimeout(this.#compactTimer)
     this.#compactTimer = null
     this.#kept.compact()
+    this.#history.sweep()
+  }
+
+  /** Posts of this device that were accepted are still shown as they were until their records are at hand. */
+  #awaitPosts(accepted: readonly string[]): void {
+    const ids = new Set(accepted)
+    for (const { id, operation } of this.pending) {
+      if (operation.type === 'message.post' && ids.has(id)) this.#accepted.push(operation)
+    }
+  }
+
+  /** What the relay sealed while this device was away may hold something that is waited for. */
+  #catchUp(): void {
+    this.#history.retry()
+    if (this.#accepted.length === 0) return
+    const waited = this.#accepted
+    const from = Math.min(...waited.map(({ id }) => this.#postedAfter.get(id) ?? -1)) + 1
+    const sids = new Set(waited.map(({ id }) => messageSidOf(id)))
+    void this.#history.find(sids, from).then((found) => {
+      if (found === 'unknown' || !this.#replica) return
+      // those that were found are at hand; the others were removed
+      this.#accepted = this.#accepted.filter((one) => !waited.includes(one))
+      for (const { id } of waited) this.#postedAfter.delete(id)
+      this.#rebuild(null)
+      this.#refresh()
+    })
   }
 
   #answer(): void {
@@ -822,5 +970,25 @@ export class LocalConversation {
     const participant = [...this.#participants().values()].find((one) => one.record.identity === identity)
     if (!participant || this.#view?.status !== 'joined') return null
     return { ...this.#participantView(participant), typing }
+  }
+}
+
+/** How the history changes when another document takes the place of one. */
+function changesTo(next: Replica, old: Replica): ReplicaChanges {
+  const here = new Set(next.ordered.map(({ sid }) => sid))
+  const before = new Set(old.ordered.map(({ sid }) => sid))
+  const sealed = old.ordered.filter(({ sid, index }) => !here.has(sid) && next.isSealed(index))
+  for (const record of [...old.recalled.values(), ...sealed]) {
+    if (next.isSealed(record.index)) next.recalled.set(record.sid, record)
+  }
+  const edited = next.ordered.filter(({ sid, index }) => index < next.manifest.end && !before.has(sid))
+  const { manifest } = old
+  return {
+    messages: new Map(old.ordered.map((record) => [record.sid, record])),
+    sealed,
+    edited,
+    manifest,
+    removed: false,
+    any: true,
   }
 }

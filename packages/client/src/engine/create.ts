@@ -10,9 +10,10 @@ import {
   type Limits,
   limitsWith,
   type Operation,
+  type SealedPage,
   userDocument,
 } from '@confab/core'
-import type { JournalEntry, Store, StoredSummary, StoreOwner } from '../storage/storage.ts'
+import type { Journal, JournalEntry, Store, StoredSummary, StoreOwner } from '../storage/storage.ts'
 import type { Welcome } from '../transport/transport.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { contextMaker } from './context.ts'
@@ -33,9 +34,11 @@ import type {
   PendingOperationView,
   UserView,
 } from './engine.ts'
+import { HistoryKeeper } from './history-keeper.ts'
 import type { ConversationHost } from './host.ts'
 import { OperationJournal } from './journal.ts'
 import { findOwner } from './owner.ts'
+import { isFull, PageCache } from './pages.ts'
 import type { PeerMessage } from './peers.ts'
 import { type Platform, platformOf } from './platform.ts'
 import { TaskQueue } from './task-queue.ts'
@@ -47,6 +50,8 @@ import { inviteKey, Writer } from './writer.ts'
 const OPEN_DOCUMENTS = 50
 /** Milliseconds between looking for documents to close. */
 const TIDY_EVERY = 30_000
+/** Pages of history in the store when the app doesn't say: some 30 MB. */
+const KEPT_PAGES = 200
 /** Milliseconds that `findConversation` waits for the relay's answer. */
 const FIND_WAIT = 5000
 
@@ -65,6 +70,8 @@ interface Parts {
   writer: Writer
   directory: Directory
   users: Users
+  pages: PageCache
+  keeper: HistoryKeeper
 }
 
 class LocalEngine implements Engine {
@@ -158,14 +165,20 @@ class LocalEngine implements Engine {
     query: { count: number; anchor?: number; direction: 'backwards' | 'forward' },
   ): Promise<MessagePage> {
     const conversation = await this.#opened(conversationSid)
-    // a page that shows what is yet to be told would show it twice
-    await this.#queue.told()
-    await conversation.opened()
-    return conversation.page(query)
+    const loaded = new Map<string, Awaited<ReturnType<typeof conversation.load>>>()
+    const nameOf = ({ first, hash }: SealedPage) => first + hash
+    while (true) {
+      // a page that shows what is yet to be told would show it twice
+      await this.#queue.told()
+      await conversation.opened()
+      const page = conversation.page(query, (one) => loaded.get(nameOf(one)))
+      if ('items' in page) return page
+      loaded.set(nameOf(page), await conversation.load(page))
+    }
   }
 
-  async message(conversationSid: string, messageSid: string): Promise<MessageView | undefined> {
-    return (await this.#opened(conversationSid)).seen.message(messageSid)
+  async message(sid: string, messageSid: string, index?: number): Promise<MessageView | undefined> {
+    return (await this.#opened(sid)).message(messageSid, index)
   }
 
   pendingOperations(): PendingOperationView[] {
@@ -185,14 +198,22 @@ class LocalEngine implements Engine {
   async submit(
     conversationSid: string,
     drafts: OperationDraft[],
-    options: { wait?: 'verdict' | 'durable' } = {},
+    options: { wait?: 'verdict' | 'durable'; index?: number } = {},
   ): Promise<Operation[]> {
     const { writer } = await this.#running()
-    return writer.submit(conversationSid, drafts, options.wait ?? 'verdict')
+    return writer.submit(conversationSid, drafts, options.wait ?? 'verdict', options.index)
   }
 
-  async removeMessage(conversationSid: string, messageSid: string): Promise<void> {
-    await (await this.#running()).writer.removeMessage(conversationSid, messageSid)
+  async removeMessage(conversationSid: string, messageSid: string, index?: number): Promise<void> {
+    await (await this.#running()).writer.removeMessage(conversationSid, messageSid, index)
+  }
+
+  async pinHistory(conversationSid: string, pinned: boolean): Promise<void> {
+    const { journal, pages, keeper } = await this.#running()
+    await journal.append([], { values: { [pinKey(conversationSid)]: pinned || undefined } })
+    if (pinned) pages.pinned.add(conversationSid)
+    else pages.pinned.delete(conversationSid)
+    keeper.changed(conversationSid)
   }
 
   async resend(operationId: string): Promise<void> {
@@ -335,7 +356,8 @@ class LocalEngine implements Engine {
     const { identity } = owner
     const platform = this.#platform
     const tell = (event: (events: EngineEvents) => void) => this.#queue.tell(event)
-    const journal = new OperationJournal(store.journal, entries, platform, (error) =>
+    const stored = roomy(store.journal, () => pages.free())
+    const journal = new OperationJournal(stored, entries, platform, (error) =>
       this.#warn('The journal could not be written: it will be brought up to date later', error),
     )
     const verdicts = new Verdicts(platform)
@@ -348,11 +370,17 @@ class LocalEngine implements Engine {
       tell,
       events: this.#transportEvents(),
     })
+    const { history } = this.#options
+    const keep = history === 'all' ? Number.POSITIVE_INFINITY : (history?.pages ?? KEPT_PAGES)
+    const pages = new PageCache(store.pages, connection, platform, keep, (message, details) =>
+      this.#warn(message, details),
+    )
     const engine = this
     const host: ConversationHost = {
       identity,
       platform,
       documents: store.documents,
+      pages,
       journal,
       verdicts,
       link: connection,
@@ -369,6 +397,7 @@ class LocalEngine implements Engine {
         // what is loaded at start is told in order, once all of it is there
         if (this.#initialized) this.#queue.once(conversation, (events) => conversation.flush(events))
       },
+      historyChanged: ({ sid }) => keeper.changed(sid),
       settingChanged: (conversationSid, events) => {
         const view = this.conversation(conversationSid)
         if (view) events.conversationUpdated(view, view, ['notificationLevel'])
@@ -389,7 +418,12 @@ class LocalEngine implements Engine {
       },
       close: (document) => connection.closeDocuments([document]),
     })
-    return { owner, store, journal, verdicts, connection, host, writer, directory, users }
+    const keeper = new HistoryKeeper(host, () =>
+      [...this.#conversations.values()].filter(
+        ({ sid, view }) => view && (history === 'all' || pages.pinned.has(sid)),
+      ),
+    )
+    return { owner, store, journal, verdicts, connection, host, writer, directory, users, pages, keeper }
   }
 
   #conversationOf(sid: string): LocalConversation {
@@ -416,6 +450,7 @@ class LocalEngine implements Engine {
         this.#limits = { ...this.#limits, ...(value as Partial<Limits>), ...this.#options.limits }
       else if (key.startsWith(inviteKey('')))
         this.#inviteExpiry.set(key.slice(inviteKey('').length), value as number)
+      else if (key.startsWith(pinKey(''))) this.#started.pages.pinned.add(key.slice(pinKey('').length))
       else this.#started.users.writer.restoreValue(key, value)
     }
   }
@@ -442,7 +477,7 @@ class LocalEngine implements Engine {
   }
 
   #connected(welcome: Welcome): void {
-    const { connection, directory, users, journal } = this.#started
+    const { connection, directory, users, journal, keeper } = this.#started
     if (welcome.limits) {
       this.#limits = { ...welcome.limits, ...this.#options.limits }
       journal.saveValue('limits', welcome.limits)
@@ -452,6 +487,7 @@ class LocalEngine implements Engine {
       ...users.connected(),
       ...[...this.#conversations.values()].map((conversation) => conversation.connected()),
     ])
+    keeper.connected()
   }
 
   #disconnected(): void {
@@ -550,6 +586,7 @@ class LocalEngine implements Engine {
     await parts.journal.flush()
     for (const conversation of this.#conversations.values()) await conversation.close()
     await parts.directory.close()
+    parts.pages.close()
     this.#queue.stop()
     await parts.store.close()
   }
@@ -558,6 +595,23 @@ class LocalEngine implements Engine {
     this.#options.log('warn', message, details)
   }
 }
+
+/** Where the journal's values keep that a conversation's history is pinned. */
+const pinKey = (conversationSid: string): string => `pin ${conversationSid}`
+
+/** The journal of a device that is full: what can be fetched again goes first. */
+const roomy = (journal: Journal, free: () => Promise<boolean>): Journal => ({
+  load: () => journal.load(),
+  async write(write) {
+    try {
+      return await journal.write(write)
+    } catch (error) {
+      if (!isFull(error) || !(await free())) throw error
+      return journal.write(write)
+    }
+  },
+  close: () => journal.close(),
+})
 
 const pendingView = (entry: JournalEntry): PendingOperationView => ({
   operation: entry.operation,

@@ -177,6 +177,8 @@ export interface MessagePage {
   readonly items: MessageView[]
   readonly hasOlder: boolean
   readonly hasNewer: boolean
+  /** Indices that belong to the page and can't be had now: `items` end there, and asking again may bring them. */
+  readonly absent: { readonly from: number; readonly to: number } | null
 }
 
 export interface Engine {
@@ -207,8 +209,11 @@ export interface Engine {
     conversationSid: string,
     query: { count: number; anchor?: number; direction: 'backwards' | 'forward' },
   ): Promise<MessagePage>
-  /** One message as it is shown now; undefined when it isn't. */
-  message(conversationSid: string, messageSid: string): Promise<MessageView | undefined>
+  /**
+   * One message as it is shown now; undefined when it isn't. A sealed one needs the `index` that it has, and is
+   * undefined while its page can't be had.
+   */
+  message(conversationSid: string, messageSid: string, index?: number): Promise<MessageView | undefined>
 
   /** A new conversation's sid (of this identity and a fresh nonce), and the draft that creates it. */
   newConversation(fields: { friendlyName?: string; uniqueName?: string; attributes?: Json }): {
@@ -219,15 +224,18 @@ export interface Engine {
    * Validates against what is seen, makes it durable, shows it, sends it. Resolves at the relay's acceptance, at a
    * disconnect, or 2 s after it was durable, whichever is first; rejects when refused within that time, or at once
    * when local rules, limits or the store refuse it. `wait: 'durable'` resolves as soon as it is durable.
-   * Drafts given together are stored together, in order.
+   * Drafts given together are stored together, in order. `index`: of the message that they are about, which may be
+   * sealed.
    */
   submit(
     conversationSid: string,
     drafts: OperationDraft[],
-    options?: { wait?: 'verdict' | 'durable' },
+    options?: { wait?: 'verdict' | 'durable'; index?: number },
   ): Promise<Operation[]>
   /** Removes a message. A post that never left this device is withdrawn instead. */
-  removeMessage(conversationSid: string, messageSid: string): Promise<void>
+  removeMessage(conversationSid: string, messageSid: string, index?: number): Promise<void>
+  /** Whether a conversation's whole history is kept on this device, whatever the policy. Resolves when that is durable. */
+  pinHistory(conversationSid: string, pinned: boolean): Promise<void>
 
   pendingOperations(): PendingOperationView[]
   heldOperations(): HeldOperationView[]
@@ -287,6 +295,8 @@ export interface EngineOptions {
   storage: Storage
   transport: TransportFactory
   limits?: Partial<Limits>
+  /** Pages of sealed history kept in the store beside pinned ones; `'all'`: everything, fetched in the background. */
+  history?: 'all' | { pages: number }
   /** Where the engine says what an operator may want to know; nothing a person wrote. */
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string, details?: unknown): void
   /** Injected for tests; default to the platform's. */

@@ -5,6 +5,7 @@ import type { OpenRequest } from '../transport/transport.ts'
 import type { LocalConversation } from './conversation.ts'
 import type { EngineEvents } from './engine.ts'
 import type { OperationJournal } from './journal.ts'
+import type { PageCache } from './pages.ts'
 import type { PeerMessage } from './peers.ts'
 import type { Platform } from './platform.ts'
 import type { Verdicts } from './verdicts.ts'
@@ -17,6 +18,8 @@ export interface Link {
   reopen(request: OpenRequest): void
   update(document: DocumentName, update: Uint8Array): void
   awareness(document: DocumentName, update: Uint8Array): void
+  /** Rejects when there is no connection, or it ends. A few are asked for at a time. */
+  page(document: DocumentName, hash: string): Promise<Uint8Array | null>
   /** The relay's clock as far as it is known, milliseconds since the epoch. */
   relayNow(): number
 }
@@ -25,6 +28,7 @@ export interface ConversationHost {
   readonly identity: string
   readonly platform: Platform
   readonly documents: Documents
+  readonly pages: PageCache
   readonly journal: OperationJournal
   readonly verdicts: Verdicts
   readonly link: Link
@@ -34,6 +38,8 @@ export interface ConversationHost {
   readonly inviteExpiry: Map<string, number>
   /** Events of the conversation are due. */
   changed(conversation: LocalConversation): void
+  /** There may be pages that this device doesn't have. */
+  historyChanged(conversation: LocalConversation): void
   /** What a person set for a conversation is told as a change of the conversation. */
   settingChanged(conversationSid: string, events: EngineEvents): void
   tell(event: (events: EngineEvents) => void): void

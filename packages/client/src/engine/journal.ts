@@ -3,7 +3,7 @@
  * document, in the order of writing. Operations enter memory when they are durable; they leave it at once, and the
  * disk soon after, together with the summaries that show their effect.
  */
-import type { DocumentName } from '@confab/core'
+import { type DocumentName, messageSidOf } from '@confab/core'
 import type {
   Journal,
   JournalEntry,
@@ -53,6 +53,19 @@ export class OperationJournal {
   /** Undecided operations of one document, in the order of writing. Not to be changed. */
   pending(document: DocumentName): readonly JournalEntry[] {
     return this.#pending.get(document) ?? []
+  }
+
+  /** Sids of the messages that undecided operations of one document make, edit or remove. */
+  messagesOf(document: DocumentName): Set<string> {
+    return new Set(
+      this.pending(document).flatMap(({ operation }) =>
+        operation.type === 'message.post'
+          ? messageSidOf(operation.id)
+          : operation.type === 'message.edit' || operation.type === 'message.remove'
+            ? operation.sid
+            : [],
+      ),
+    )
   }
 
   documentsWithPending(): DocumentName[] {

@@ -11,11 +11,19 @@ export class KeptDocument {
   readonly #documents: Documents
   readonly #name: DocumentName
   readonly #serial: Serial
+  readonly #before: (() => Promise<unknown>) | undefined
   /** Whose changes are to be stored; its copy is opened in its turn. */
   #wanted: YDocument | null = null
   #copy: StoredDocument | null = null
 
-  constructor(documents: Documents, name: DocumentName, warn: (message: string, error: unknown) => void) {
+  /** @param before what must be stored before a change of the document is */
+  constructor(
+    documents: Documents,
+    name: DocumentName,
+    warn: (message: string, error: unknown) => void,
+    before?: () => Promise<unknown>,
+  ) {
+    this.#before = before
     this.#documents = documents
     this.#name = name
     this.#serial = new Serial((error) => warn('The stored copy of a document failed', error))
@@ -31,7 +39,7 @@ export class KeptDocument {
     return new Promise((resolve) => {
       this.#serial.run(async () => {
         const loading = make(epoch)
-        const copy = this.#documents.open(this.#name, epoch, loading.doc)
+        const copy = this.#documents.open(this.#name, epoch, loading.doc, this.#before)
         try {
           await copy.loaded
           if (loading.complete) {
@@ -96,7 +104,7 @@ export class KeptDocument {
 
   #open(document: YDocument): Promise<void> | undefined {
     if (this.#wanted !== document || this.#copy) return undefined
-    this.#copy = this.#documents.open(this.#name, document.epoch, document.doc)
+    this.#copy = this.#documents.open(this.#name, document.epoch, document.doc, this.#before)
     return this.#copy.loaded
   }
 

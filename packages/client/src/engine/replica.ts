@@ -7,15 +7,21 @@
  * The structs of a transaction are read from Yjs's store (internal, as `_start` is): `event.changes` would walk the
  * whole array for each message.
  */
-import type {
-  ConversationRecord,
-  ConversationState,
-  MessageRecord,
-  ParticipantRecord,
-  ReadRecord,
+import {
+  type ConversationRecord,
+  EMPTY_MANIFEST,
+  isGone,
+  type Manifest,
+  type MessageRecord,
+  type ParticipantRecord,
+  pageOf,
+  type ReadRecord,
+  readManifest,
+  sealedBelow,
 } from '@confab/core'
 import * as Y from 'yjs'
 import { Outbox } from './outbox.ts'
+import type { OrderedState } from './seen.ts'
 import { YDocument } from './y-document.ts'
 
 /** What changed since it was last asked: the records as they were before, by sid; undefined for what wasn't there. */
@@ -24,16 +30,27 @@ export interface ReplicaChanges {
   /** Some message is gone for good, so its text must leave the store. */
   removed: boolean
   any: boolean
+  /** Messages that left the document for a page, as they were. */
+  sealed: MessageRecord[]
+  /** Sealed messages that are in the document again, because they were edited; how they were is in their page. */
+  edited: MessageRecord[]
+  /** As it was before; null when it is still the same. */
+  manifest: Manifest | null
 }
 
-export class Replica extends YDocument implements ConversationState {
+export class Replica extends YDocument implements OrderedState {
   readonly outbox: Outbox
   conversation: ConversationRecord | null = null
   /** Another object after every change of a participant or a horizon. */
   roster: object = {}
   nonChatCount = 0
+  /** What is sealed. The records of `ordered` below its end were edited since. */
+  manifest: Manifest = EMPTY_MANIFEST
+  /** Sealed messages that something here turns on: an operation that is undecided, an event that is due. By sid. */
+  readonly recalled = new Map<string, MessageRecord>()
 
   readonly #conversationMap: Y.Map<unknown>
+  readonly #historyMap: Y.Map<unknown>
   readonly #participantMap: Y.Map<ParticipantRecord>
   readonly #messageArray: Y.Array<MessageRecord>
   readonly #readArray: Y.Array<ReadRecord>
@@ -50,6 +67,7 @@ export class Replica extends YDocument implements ConversationState {
     super(epoch, clientId)
     this.outbox = new Outbox(this.doc, identity)
     this.#conversationMap = this.doc.getMap('conversation')
+    this.#historyMap = this.doc.getMap('history')
     this.#participantMap = this.doc.getMap('participants')
     this.#messageArray = this.doc.getArray('messages')
     this.#readArray = this.doc.getArray('reads')
@@ -61,13 +79,15 @@ export class Replica extends YDocument implements ConversationState {
     this.#readConversation()
     this.#readParticipants()
     this.#readReads()
+    this.#readHistory()
     this.#ordered = this.#messageArray.toArray().sort((a, b) => a.index - b.index)
     // before Yjs drops the content of what the transaction deleted
     this.doc.on('afterTransaction', (transaction) => this.#follow(transaction))
   }
 
   get highestIndex(): number {
-    return Math.max(this.#ordered.at(-1)?.index ?? -1, this.conversation?.highestIndex ?? -1)
+    const live = Math.max(this.#ordered.at(-1)?.index ?? -1, this.conversation?.highestIndex ?? -1)
+    return Math.max(live, this.manifest.end - 1)
   }
 
   get participantCount(): number {
@@ -75,7 +95,19 @@ export class Replica extends YDocument implements ConversationState {
   }
 
   get messageCount(): number {
-    return this.#ordered.length
+    return this.countBelow(Number.POSITIVE_INFINITY)
+  }
+
+  countBelow(index: number): number {
+    const { end } = this.manifest
+    const live = index > end ? this.position(index) - this.position(end) : 0
+    return sealedBelow(this.manifest, index) + live
+  }
+
+  /** Whether the message at this index exists in a page, and the document has nothing newer. */
+  isSealed(index: number): boolean {
+    const page = pageOf(this.manifest, index)
+    return page !== undefined && !isGone(page, index) && this.#ordered[this.position(index)]?.index !== index
   }
 
   participant(sid: string): ParticipantRecord | undefined {
@@ -87,19 +119,19 @@ export class Replica extends YDocument implements ConversationState {
   }
 
   message(sid: string): MessageRecord | undefined {
-    return this.#messages.get(sid)
+    return this.#messages.get(sid) ?? this.recalled.get(sid)
   }
 
   read(participantSid: string): ReadRecord | undefined {
     return this.#reads.get(participantSid)
   }
 
-  /** Accepted messages, ascending by index. Not to be changed. */
+  /** Accepted messages in the document, ascending by index. Not to be changed. */
   get ordered(): readonly MessageRecord[] {
     return this.#ordered
   }
 
-  /** How many accepted messages have an index below `index`: the position at which it stands, or would. */
+  /** How many of `ordered` have an index below `index`: the position at which it stands, or would. */
   position(index: number): number {
     let low = 0
     let high = this.#ordered.length
@@ -128,6 +160,10 @@ export class Replica extends YDocument implements ConversationState {
     if (transaction.changed.has(this.#conversationMap as never)) this.#readConversation()
     if (transaction.changed.has(this.#participantMap as never)) this.#readParticipants()
     if (transaction.changed.has(this.#readArray as never)) this.#readReads()
+    if (transaction.changed.has(this.#historyMap as never)) {
+      this.#changes.manifest ??= this.manifest
+      this.#readHistory()
+    }
     if (transaction.changed.has(this.#messageArray as never)) this.#followMessages(transaction)
     this.#changes.any = true
   }
@@ -135,6 +171,14 @@ export class Replica extends YDocument implements ConversationState {
   #readConversation(): void {
     const record = this.#conversationMap.toJSON()
     this.conversation = record.sid === undefined ? null : (record as unknown as ConversationRecord)
+  }
+
+  #readHistory(): void {
+    this.manifest = readManifest((key) => this.#historyMap.get(key))
+    for (const [sid, { index }] of this.recalled) {
+      const page = pageOf(this.manifest, index)
+      if (page && isGone(page, index)) this.recalled.delete(sid)
+    }
   }
 
   #readParticipants(): void {
@@ -153,12 +197,15 @@ export class Replica extends YDocument implements ConversationState {
 
   #followMessages(transaction: Y.Transaction): void {
     const parent: unknown = this.#messageArray
+    const dropped: MessageRecord[] = []
     Y.iterateDeletedStructs(transaction, transaction.deleteSet, (struct) => {
       if (!(struct instanceof Y.Item) || struct.parent !== parent) return
       if (!(struct.content instanceof Y.ContentAny)) return
       for (const record of struct.content.arr as MessageRecord[]) {
         // an edit deletes the old record and appends the new: only the one that is known may go
-        if (this.#messages.get(record.sid) === record) this.#drop(record)
+        if (this.#messages.get(record.sid) !== record) continue
+        this.#drop(record)
+        dropped.push(record)
       }
     })
     for (const [client, end] of transaction.afterState) {
@@ -177,9 +224,22 @@ export class Replica extends YDocument implements ConversationState {
         }
       }
     }
-    for (const sid of this.#changes.messages.keys()) {
-      if (!this.#messages.has(sid)) this.#changes.removed = true
+    for (const record of dropped) this.#dropped(record)
+  }
+
+  /** A message left the document: it was edited, sealed or removed. */
+  #dropped(record: MessageRecord): void {
+    const { sid, index } = record
+    const { messages, sealed } = this.#changes
+    if (this.#messages.has(sid)) return
+    if (!this.isSealed(index)) {
+      this.#changes.removed = true
+      return
     }
+    // being sealed is no news: who looks for it meanwhile finds it
+    if (messages.get(sid) === record) messages.delete(sid)
+    sealed.push(record)
+    this.recalled.set(sid, record)
   }
 
   #note(sid: string): void {
@@ -195,8 +255,10 @@ export class Replica extends YDocument implements ConversationState {
   }
 
   #put(record: MessageRecord): void {
-    this.#note(record.sid)
     const known = this.#messages.get(record.sid)
+    const { messages, edited } = this.#changes
+    if (record.index < this.manifest.end && !known && !messages.has(record.sid)) edited.push(record)
+    else this.#note(record.sid)
     this.#messages.set(record.sid, record)
     const at = this.position(record.index)
     const replaces = this.#ordered[at]?.index === record.index
@@ -205,4 +267,11 @@ export class Replica extends YDocument implements ConversationState {
   }
 }
 
-const noChanges = (): ReplicaChanges => ({ messages: new Map(), removed: false, any: false })
+const noChanges = (): ReplicaChanges => ({
+  messages: new Map(),
+  removed: false,
+  any: false,
+  sealed: [],
+  edited: [],
+  manifest: null,
+})

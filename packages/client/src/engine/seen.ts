@@ -7,11 +7,15 @@ import {
   type DecideContext,
   type DraftState,
   decide,
+  isGone,
+  type Manifest,
   type MessageRecord,
   messageSidOf,
   type Operation,
+  pageOf,
   participantSid,
   project,
+  type SealedPage,
 } from '@confab/core'
 import type { ConversationView, MessagePage, MessageView } from './engine.ts'
 import type { SeenParticipant } from './timeline.ts'
@@ -19,8 +23,20 @@ import type { SeenParticipant } from './timeline.ts'
 /** Relay state that can also be read by position. A `Replica` is one. */
 export interface OrderedState extends ConversationState {
   readonly messageCount: number
+  /** How many accepted messages have an index below `index`, sealed ones included. */
+  countBelow(index: number): number
+  readonly manifest: Manifest
   readonly ordered: readonly MessageRecord[]
   position(index: number): number
+}
+
+/** The records of a page; undefined when they are yet to be read, null when they can't be had now. */
+export type ReadPage = (page: SealedPage) => readonly MessageRecord[] | null | undefined
+
+export interface PageQuery {
+  count: number
+  anchor?: number
+  direction: 'backwards' | 'forward'
 }
 
 export class Seen {
@@ -85,79 +101,133 @@ export class Seen {
     return all
   }
 
-  /** Null when there is nothing here for this identity: not a participant, and not a creator who has yet to join. */
-  view(conversationSid: string, identity: string, pending: boolean): ConversationView | null {
+  /**
+   * Null when there is nothing here for this identity: not a participant, and not a creator who has yet to join.
+   * @param told the newest message as it was shown last: its date goes on while the page of the one before isn't read
+   */
+  view(
+    conversationSid: string,
+    identity: string,
+    pending: boolean,
+    readPage: ReadPage,
+    told?: ConversationView['lastMessage'],
+  ): ConversationView | null {
     const record = this.state.conversation
     if (!record) return null
     const participant = this.state.participant(participantSid(conversationSid, { identity })) ?? null
     if (!participant && !(record.creatorPending && record.createdBy === identity)) return null
     const read = (participant && this.state.read(participant.sid)) ?? null
-    const last = this.#last()
+    const last = this.#last(readPage)
     return {
       sid: conversationSid,
       record,
       status: participant ? 'joined' : 'notParticipating',
       participant,
       read,
-      lastMessage: last && { index: last.index, dateCreated: last.dateCreated },
+      lastMessage: last && {
+        index: last.index,
+        dateCreated: last.dateCreated ?? told?.dateCreated ?? record.dateCreated,
+      },
       messageCount: this.base.messageCount - this.#removed.size + this.#posts.size,
       unreadCount: read?.lastReadMessageIndex == null ? null : this.#countAbove(read.lastReadMessageIndex),
       pending,
     }
   }
 
-  /** `count` messages at most; the one at `anchor` belongs to the page. */
-  page(query: { count: number; anchor?: number; direction: 'backwards' | 'forward' }): MessagePage {
-    const { count, anchor, direction } = query
+  /**
+   * `count` messages at most; the one at `anchor` belongs to the page. Gives the page of history that must be read
+   * first, if one must.
+   */
+  page({ count, anchor, direction }: PageQuery, readPage: ReadPage): MessagePage | SealedPage {
     const items: MessageView[] = []
     const backwards = direction === 'backwards'
-    const posts = [...this.#posts.values()]
-    const { ordered } = this.base
-    const total = ordered.length + posts.length
-    const recordAt = (i: number) =>
-      (i < ordered.length ? ordered[i] : posts[i - ordered.length]) as MessageRecord
-    const start = anchor === undefined ? (backwards ? total : 0) : this.#positionOf(anchor, posts, backwards)
     const step = backwards ? -1 : 1
-    let at = backwards ? start - 1 : start
+    const start = anchor ?? (backwards ? Number.POSITIVE_INFINITY : 0)
     let more = false
-    for (; at >= 0 && at < total; at += step) {
-      const record = recordAt(at)
-      if (this.#removed.has(record.sid)) continue
+    let absent: MessagePage['absent'] = null
+    for (const one of this.#walk(start, step, readPage)) {
+      if (!('sid' in one)) {
+        more = true
+        if (items.length === count) break
+        if (readPage(one) === undefined) return one
+        absent = backwards
+          ? { from: one.first, to: Math.min(one.last, start) }
+          : { from: Math.max(one.first, start), to: one.last }
+        break
+      }
+      if (this.#removed.has(one.sid)) continue
       if (items.length === count) {
         more = true
         break
       }
       // the record is at hand: looking it up would make an index of all
-      items.push(this.message(record.sid, () => record) as MessageView)
+      items.push(this.message(one.sid, () => one) as MessageView)
     }
     let behind = false
-    for (let i = backwards ? start : start - 1; i >= 0 && i < total && !behind; i -= step) {
-      behind = !this.#removed.has(recordAt(i).sid)
+    for (const one of this.#walk(start - step, -step, readPage)) {
+      behind = !('sid' in one) || !this.#removed.has(one.sid)
+      if (behind) break
     }
     if (backwards) items.reverse()
-    return { items, hasOlder: backwards ? more : behind, hasNewer: backwards ? behind : more }
+    return { items, hasOlder: backwards ? more : behind, hasNewer: backwards ? behind : more, absent }
   }
 
-  /** Where a page that starts at `anchor` begins: behind it when going backwards, at it when going forward. */
-  #positionOf(anchor: number, posts: readonly MessageRecord[], behind: boolean): number {
-    const limit = behind ? anchor + 1 : anchor
-    return this.base.position(limit) + posts.filter((post) => post.index < limit).length
+  /** The messages from an index on, it included, down or up; ends with a page whose records aren't at hand. */
+  *#walk(from: number, step: number, readPage: ReadPage): Iterable<MessageRecord | SealedPage> {
+    const { base } = this
+    const posts = [...this.#posts.values()]
+    const { ordered } = base
+    const lowest = base.position(base.manifest.end)
+    const below = (limit: number) => base.position(limit) + posts.filter((post) => post.index < limit).length
+    if (step > 0) if (yield* this.#sealed(from, step, readPage)) return
+    let at = step < 0 ? below(from + 1) - 1 : Math.max(lowest, below(from))
+    for (; at >= lowest && at < ordered.length + posts.length; at += step) {
+      yield (ordered[at] ?? posts[at - ordered.length]) as MessageRecord
+    }
+    if (step < 0) yield* this.#sealed(from, step, readPage)
   }
 
-  #last(): MessageRecord | null {
-    let last: MessageRecord | null = null
-    for (const post of this.#posts.values()) last = post
-    if (last) return last
-    const { ordered } = this.base
-    for (let i = ordered.length - 1; i >= 0; i--) {
-      const record = ordered[i] as MessageRecord
-      if (!this.#removed.has(record.sid)) return record
+  /** Gives whether it ended before the records did. */
+  *#sealed(from: number, step: number, readPage: ReadPage): Generator<MessageRecord | SealedPage, boolean> {
+    const { manifest, ordered } = this.base
+    const { pages, end } = manifest
+    const down = step < 0
+    const first = pageOf(manifest, down ? Math.min(from, end - 1) : Math.max(from, 0))
+    for (let number = first?.number ?? -1; pages[number]; number += step) {
+      const page = pages[number] as SealedPage
+      if (page.count === 0) continue
+      const records = readPage(page)
+      if (!records) {
+        yield page
+        return true
+      }
+      for (let i = down ? records.length - 1 : 0; records[i]; i += step) {
+        const record = records[i] as MessageRecord
+        if ((down ? record.index > from : record.index < from) || isGone(page, record.index)) continue
+        const edited = ordered[this.base.position(record.index)]
+        yield edited?.index === record.index ? edited : record
+      }
+    }
+    return false
+  }
+
+  /** The newest message, without its date when its page isn't at hand. */
+  #last(readPage: ReadPage): { index: number; dateCreated?: number } | null {
+    for (const one of this.#walk(Number.POSITIVE_INFINITY, -1, readPage)) {
+      if ('sid' in one) {
+        if (!this.#removed.has(one.sid)) return one
+        continue
+      }
+      const removed = new Set([...this.#removed].map((sid) => this.base.message(sid)?.index))
+      for (let index = one.last; index >= one.first; index--) {
+        if (!isGone(one, index) && !removed.has(index)) return { index }
+      }
     }
     return null
   }
 
   #countAbove(index: number): number {
-    let count = this.base.messageCount - this.base.position(index + 1)
+    let count = this.base.messageCount - this.base.countBelow(index + 1)
     for (const sid of this.#removed) if ((this.base.message(sid)?.index ?? -1) > index) count--
     for (const post of this.#posts.values()) if (post.index > index) count++
     return count

@@ -1,5 +1,11 @@
 /** What is kept of a conversation beside its document, so that lists need not open it. Relay state only. */
-import type { ConversationRecord, ParticipantRecord, ReadRecord, ResumePoint } from '@confab/core'
+import {
+  type ConversationRecord,
+  EMPTY_MANIFEST,
+  type ParticipantRecord,
+  type ReadRecord,
+  type ResumePoint,
+} from '@confab/core'
 import type { StoredSummary } from '../storage/storage.ts'
 import type { ConversationView } from './engine.ts'
 import type { OrderedState } from './seen.ts'
@@ -69,6 +75,8 @@ export function stateOfSummary(summary: StoredSummary): OrderedState {
     message: () => undefined,
     read: (sid) => (read?.participantSid === sid ? read : undefined),
     messageCount: 0,
+    countBelow: () => 0,
+    manifest: EMPTY_MANIFEST,
     ordered: [],
     position: () => 0,
   }

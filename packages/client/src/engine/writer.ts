@@ -29,6 +29,8 @@ interface CommitOptions {
   /** Undecided operations among them, to be taken out of the outbox. */
   withdraw?: string[]
   values?: { [key: string]: unknown }
+  /** Of the message that the drafts are about. */
+  index?: number | undefined
 }
 
 export class Writer {
@@ -56,25 +58,28 @@ export class Writer {
     sid: string,
     drafts: readonly OperationDraft[],
     wait: 'verdict' | 'durable',
+    index?: number,
   ): Promise<Operation[]> {
     const conversation = this.#conversation(sid)
     await conversation.opened()
+    for (const draft of drafts) if (draft.type === 'message.edit') await conversation.recall(draft.sid, index)
     const [draft] = drafts
     if (drafts.length !== 1 || !draft || !isHorizon(draft))
-      return this.#commit(conversation, drafts, { wait })
+      return this.#commit(conversation, drafts, { wait, index })
     const clamped = this.#clampHorizon(conversation, draft)
     if (!clamped) return []
     return conversation.horizons.submit(clamped, (one) => this.#commit(conversation, [one], { wait }))
   }
 
-  async removeMessage(sid: string, messageSid: string): Promise<void> {
+  async removeMessage(sid: string, messageSid: string, index?: number): Promise<void> {
     const conversation = this.#conversation(sid)
     await conversation.opened()
+    await conversation.recall(messageSid, index)
     const message = conversation.seen.message(messageSid)
-    if (!message) throw new ConfabError(20404, 'There is no such message')
+    if (!message && !conversation.isSealed(index)) throw new ConfabError(20404, 'There is no such message')
     const draft = { type: 'message.remove' as const, sid: messageSid }
-    const withdraw = message.status === 'pending' ? conversation.pendingOf(messageSid) : []
-    await this.#commit(conversation, [draft], { wait: 'verdict', remove: withdraw, withdraw })
+    const withdraw = message?.status === 'pending' ? conversation.pendingOf(messageSid) : []
+    await this.#commit(conversation, [draft], { wait: 'verdict', remove: withdraw, withdraw, index })
     for (const id of withdraw) this.#host.verdicts.accepted(id)
   }
 
@@ -141,7 +146,8 @@ export class Writer {
     options: CommitOptions,
   ): Promise<Operation[]> {
     const { journal, verdicts, link } = this.#host
-    const operations = this.#admit(conversation, drafts)
+    const operations = this.#admit(conversation, drafts, options.index)
+    const at = options.index === undefined ? {} : { messageIndex: options.index }
     if (operations.length === 0) return []
     const outdated = conversation.outdatedBy(operations)
     const remove = [...(options.remove ?? []), ...outdated]
@@ -156,6 +162,7 @@ export class Writer {
             document: conversation.sid,
             operation,
             state: 'pending',
+            ...at,
           })),
           { remove, ...(options.values ? { values: options.values } : {}) },
         )
@@ -176,7 +183,11 @@ export class Writer {
   }
 
   /** What is worth storing, decided in order. */
-  #admit(conversation: LocalConversation, drafts: readonly OperationDraft[]): Operation[] {
+  #admit(
+    conversation: LocalConversation,
+    drafts: readonly OperationDraft[],
+    index: number | undefined,
+  ): Operation[] {
     const { limits, platform } = this.#host
     const operations: Operation[] = []
     if (conversation.waiting + drafts.length > limits.pendingOperations) throw new ConfabError(70107)
@@ -185,10 +196,14 @@ export class Writer {
         const clamped = this.#clampHorizon(conversation, draft)
         if (!clamped) continue
         const operation = operationOf(clamped, limits, platform)
-        const decision = conversation.admit(operation)
+        const decision = conversation.admit(operation, index)
         if (decision.verdict !== 'accepted') throw refusal(decision)
         // A removal is stored even when it changes nothing here: the message may be on its way to the relay.
-        if (decision.changes.length > 0 || operation.type === 'message.remove') operations.push(operation)
+        const isStored =
+          decision.changes.length > 0 ||
+          operation.type === 'message.remove' ||
+          (operation.type === 'message.edit' && !conversation.seen.message(operation.sid))
+        if (isStored) operations.push(operation)
         else conversation.dismiss([operation])
       }
     } catch (error) {

@@ -2,7 +2,7 @@
  * `native()`: one WebSocket for all documents. The shell around `native/session.ts`: its socket, its timer, and the
  * order of events. `dialer.ts` says when it connects.
  */
-import { CLOSE_CODES, NATIVE_PATH } from '@confab/core'
+import { CLOSE_CODES, ConfabError, NATIVE_PATH } from '@confab/core'
 import { Dialer, type Line } from './dialer.ts'
 import { endpoint } from './endpoint.ts'
 import { dispatch } from './native/dispatch.ts'
@@ -28,6 +28,15 @@ export function native(): TransportFactory {
   return (options) => new NativeTransport(options)
 }
 
+/** Whether pages may come deflated: not in React Native, nor in older ones of Jest's environments. */
+const CAN_INFLATE = typeof DecompressionStream !== 'undefined'
+
+interface Asked {
+  document: string
+  resolve(bytes: Uint8Array | null | Promise<Uint8Array>): void
+  reject(error: ConfabError): void
+}
+
 interface Connection {
   readonly socket: WebSocket
   /** Null until the socket is open. */
@@ -41,6 +50,8 @@ class NativeTransport implements Transport, Line {
   readonly #url: string
   readonly #dialer: Dialer
   #connection: Connection | null = null
+  /** Pages that were asked for, by document and hash. */
+  readonly #asked = new Map<string, Asked>()
 
   constructor(options: TransportOptions) {
     this.#options = options
@@ -72,6 +83,26 @@ class NativeTransport implements Transport, Line {
 
   close(documents: string[]): void {
     this.#say((session) => session.close(documents))
+    this.#dropPages(({ document }) => documents.includes(document))
+  }
+
+  page(document: string, hash: string): Promise<Uint8Array | null> {
+    return new Promise((resolve, reject) => {
+      this.#asked.set(document + hash, { document, resolve, reject })
+      let isAsked = false
+      this.#say((session) => {
+        isAsked = session.getPage(document, hash, CAN_INFLATE)
+      })
+      if (!isAsked) this.#dropPages((asked) => asked.resolve === resolve)
+    })
+  }
+
+  #dropPages(which: (asked: Asked) => boolean): void {
+    for (const [key, asked] of this.#asked) {
+      if (!which(asked)) continue
+      this.#asked.delete(key)
+      asked.reject(new ConfabError(70605, 'There is nobody to ask for a page of history'))
+    }
   }
 
   update(document: string, update: Uint8Array): void {
@@ -160,7 +191,13 @@ class NativeTransport implements Transport, Line {
       // the engine may have stopped on the event before
       if (this.#connection !== connection || !events) return
       if (event.type === 'connected') this.#dialer.welcomed()
-      dispatch(events, event)
+      if (event.type !== 'page') dispatch(events, event)
+      else {
+        const key = event.document + event.hash
+        const { bytes, deflated } = event
+        this.#asked.get(key)?.resolve(deflated ? inflate(bytes) : bytes.length > 0 ? bytes : null)
+        this.#asked.delete(key)
+      }
     }
   }
 
@@ -197,5 +234,13 @@ class NativeTransport implements Transport, Line {
   #drop(connection: Connection): void {
     connection.cancelTick()
     if (this.#connection === connection) this.#connection = null
+    this.#dropPages(() => true)
   }
 }
+
+const inflate = async (bytes: Uint8Array): Promise<Uint8Array> =>
+  new Uint8Array(
+    await new Response(
+      new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream('deflate')),
+    ).arrayBuffer(),
+  )

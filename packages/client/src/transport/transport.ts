@@ -85,6 +85,11 @@ export interface Transport {
   close(documents: string[]): void
   update(document: string, update: Uint8Array): void
   awareness(document: string, update: Uint8Array): void
+  /**
+   * A page of the sealed history of an open conversation, as `encodePage` made it; null when the relay has none of
+   * this name for this reader. Rejects when there is no connection, when it ends, and when the document is closed.
+   */
+  page(document: string, hash: string): Promise<Uint8Array | null>
 }
 
 /** What `new Client(token, { transport })` takes. */

@@ -5,7 +5,7 @@
  * Each document is a room (`y-websocket/room.ts`). The room of `user/<identity>` is open as long as there is a
  * connection: it is what tells that the relay let us in. When any room ends, all do, and everything is dialled again.
  */
-import { CLOSE_CODES, userDocument, YJS_PATH } from '@confab/core'
+import { CLOSE_CODES, ConfabError, userDocument, YJS_PATH } from '@confab/core'
 import { readToken, type TokenClaims } from '../engine/token.ts'
 import { Dialer, type Line } from './dialer.ts'
 import { endpoint } from './endpoint.ts'
@@ -40,6 +40,8 @@ interface Connection {
   readonly token: string
   readonly claims: TokenClaims
   readonly rooms: Map<string, Room>
+  /** Ends what was asked over HTTP meanwhile. */
+  readonly ending: AbortController
   isWelcome: boolean
   /** Gives up unless something is heard. */
   cancelDeadline: () => void
@@ -105,6 +107,18 @@ class YWebsocketTransport implements Transport, Line {
     this.#connection?.rooms.get(document)?.awareness(update)
   }
 
+  async page(document: string, hash: string): Promise<Uint8Array | null> {
+    const connection = this.#connection
+    if (!connection?.isWelcome) throw new ConfabError(70605, 'There is nobody to ask for a page of history')
+    const url = `${endpoint(this.#options.url, '/history')}/${document}/${hash}`.replace(/^ws/, 'http')
+    const authorization = `Bearer ${connection.token}`
+    const { signal } = connection.ending
+    const answer = await fetch(url, { headers: { authorization }, signal })
+    if (answer.status === 404) return null
+    if (!answer.ok) throw new ConfabError(70605, `The relay answered ${answer.status} for a page of history`)
+    return new Uint8Array(await answer.arrayBuffer())
+  }
+
   // ── the dialer’s side ─────────────────────────────────────────────────────────────────────────────
 
   dial(token: string): void {
@@ -120,6 +134,7 @@ class YWebsocketTransport implements Transport, Line {
       token,
       claims,
       rooms: new Map(),
+      ending: new AbortController(),
       isWelcome: false,
       cancelDeadline: () => {},
       cancelExpiry: () => {},
@@ -219,6 +234,7 @@ class YWebsocketTransport implements Transport, Line {
 }
 
 async function leave(connection: Connection): Promise<void> {
+  connection.ending.abort()
   connection.cancelDeadline()
   connection.cancelExpiry()
   await Promise.all([...connection.rooms.values()].map((room) => room.leave()))

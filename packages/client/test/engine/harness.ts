@@ -26,6 +26,7 @@ export const unreachable: TransportFactory = () => ({
   close() {},
   update() {},
   awareness() {},
+  page: () => Promise.reject(new Error('unreachable')),
 })
 
 export type Told = {

@@ -10,18 +10,27 @@ import {
   DraftState,
   decide,
   decideUser,
+  EMPTY_MANIFEST,
   EMPTY_STATE,
+  encodePage,
+  goneBits,
+  type Manifest,
+  type MessageRecord,
   type Operation,
   type Outcome,
   outboxName,
   outcomeOf,
+  PAGES_PER_BOOK,
+  type PageEntry,
   type ProfileRecord,
   PUSH_KEY,
   type PushRegistrationRecord,
+  pageHash,
   parseOperation,
   participantSid,
   profileDocument,
   type ResumePoint,
+  readManifest,
   SERVICE_USER,
   type SettingRecord,
   type UserChange,
@@ -39,6 +48,9 @@ interface Master {
   /** One client id writes all, so a commit's clock is the document's. */
   log: { update: Uint8Array; clock: number; outcomes: Map<string, Outcome[]> }[]
   decided: Map<string, Outcome>
+  /** Of every sealed message that exists, by index: as it is now. */
+  sealed: Map<number, MessageRecord>
+  pages: Map<string, Uint8Array>
 }
 
 interface Connection {
@@ -67,6 +79,13 @@ export class YRelay {
   readonly refusedBodies = new Set<string>()
   readonly opened: { document: string; point: ResumePoint; pending: boolean }[] = []
   uploads = 0
+  /** Hashes of the pages that were asked for. */
+  asked: string[] = []
+  /** Pages are given with a byte that is another. */
+  damages = false
+  /** Pages are given when `givePages` is called. */
+  holdsPages = false
+  #heldPages: (() => void)[] = []
   readonly #masters = new Map<string, Master>()
   readonly #connections = new Set<Connection>()
   #held: (() => void)[] = []
@@ -103,6 +122,20 @@ export class YRelay {
         update: (document, update) => {
           const from = of()
           this.#later(from, () => this.#upload(from, document, update))
+        },
+        page: (document, hash) => {
+          const from = of()
+          this.asked.push(hash)
+          return new Promise((resolve, reject) => {
+            const answer = () => {
+              const bytes = this.#isMember(document, from.identity) && this.#master(document).pages.get(hash)
+              resolve(bytes ? (this.damages ? bytes.map((byte, i) => byte ^ Number(i === 9)) : bytes) : null)
+            }
+            if (!from.connected) reject(new Error('not connected'))
+            else if (this.holdsPages)
+              this.#heldPages.push(() => (from.connected ? answer() : reject(new Error('cut'))))
+            else queueMicrotask(answer)
+          })
         },
         awareness: (document, update) => {
           for (const other of this.#connections) {
@@ -167,11 +200,11 @@ export class YRelay {
   startEpoch(document: string): void {
     const old = this.#master(document)
     const doc = newDoc()
-    for (const key of ['conversation', 'participants', 'conversations', 'settings', 'profile']) {
+    for (const key of ['conversation', 'participants', 'conversations', 'settings', 'profile', 'history']) {
       for (const [name, value] of old.doc.getMap(key).entries()) doc.getMap(key).set(name, value)
     }
     for (const key of ['messages', 'reads']) doc.getArray(key).push(old.doc.getArray(key).toArray())
-    const master: Master = { doc, epoch: old.epoch + 1, log: [], decided: old.decided }
+    const master: Master = { ...old, doc, epoch: old.epoch + 1, log: [] }
     this.#masters.set(document, master)
     this.#commitsOne(master)
     for (const connection of this.#connections) {
@@ -180,10 +213,99 @@ export class YRelay {
     }
   }
 
+  givePages(): void {
+    this.holdsPages = false
+    for (const give of this.#heldPages.splice(0)) give()
+  }
+
+  /** Seals everything below an index: `length` indices to a page, in one commit. */
+  seal(document: string, below: number, length: number): void {
+    const master = this.#master(document)
+    const update = capture(master.doc, () =>
+      master.doc.transact(() => {
+        const messages = master.doc.getArray<MessageRecord>('messages')
+        const entries = this.#entries(master)
+        for (let first = (entries.at(-1)?.[0] ?? -1) + 1; first + length <= below; first += length) {
+          for (let i = messages.length - 1; i >= 0; i--) {
+            const record = messages.get(i)
+            if (record.index < first || record.index >= first + length) continue
+            messages.delete(i)
+            master.sealed.set(record.index, record)
+          }
+          entries.push(this.#entry(master, first, first + length - 1))
+        }
+        this.#writeEntries(master, entries)
+      }, RELAY_ORIGIN),
+    )
+    this.#commitsOne(master, update)
+    this.#tellNewest(document)
+  }
+
+  /** Makes the pages anew that lack a hash, or (`all`) have messages that were edited since. */
+  remake(document: string, all = false): void {
+    const master = this.#master(document)
+    const update = capture(master.doc, () =>
+      master.doc.transact(() => {
+        const messages = master.doc.getArray<MessageRecord>('messages')
+        let first = 0
+        const entries = this.#entries(master).map((entry) => {
+          const from = first
+          first = entry[0] + 1
+          if (entry[3] !== '' && !all) return entry
+          for (let i = messages.length - 1; i >= 0; i--) {
+            const { index } = messages.get(i)
+            if (index >= from && index <= entry[0]) messages.delete(i)
+          }
+          return this.#entry(master, from, entry[0])
+        })
+        this.#writeEntries(master, entries)
+      }, RELAY_ORIGIN),
+    )
+    this.#commitsOne(master, update)
+    this.#tellNewest(document)
+  }
+
+  manifest(document: string): Manifest {
+    const history = this.#masters.get(document)?.doc.getMap('history')
+    return history ? readManifest((key) => history.get(key)) : EMPTY_MANIFEST
+  }
+
+  #entries({ doc }: Master): PageEntry[] {
+    const books = doc.getMap<PageEntry[]>('history')
+    return Array.from({ length: books.size }, (_, number) => books.get(String(number)) ?? []).flat()
+  }
+
+  /** Makes the page of these indices. */
+  #entry(master: Master, first: number, last: number): PageEntry {
+    const records: MessageRecord[] = []
+    const gone: number[] = []
+    for (let index = first; index <= last; index++) {
+      const record = master.sealed.get(index)
+      if (record) records.push(record)
+      else gone.push(index)
+    }
+    const bytes = encodePage(records)
+    const hash = records.length > 0 ? pageHash(bytes) : ''
+    if (hash) master.pages.set(hash, bytes)
+    const bits = goneBits(first, last, gone)
+    return bits
+      ? [last, records.length, bytes.length, hash, bits]
+      : [last, records.length, bytes.length, hash]
+  }
+
+  #writeEntries({ doc }: Master, entries: PageEntry[]): void {
+    const books = doc.getMap<PageEntry[]>('history')
+    for (let number = 0; number * PAGES_PER_BOOK < entries.length; number++) {
+      const book = entries.slice(number * PAGES_PER_BOOK, (number + 1) * PAGES_PER_BOOK)
+      if (JSON.stringify(books.get(String(number))) !== JSON.stringify(book)) books.set(String(number), book)
+    }
+  }
+
   replica(document: string): Replica {
     const replica = new Replica(0, 1, 'nobody')
     replica.apply([Y.encodeStateAsUpdate(this.#master(document).doc)], null)
     replica.attach()
+    for (const record of this.#master(document).sealed.values()) replica.recalled.set(record.sid, record)
     return replica
   }
 
@@ -192,7 +314,10 @@ export class YRelay {
   }
 
   bodies(document: string): string[] {
-    return this.replica(document).ordered.map((record) => `${record.index} ${record.body}`)
+    const { ordered } = this.replica(document)
+    const all = new Map(this.#master(document).sealed)
+    for (const record of ordered) all.set(record.index, record)
+    return [...all.values()].sort((a, b) => a.index - b.index).map(({ index, body }) => `${index} ${body}`)
   }
 
   #connect(connection: Connection): void {
@@ -211,7 +336,14 @@ export class YRelay {
   #master(document: string): Master {
     let master = this.#masters.get(document)
     if (!master) {
-      master = { doc: newDoc(), epoch: 1, log: [], decided: new Map() }
+      master = {
+        doc: newDoc(),
+        epoch: 1,
+        log: [],
+        decided: new Map(),
+        sealed: new Map(),
+        pages: new Map(),
+      }
       this.#masters.set(document, master)
     }
     return master
@@ -470,7 +602,7 @@ export class YRelay {
           const outbox = master.doc.getArray(outboxName(identity))
           if (outbox.length > 0) outbox.delete(0, outbox.length)
         }
-        for (const change of changes) this.#write(master.doc, change)
+        for (const change of changes) this.#write(master, change)
       }, RELAY_ORIGIN)
     })
     this.#commitsOne(master, update, identity === null ? new Map() : new Map([[identity, outcomes]]))
@@ -506,7 +638,8 @@ export class YRelay {
     return master.doc.getMap('conversation').get('sid') === undefined
   }
 
-  #write(doc: Y.Doc, change: Change): void {
+  #write(master: Master, change: Change): void {
+    const { doc, sealed } = master
     const messages = doc.getArray<{ sid: string }>('messages')
     const reads = doc.getArray<{ participantSid: string }>('reads')
     const drop = <One>(array: Y.Array<One>, is: (one: One) => boolean) => {
@@ -532,9 +665,11 @@ export class YRelay {
       case 'message.replace':
         drop(messages, ({ sid }) => sid === change.record.sid)
         messages.push([change.record])
+        if (sealed.has(change.record.index)) sealed.set(change.record.index, change.record)
         break
       case 'message.delete':
         drop(messages, ({ sid }) => sid === change.record.sid)
+        if (sealed.delete(change.record.index)) this.#lose(master, change.record.index)
         doc.getMap('conversation').set('highestIndex', this.#highest(doc, change.record.index))
         break
       case 'read.put':
@@ -544,6 +679,20 @@ export class YRelay {
       case 'read.delete':
         drop(reads, ({ participantSid: sid }) => sid === change.participantSid)
     }
+  }
+
+  /** A sealed message is gone: its page loses its name and its bytes. */
+  #lose(master: Master, index: number): void {
+    const entries = this.#entries(master)
+    const at = entries.findIndex(([last]) => last >= index)
+    const [last, , bytes, hash] = entries[at] as PageEntry
+    master.pages.delete(hash)
+    const first = (entries[at - 1]?.[0] ?? -1) + 1
+    const gone: number[] = []
+    for (let i = first; i <= last; i++) if (!master.sealed.has(i)) gone.push(i)
+    const bits = goneBits(first, last, gone) as string
+    entries[at] = [last, last - first + 1 - gone.length, bytes, '', bits]
+    this.#writeEntries(master, entries)
   }
 
   #highest(doc: Y.Doc, removed: number): number {

@@ -2,7 +2,7 @@ import type { TransportEvents } from '../transport.ts'
 import type { SessionEvent } from './session.ts'
 
 /** Calls the engine's listener of an event. */
-export function dispatch(events: TransportEvents, event: SessionEvent): void {
+export function dispatch(events: TransportEvents, event: Exclude<SessionEvent, { type: 'page' }>): void {
   switch (event.type) {
     case 'connected':
       events.connected(event.welcome)

@@ -31,6 +31,7 @@ export type SessionEvent =
   | { type: 'outcomes'; document: string; outcomes: News['outcomes'] }
   | { type: 'requested'; document: string; stateVector: Uint8Array }
   | { type: 'awareness'; document: string; update: Uint8Array }
+  | { type: 'page'; document: string; hash: string; deflated: boolean; bytes: Uint8Array }
   | { type: 'nack'; document: string; error: { code: number; message: string; retryAfter: number } }
 
 type News = { replace: boolean; lost?: boolean } & Pick<
@@ -173,6 +174,13 @@ export class NativeSession {
     if (channel !== undefined) this.#batch.add({ type: 'awareness', channel, update })
   }
 
+  /** Asks for a page; false when the document isn't open. */
+  getPage(document: string, hash: string, deflate: boolean): boolean {
+    const channel = this.#channels.get(document)
+    if (channel !== undefined) this.#batch.add({ type: 'getPage', channel, hash, deflate })
+    return channel !== undefined
+  }
+
   setToken(token: string): void {
     if (this.#state === 'ready') this.#batch.add({ type: 'token', token })
   }
@@ -189,7 +197,6 @@ export class NativeSession {
       case 'welcome':
         throw new ProtocolViolation('A second welcome')
       case 'pong':
-      case 'page':
         return
       case 'tokenExpiring':
         this.#events.push({ type: 'tokenExpiring', expiresAt: frame.expiresAt })
@@ -225,7 +232,7 @@ export class NativeSession {
   }
 }
 
-type DocumentFrame = Exclude<Extract<DownFrame, { channel: number }>, { type: 'page' }>
+type DocumentFrame = Extract<DownFrame, { channel: number }>
 
 function eventOf(frame: DocumentFrame, document: string): SessionEvent {
   switch (frame.type) {
@@ -248,6 +255,10 @@ function eventOf(frame: DocumentFrame, document: string): SessionEvent {
       return { type: 'absent', document }
     case 'awareness':
       return { type: 'awareness', document, update: copy(frame.update) }
+    case 'page': {
+      const { type, hash, deflated, bytes } = frame
+      return { type, document, hash, deflated, bytes: copy(bytes) }
+    }
     case 'nack': {
       const { code, message, retryAfter } = frame
       return { type: 'nack', document, error: { code, message, retryAfter } }
