@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import * as Y from 'yjs'
 import { hostileUpdates } from '../../packages/core/test/hostile-corpus.ts'
 import { type Random, seeded } from '../../packages/core/test/relay-model.ts'
+import { damaged } from '../fuzz/damage.ts'
 import { memberSid, operation, post } from '../support/operations.ts'
 import { type Endpoint, openDocument, type Reader } from '../support/reader.ts'
 import type { TestRelay } from '../support/relay.ts'
@@ -55,8 +56,8 @@ export async function throwMutations(
     }
     const base =
       random.int(3) === 0 ? (small[random.int(small.length)] as Uint8Array) : honest(mallory, random)
-    if (layer === 'update') mallory.upload(damaged(base, small, random))
-    else mallory.peer.send(damaged(inMessage(base, endpoint, sid, random), small, random))
+    if (layer === 'update') mallory.upload(damaged(base, small, random, 1 + random.int(4)))
+    else mallory.peer.send(damaged(inMessage(base, endpoint, sid, random), small, random, 1 + random.int(4)))
     if (i % 100 === 99) expect(others(await alice.look(), sid)).toEqual(before)
     // what it is answered, if anything, is in by then more often than not: a closed connection is replaced
     else if (i % 2 === 1) await alice.look()
@@ -99,42 +100,3 @@ function inMessage(update: Uint8Array, endpoint: Endpoint, sid: string, random: 
 }
 
 const EMPTY = Uint8Array.of(0, 0)
-
-/** One to four wounds. */
-function damaged(bytes: Uint8Array, strangers: readonly Uint8Array[], random: Random): Uint8Array {
-  let result = [...bytes]
-  for (let wounds = 1 + random.int(4); wounds > 0; wounds--) {
-    const at = random.int(result.length + 1)
-    switch (random.int(8)) {
-      case 0:
-        result[Math.min(at, result.length - 1)] = random.int(256)
-        break
-      case 1:
-        result[Math.min(at, result.length - 1)] = (result[at] ?? 0) ^ (1 << random.int(8))
-        break
-      case 2:
-        result.splice(at, 0, random.int(256))
-        break
-      case 3:
-        result.splice(at, 1 + random.int(3))
-        break
-      case 4:
-        result = result.slice(0, at)
-        break
-      case 5:
-        // a number that is as large as it can be
-        result.splice(at, 1, ...new Array(1 + random.int(9)).fill(0xff), 0x01)
-        break
-      case 6:
-        result.splice(at, 0, ...result.slice(at, at + random.int(40)))
-        break
-      default: {
-        const other = strangers[random.int(strangers.length)] as Uint8Array
-        const from = random.int(other.length)
-        result.splice(at, random.int(20), ...other.slice(from, from + random.int(60)))
-      }
-    }
-    if (result.length === 0) result.push(random.int(256))
-  }
-  return Uint8Array.from(result.map((byte) => byte & 0xff))
-}

@@ -27,25 +27,32 @@ export async function stage(url: string): Promise<Stage> {
   const known = idsOf(victim)
   await mallory.peer.close()
   const pending = victim.write(post('not sent yet'))
-  const aim = (doc: Y.Doc): HostileContext => {
-    const newest = newestItem(doc.getArray('messages'))
-    const key = memberSid(sid, 'alice')
-    const held = doc.getMap('participants')._map.get(key)
-    if (!held) throw new Error('the victim is no participant')
-    return {
-      outbox: outboxName('mallory'),
-      fresh: 0x1234_5678,
-      own,
-      victim: { outbox: outboxName('alice'), ...known },
-      messages: { client: newest.id.client, clock: newest.id.clock + newest.length },
-      map: { root: 'participants', key, client: held.id.client, clock: held.id.clock },
-      operation: post('smuggled'),
-    }
-  }
-  return { sid, victim, pending, aim }
+  return { sid, victim, pending, aim: (doc) => aimOf(doc, sid, own, known) }
 }
 
-const idsOf = ({ doc }: Reader): { client: number; clock: number } => ({
+/** What attacks of `mallory` aim at, next to `alice`, as both hold the document. */
+export const aimAt = (victim: Reader, mallory: Reader, sid: string): HostileContext =>
+  aimOf(victim.doc, sid, idsOf(mallory), idsOf(victim))
+
+type Ids = { client: number; clock: number }
+
+function aimOf(doc: Y.Doc, sid: string, own: Ids, known: Ids): HostileContext {
+  const newest = newestItem(doc.getArray('messages'))
+  const key = memberSid(sid, 'alice')
+  const held = doc.getMap('participants')._map.get(key)
+  if (!held) throw new Error('the victim is no participant')
+  return {
+    outbox: outboxName('mallory'),
+    fresh: 0x1234_5678,
+    own,
+    victim: { outbox: outboxName('alice'), ...known },
+    messages: { client: newest.id.client, clock: newest.id.clock + newest.length },
+    map: { root: 'participants', key, client: held.id.client, clock: held.id.clock },
+    operation: post('smuggled'),
+  }
+}
+
+const idsOf = ({ doc }: Reader): Ids => ({
   client: doc.clientID,
   clock: Y.getState(doc.store, doc.clientID),
 })
@@ -86,6 +93,10 @@ export class Witness {
     const doc = new Y.Doc()
     for (const update of updates) Y.applyUpdate(doc, update)
     return doc
+  }
+
+  close(): Promise<void> {
+    return this.#peer.close()
   }
 
   /** All that the document holds, as bytes: structs, deletions, and what waits for something that is missing. */

@@ -3,8 +3,20 @@
  * document so that the ids they aim at are real. They run against admission and, over sockets, against a relay.
  * Long because each entry is one attack with its bytes spelled out.
  */
-import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import {
+  all,
+  any,
+  type Bytes,
+  block,
+  bytesOf,
+  type Id,
+  item,
+  raw,
+  text,
+  uint,
+  update,
+} from './update-bytes.ts'
 
 export interface HostileContext {
   /** Root name of the attacker's own outbox. */
@@ -33,70 +45,6 @@ export interface HostileUpdate {
    */
   expected: 'violation' | 'clientTaken' | 'dropped'
 }
-
-type Bytes = (encoder: encoding.Encoder) => void
-type Id = [client: number, clock: number]
-
-const raw =
-  (...bytes: number[]): Bytes =>
-  (encoder) => {
-    for (const byte of bytes) encoding.writeUint8(encoder, byte)
-  }
-const uint =
-  (...numbers: number[]): Bytes =>
-  (encoder) => {
-    for (const number of numbers) encoding.writeVarUint(encoder, number)
-  }
-const text =
-  (value: string): Bytes =>
-  (encoder) =>
-    encoding.writeVarString(encoder, value)
-const any =
-  (...values: unknown[]): Bytes =>
-  (encoder) => {
-    encoding.writeVarUint(encoder, values.length)
-    // biome-ignore lint/suspicious/noExplicitAny: lib0's own type for values of `Any`
-    for (const value of values) encoding.writeAny(encoder, value as any)
-  }
-const all =
-  (...parts: Bytes[]): Bytes =>
-  (encoder) => {
-    for (const part of parts) part(encoder)
-  }
-const bytesOf = (...parts: Bytes[]): Uint8Array => encoding.encode(all(...parts))
-
-interface ItemOptions {
-  origin?: Id
-  right?: Id
-  root?: string
-  key?: string
-  /** The bit for a key without one encoded: it is inherited. */
-  keyed?: boolean
-  /** Low five bits. */
-  ref?: number
-}
-
-function item(content: Bytes, { origin, right, root, key, keyed, ref = 8 }: ItemOptions): Bytes {
-  const info = ref | (origin ? 0x80 : 0) | (right ? 0x40 : 0) | (key !== undefined || keyed ? 0x20 : 0)
-  return all(
-    raw(info),
-    origin ? uint(...origin) : raw(),
-    right ? uint(...right) : raw(),
-    root === undefined ? raw() : all(uint(1), text(root)),
-    key === undefined ? raw() : text(key),
-    content,
-  )
-}
-
-const block = (client: number, clock: number, ...structs: Bytes[]): Bytes =>
-  all(uint(structs.length, client, clock), ...structs)
-const update = (blocks: Bytes[], deletes: [client: number, ...ranges: number[]][] = []): Uint8Array =>
-  bytesOf(
-    uint(blocks.length),
-    ...blocks,
-    uint(deletes.length),
-    ...deletes.map(([client, ...ranges]) => uint(client, ranges.length / 2, ...ranges)),
-  )
 
 /** Every attack, aimed at the given document. */
 export function hostileUpdates(context: HostileContext): HostileUpdate[] {
