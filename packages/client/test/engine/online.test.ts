@@ -548,7 +548,7 @@ describe('with a relay', () => {
     expect(bob.conversation(sid)?.unreadCount).toBe(0)
   })
 
-  it('typing is seen by the others, and ends with the message', async () => {
+  it('typing is seen by the others, and ends just before the message', async () => {
     const relay = new YRelay()
     const alice = clientOf(relay, 'alice')
     const bob = clientOf(relay, 'bob')
@@ -564,9 +564,9 @@ describe('with a relay', () => {
     await turns()
     expect(alice.news()).toEqual([
       'typingStarted bob',
+      'typingEnded bob',
       'messageAdded 0 there',
       'conversationUpdated Trip (lastMessage)',
-      'typingEnded bob',
     ])
   })
 })
