@@ -1,5 +1,6 @@
 /** What must hold after any number of kills. */
 import { expect } from 'vitest'
+import type { DeviceReport } from './device.ts'
 import type { Report } from './kills.ts'
 
 export function expectNothingLost({ shown, acknowledged, contradictions, written, held }: Report): void {
@@ -19,4 +20,15 @@ export function expectNothingLost({ shown, acknowledged, contradictions, written
   // what anybody was told to be accepted is there, where it was
   const bySid = new Map(messages.map((message) => [message.sid, message]))
   for (const [sid, told] of acknowledged) expect(bySid.get(sid)).toEqual(told)
+}
+
+export function expectDurablePosts({ results, expected, device, fresh, held, failures }: DeviceReport): void {
+  for (const { step, resolved, after } of results) {
+    expect(after, step.name).toBe(step.isDurable ? 1 : 0)
+    if (resolved) expect(step.isDurable, step.name).toBe(true)
+  }
+  expect(device).toEqual(expected.map((body, index) => [index, body]))
+  expect(fresh).toEqual(device)
+  expect(held).toBe(0)
+  expect(failures).toEqual([])
 }
