@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
-import type { Conversation } from '../../packages/client/src/index.ts'
+import type { Client, Conversation, Message, Participant } from '../../packages/client/src/index.ts'
 import { startChromium } from '../browser/chromium.ts'
 import type { ServedDemo } from './react-demo.ts'
 
@@ -58,12 +58,25 @@ export class DemoUser {
       (url) => url.origin !== demo.origin,
       (route) => route.abort(),
     )
+    await page.addInitScript(findSdk)
     await page.goto(demo.origin)
     await page.locator('#username').fill(identity)
     await page.locator('#password').fill('any')
     await page.getByRole('button', { name: 'Sign in' }).click()
-    await page.getByRole('button', { name: 'Create New Conversation' }).waitFor()
+    await user.#listen()
     return user
+  }
+
+  /** Loads the page again. */
+  async reload(): Promise<void> {
+    await this.page.reload()
+    await this.#listen()
+  }
+
+  /** Once the demo shows itself to somebody who is signed in. */
+  async #listen(): Promise<void> {
+    await this.page.getByRole('button', { name: 'Create New Conversation' }).waitFor()
+    await this.page.evaluate(listen)
   }
 
   quit(): Promise<void> {
@@ -216,11 +229,19 @@ export class DemoUser {
     return this.message(body).getByRole('button', { name: emoji })
   }
 
-  /** What the SDK's objects say, asked of those that the demo keeps; null when it has no such conversation. */
+  /** The events that the SDK told the page since this was last asked or the page loaded, in their order. */
+  async told(which: RegExp): Promise<string[]> {
+    const told = await this.page.evaluate(() => (globalThis as unknown as Sdk).told.splice(0))
+    return told.filter((event) => which.test(event))
+  }
+
+  /** What the SDK's objects say; null when there is no such conversation. */
   seen(friendlyName: string): Promise<ConversationSeen | null> {
     return this.page.evaluate(async (friendlyName) => {
-      const { conversationsMap } = globalThis as unknown as { conversationsMap: Map<string, Conversation> }
-      const conversation = [...conversationsMap.values()].find((one) => one.friendlyName === friendlyName)
+      const { items: conversations } = await (globalThis as unknown as Sdk)
+        .sdkClient()
+        .getSubscribedConversations()
+      const conversation = conversations.find((one) => one.friendlyName === friendlyName)
       if (!conversation) return null
       const participants = await conversation.getParticipants()
       const { items } = await conversation.getMessages(100)
@@ -293,4 +314,61 @@ export class DemoUser {
     await this.message(body).getByRole('button').last().click()
     await this.page.getByRole('menuitem', { name: item }).click()
   }
+}
+
+/** What the scripts below put into the page. */
+interface Sdk {
+  sdkClient(): Client
+  told: string[]
+}
+
+/** Runs in the page before the demo does: its build keeps the SDK's client to itself, in a property of components. */
+function findSdk(): void {
+  interface Fiber {
+    memoizedProps: { client?: Client } | null
+    child: Fiber | null
+    sibling: Fiber | null
+  }
+  const find = (fiber: Fiber | null): Client | undefined =>
+    fiber ? (fiber.memoizedProps?.client ?? find(fiber.child) ?? find(fiber.sibling)) : undefined
+  Object.assign(globalThis, {
+    sdkClient() {
+      const root = document.getElementById('root') as unknown as {
+        _reactRootContainer: { _internalRoot: { current: Fiber } }
+      }
+      const client = find(root._reactRootContainer._internalRoot.current)
+      if (!client) throw new Error('No component of the demo has a client')
+      return client
+    },
+  })
+}
+
+/** Runs in the page once somebody is signed in. */
+function listen(): void {
+  const sdk = globalThis as unknown as Sdk
+  sdk.told = []
+  const client = sdk.sdkClient()
+  const tell = (event: string, detail: string | null): void => {
+    sdk.told.push(`${event} ${detail?.trim()}`)
+  }
+  for (const event of [
+    'conversationAdded',
+    'conversationJoined',
+    'conversationLeft',
+    'conversationRemoved',
+  ]) {
+    client.on(event as 'conversationAdded', ({ friendlyName }: Conversation) => tell(event, friendlyName))
+  }
+  for (const event of ['messageAdded', 'messageRemoved']) {
+    client.on(event as 'messageAdded', ({ body }: Message) => tell(event, body))
+  }
+  for (const event of ['participantJoined', 'participantLeft', 'typingStarted', 'typingEnded']) {
+    client.on(event as 'participantJoined', ({ identity }: Participant) => tell(event, identity))
+  }
+  client.on('messageUpdated', ({ message, updateReasons }) =>
+    tell('messageUpdated', `${message.body?.trim()} (${updateReasons})`),
+  )
+  client.on('conversationUpdated', ({ conversation, updateReasons }) =>
+    tell('conversationUpdated', `${conversation.friendlyName} (${updateReasons})`),
+  )
 }

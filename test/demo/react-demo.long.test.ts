@@ -13,16 +13,29 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { browserAvailable } from '../browser/harness.ts'
 import { ACCOUNT, KEY, SECRET, startRelay, type TestRelay } from '../support/relay.ts'
 import { DemoUser } from './demo-user.ts'
-import { demoCheckout, type ServedDemo, serveDemo, typeErrors } from './react-demo.ts'
+import { buildDemo, copyDemo, demoCheckout, type ServedDemo, serveDemo, typeErrors } from './react-demo.ts'
 
 const checkout = demoCheckout()
 const available = checkout !== null && (await browserAvailable())
 
 const soon = { timeout: 30_000 }
 
+let app: string
+
+beforeAll(async () => {
+  app = await mkdtemp(join(tmpdir(), 'confab-demo-app-'))
+  if (checkout !== null) await copyDemo(checkout, app)
+})
+
+afterAll(() => rm(app, { recursive: true, force: true }))
+
 describe.skipIf(checkout === null)("the sources of Twilio's React demo", () => {
   test('type-check with their own TypeScript, without an error', async () => {
-    expect(await typeErrors(checkout as string)).toEqual([])
+    expect(await typeErrors(app)).toEqual([])
+  })
+
+  test('build with their own tool chain', async () => {
+    expect(await buildDemo(app)).toContain('The build folder is ready to be deployed.')
   })
 })
 
@@ -42,7 +55,7 @@ describe.skipIf(!available)("Twilio's React demo", () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'confab-demo-'))
     relay = await start(20_000 + (process.pid % 10_000))
-    demo = await serveDemo(checkout as string, (identity) =>
+    demo = await serveDemo(app, (identity) =>
       createAccessToken({ accountSid: ACCOUNT, key: KEY, secret: SECRET, identity, relayUrl: relay.url }),
     )
     alice = await DemoUser.signIn(demo, 'alice')
@@ -66,7 +79,15 @@ describe.skipIf(!available)("Twilio's React demo", () => {
     await alice.createConversation('Field trip')
     await alice.addParticipant('bob')
     await bob.listed('Field trip').waitFor()
+    expect(await bob.told(/^conversation(Added|Joined)/)).toEqual([
+      'conversationAdded Field trip',
+      'conversationJoined Field trip',
+    ])
     await bob.open('Field trip')
+    // the demo adds to its list what it is told of: nothing is listed and told as well
+    for (const user of [alice, bob]) expect(await user.listed('Field trip').count()).toBe(1)
+    expect((await alice.seen('Field trip'))?.participants).toEqual(['alice', 'bob'])
+    expect(await alice.told(/^participantJoined bob/)).toHaveLength(1)
   })
 
   test('a message arrives, and its author sees that it was read', async () => {
@@ -75,6 +96,9 @@ describe.skipIf(!available)("Twilio's React demo", () => {
     await alice.post('Who is coming?')
     await bob.message('Who is coming?').waitFor()
     await alice.readMark('Who is coming?').waitFor()
+    for (const user of [alice, bob]) {
+      expect(await user.told(/^messageAdded/)).toEqual(['messageAdded Hello', 'messageAdded Who is coming?'])
+    }
   })
 
   test('typing shows, and ends with the message that it becomes', async () => {
@@ -84,12 +108,18 @@ describe.skipIf(!available)("Twilio's React demo", () => {
     await bob.send()
     await alice.message('I am').waitFor()
     await typing.waitFor(gone)
+    expect(await alice.told(/^(typing|messageAdded)/)).toEqual([
+      'typingStarted bob',
+      'typingEnded bob',
+      'messageAdded I am',
+    ])
   })
 
   test('an edit reaches the other', async () => {
     await alice.edit('Who is coming?', 'Who comes along?')
     await bob.message('Who comes along?').waitFor()
     await expect.poll(() => bodies(bob, 'Field trip'), soon).toEqual(await bodies(alice, 'Field trip'))
+    expect(await bob.told(/^messageUpdated .*body/)).toHaveLength(1)
   })
 
   test('a reaction reaches the author', async () => {
@@ -109,6 +139,12 @@ describe.skipIf(!available)("Twilio's React demo", () => {
   test('a removed message goes from both', async () => {
     await alice.remove('bob?')
     await bob.message('bob?').waitFor(gone)
+    for (const user of [alice, bob]) {
+      expect(await user.told(/^message(Added|Removed) bob/)).toEqual([
+        'messageAdded bob?',
+        'messageRemoved bob?',
+      ])
+    }
   })
 
   test('a new name reaches the other', async () => {
@@ -153,7 +189,7 @@ describe.skipIf(!available)("Twilio's React demo", () => {
 
   test('a page that is loaded again without the relay has everything', async () => {
     const before = await alice.seen('Outing')
-    await alice.page.reload()
+    await alice.reload()
     await alice.listed('Outing').waitFor()
     await alice.listed('Plan B').waitFor()
     await alice.open('Outing')
@@ -179,6 +215,10 @@ describe.skipIf(!available)("Twilio's React demo", () => {
       await user.connection('Online').waitFor()
     }
     await bob.message('Or snow').waitFor()
+    expect(await bob.told(/^messageAdded (Rain|Or)/)).toEqual([
+      'messageAdded Rain is coming',
+      'messageAdded Or snow',
+    ])
     await alice.message('And gloves').waitFor()
     await bob.listed('Plan B').waitFor()
 
@@ -213,7 +253,7 @@ describe.skipIf(!available)("Twilio's React demo", () => {
   test('pages loaded again show just what there is', async () => {
     const texts = await bodies(alice, 'Outing')
     for (const user of [alice, bob]) {
-      await user.page.reload()
+      await user.reload()
       await user.listed('Outing').waitFor()
       await user.open('Outing')
       await expect.poll(() => user.shown(), soon).toEqual(texts)
@@ -224,14 +264,23 @@ describe.skipIf(!available)("Twilio's React demo", () => {
     await alice.removeParticipant('bob')
     await bob.listed('Outing').waitFor(gone)
     expect(await bob.seen('Outing')).toBeNull()
+    expect(await bob.told(/^conversation(Left|Removed)/)).toEqual([
+      'conversationLeft Outing',
+      'conversationRemoved Outing',
+    ])
   })
 
   test('whoever leaves is gone for the others', async () => {
     await bob.open('Plan B')
     await bob.leave()
     await bob.listed('Plan B').waitFor(gone)
+    expect(await bob.told(/^conversation(Left|Removed)/)).toEqual([
+      'conversationLeft Plan B',
+      'conversationRemoved Plan B',
+    ])
     const participants = async () => (await alice.seen('Plan B'))?.participants
     await expect.poll(participants, soon).toEqual(['alice'])
+    expect(await alice.told(/^participantLeft/)).toContain('participantLeft bob')
   })
 
   test('no page had an error that nobody caught, and the relay none of its own', () => {

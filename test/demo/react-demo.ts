@@ -1,21 +1,26 @@
 /**
- * Twilio's React demo for Conversations (twilio/twilio-conversations-demo-react) as it stands, with one import
- * aliased to our SDK: bundled from a checkout, served together with a token server, and used by people in browsers.
- * Nothing is fetched: the checkout, with its dependencies installed, is the caller's.
+ * Twilio's React demo for Conversations (twilio/twilio-conversations-demo-react) as it stands, with our package under
+ * the name of Twilio's: built by its own tool chain, served together with a token server, and used by people in
+ * browsers. Nothing is fetched: the checkout, with its dependencies installed, is the caller's.
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, symlink } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { build } from 'esbuild'
-import { bundleDeclarations, emitDeclarations } from '../../scripts/build/declarations.ts'
 
-const SDK = fileURLToPath(new URL('../../packages/client/src/index.ts', import.meta.url))
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const TOKEN_PATH = '/token'
+const TYPES: Record<string, string> = {
+  '.css': 'text/css',
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.json': 'application/json',
+  '.svg': 'image/svg+xml',
+}
 
 /**
  * The checkout to use: `CONFAB_TWILIO_DEMO`. Says so loudly when there is none, and throws where the environment
@@ -35,32 +40,85 @@ export function demoCheckout(): string | null {
   return null
 }
 
+/**
+ * Copies the demo, with its dependencies linked and our package, as it would be published, installed as
+ * `@twilio/conversations`: what `"@twilio/conversations": "npm:@confab/client"` in its manifest does.
+ * @param checkout the demo's folder, with its dependencies installed
+ * @param app the folder to make
+ */
+export async function copyDemo(checkout: string, app: string): Promise<void> {
+  await run(root, 'scripts/build.ts')
+  const own = ['node_modules', '.git', 'build', 'AutomationTests']
+  await cp(checkout, app, { recursive: true, filter: (path) => !own.includes(basename(path)) })
+  const scope = '@twilio'
+  await mkdir(join(app, 'node_modules', scope), { recursive: true })
+  const link = async (folder: string, but: string[]): Promise<void> => {
+    for (const name of await readdir(join(checkout, folder))) {
+      if (!but.includes(name)) await symlink(join(checkout, folder, name), join(app, folder, name))
+    }
+  }
+  await link('node_modules', [scope, '.cache'])
+  await link(`node_modules/${scope}`, ['conversations'])
+  await cp(join(root, 'packages/client/dist'), join(app, `node_modules/${scope}/conversations`), {
+    recursive: true,
+  })
+}
+
+/**
+ * Checks the demo's sources with its own TypeScript against the declarations that we publish.
+ * @param app what `copyDemo` made
+ * @returns what the compiler says, line by line; nothing of it is about the demo itself, which has no errors
+ */
+export async function typeErrors(app: string): Promise<string[]> {
+  const stdout = await run(app, 'node_modules/typescript/bin/tsc', ['--project', app]).catch(
+    (failed: { stdout?: string }) => {
+      // it exits with an error for every error that it prints; anything else is ours
+      if (!failed.stdout) throw failed
+      return failed.stdout
+    },
+  )
+  return stdout.split('\n').filter((line) => line !== '')
+}
+
+/**
+ * Builds the demo as its authors do, for production; where its tokens come from is all that is set.
+ * @param app what `copyDemo` made
+ * @returns what the build says
+ */
+export async function buildDemo(app: string): Promise<string> {
+  return run(app, 'node_modules/react-scripts/bin/react-scripts.js', ['build'], {
+    REACT_APP_ACCESS_TOKEN_SERVICE_URL: TOKEN_PATH,
+    GENERATE_SOURCEMAP: 'false',
+    // where this is set, warnings are errors, and the demo has some of its own
+    CI: '',
+    NODE_ENV: 'production',
+  })
+}
+
 export interface ServedDemo {
   readonly origin: string
   close(): Promise<void>
 }
 
 /**
- * Bundles and serves the demo.
- * @param checkout the demo's folder, with its dependencies installed
+ * Serves what `buildDemo` built.
+ * @param app the folder that it was built in
  * @param tokenFor mints the token of whoever signs in; any password will do
  */
 export async function serveDemo(
-  checkout: string,
+  app: string,
   tokenFor: (identity: string) => Promise<string>,
 ): Promise<ServedDemo> {
-  const script = await bundle(checkout)
-  const page =
-    '<!doctype html><meta charset="utf-8"><title>Demo</title><div id="root"></div><script src="/demo.js"></script>'
+  const files = await builtFiles(join(app, 'build'))
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
+    // an address of the app's own gets its page
+    const path = extname(pathname) === '' ? '/index.html' : pathname
     const [type, body] =
-      pathname === '/token'
+      pathname === TOKEN_PATH
         ? ['text/plain', await tokenFor(searchParams.get('identity') ?? '')]
-        : pathname === '/demo.js'
-          ? ['text/javascript', script]
-          : ['text/html', page]
-    response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(body)
+        : [TYPES[extname(path)] ?? 'application/octet-stream', files.get(path)]
+    response.writeHead(body === undefined ? 404 : 200, { 'content-type': `${type}; charset=utf-8` }).end(body)
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   return {
@@ -72,72 +130,22 @@ export async function serveDemo(
   }
 }
 
-/** The alias is all that differs from the demo's own build; the entry besides lets the test see the SDK's objects. */
-async function bundle(checkout: string): Promise<string> {
-  const { outputFiles } = await build({
-    stdin: {
-      contents: `import './src/index.tsx'
-        import { conversationsMap } from './src/conversations-objects.ts'
-        globalThis.conversationsMap = conversationsMap`,
-      resolveDir: checkout,
-      loader: 'js',
-    },
-    alias: { '@twilio/conversations': SDK },
-    absWorkingDir: checkout,
-    bundle: true,
-    write: false,
-    platform: 'browser',
-    format: 'iife',
-    loader: { '.svg': 'dataurl', '.png': 'dataurl', '.js': 'jsx' },
-    define: {
-      'process.env.REACT_APP_ACCESS_TOKEN_SERVICE_URL': '"/token"',
-      'process.env.NODE_ENV': '"production"',
-      'process.env': '{}',
-      global: 'globalThis',
-    },
-    logLevel: 'error',
-  })
-  const [file] = outputFiles
-  if (!file) throw new Error(`Nothing was built from ${checkout}`)
-  return file.text
+/** The files of a folder by the path that they are asked for with. */
+async function builtFiles(folder: string): Promise<Map<string, Buffer>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return new Map(
+    await Promise.all(
+      paths.map(async (path) => [path.slice(folder.length), await readFile(path)] as [string, Buffer]),
+    ),
+  )
 }
 
-/**
- * Checks the demo's sources with its own TypeScript against the declarations that we publish.
- * @returns what the compiler says, line by line; nothing of it is about the demo itself, which has no errors
- */
-export async function typeErrors(checkout: string): Promise<string[]> {
-  const directory = await mkdtemp(join(tmpdir(), 'confab-demo-types-'))
-  try {
-    const folder = 'packages/client'
-    await bundleDeclarations({
-      emitted: emitDeclarations(['packages/core', folder]),
-      folder,
-      dist: directory,
-      commonJs: false,
-    })
-    const config = join(directory, 'tsconfig.json')
-    await writeFile(
-      config,
-      JSON.stringify({
-        extends: join(checkout, 'tsconfig.json'),
-        compilerOptions: {
-          baseUrl: checkout,
-          paths: { '@twilio/conversations': [join(directory, 'index.d.ts')] },
-          typeRoots: [join(checkout, 'node_modules/@types')],
-        },
-        include: [join(checkout, 'src')],
-      }),
-    )
-    const compiler = join(checkout, 'node_modules/typescript/bin/tsc')
-    const check = promisify(execFile)(process.execPath, [compiler, '--project', config], { cwd: checkout })
-    const { stdout } = await check.catch((failed: { stdout?: string }) => {
-      // it exits with an error for every error that it prints; anything else is ours
-      if (!failed.stdout) throw failed
-      return { stdout: failed.stdout }
-    })
-    return stdout.split('\n').filter((line) => line !== '')
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
+/** Runs a script with this Node, and returns what it prints. */
+async function run(folder: string, script: string, args: string[] = [], env = {}): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(folder, script), ...args], {
+    cwd: folder,
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
+  })
+  return stdout
 }
