@@ -2,8 +2,8 @@
  * The corpus in the repository: `corpus/<target>.json`, a list of inputs in hex with a word on each. Interesting ones,
  * and every one that ever failed. `npm test` runs them all.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fromHex, toHex } from './target.ts'
 
 export interface Entry {
@@ -27,6 +27,7 @@ export function addToCorpus(target: string, input: Uint8Array, note: string): st
   const hex = toHex(input)
   if (!entries.some((entry) => entry.hex === hex)) {
     entries.push({ note, hex })
+    mkdirSync(dirname(fileOf(target)), { recursive: true })
     writeFileSync(fileOf(target), `${JSON.stringify(entries, null, 2)}\n`)
   }
   return fileOf(target)

@@ -13,7 +13,7 @@ const { updateTarget } = await import('./targets/update.ts')
 const { writerTarget } = await import('./targets/writer.ts')
 afterAll(() => coverage.stop())
 
-const INPUTS = { update: 25, writer: 2 }
+const INPUTS = { update: 8, writer: 1 }
 
 it.each([
   ['updates are read and judged', updateTarget, INPUTS.update],

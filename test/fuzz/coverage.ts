@@ -30,8 +30,8 @@ export class Coverage {
     for (const { url, functions } of taken) {
       if (!sources.some((part) => url.includes(part))) continue
       for (const { ranges } of functions) {
-        for (const { startOffset, endOffset, count } of ranges) {
-          if (count > 0) counts.set(`${url}:${startOffset}-${endOffset}`, count)
+        for (const { startOffset, count } of ranges) {
+          if (count > 0) counts.set(`${url}:${startOffset}`, count)
         }
       }
     }

@@ -101,8 +101,9 @@ async function fuzz(): Promise<number> {
   for (const fuzzer of fuzzers) {
     expectProportion(fuzzer, failures)
     console.log(progress(fuzzer))
-    if (keep)
-      for (const input of fuzzer.kept) addToCorpus(fuzzer.target.name, input, 'reaches what others do not')
+    if (!keep) continue
+    for (const input of await fuzzer.covering(coverage))
+      addToCorpus(fuzzer.target.name, input, 'reaches what shorter ones do not')
   }
   for (const [kind, count] of failures) console.log(`failed ${count} times: ${kind}`)
   console.log(failures.size === 0 ? 'nothing failed' : `${failures.size} kinds of failure`)

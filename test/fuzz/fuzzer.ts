@@ -25,6 +25,8 @@ export class Fuzzer {
   readonly #first: readonly Uint8Array[]
   readonly #corpus: Uint8Array[]
   readonly #seen = new Map<string, number>()
+  /** The same of whole batches: V8 joins neighbouring pieces that ran equally often, so theirs are others. */
+  readonly #seenByBatches = new Map<string, number>()
   #batch: Uint8Array[] = []
   #dearest: { input: Uint8Array; microsecondsPerByte: number }[] = []
   runs = 0
@@ -72,6 +74,21 @@ export class Fuzzer {
     return this.#dearest.map(({ input }) => input)
   }
 
+  /** Of what was kept, short ones that together reach every piece that the corpus in the repository doesn't. */
+  async covering(coverage: Coverage): Promise<Uint8Array[]> {
+    const reached = new Set<string>()
+    const chosen: Uint8Array[] = []
+    const shortest = this.kept.toSorted((a, b) => a.length - b.length)
+    for (const input of [...this.#first, ...shortest]) {
+      coverage.take(this.target.sources)
+      await failureOf(this.target, input)
+      const before = reached.size
+      for (const piece of coverage.take(this.target.sources).keys()) reached.add(piece)
+      if (reached.size > before && !this.#first.includes(input)) chosen.push(input)
+    }
+    return chosen
+  }
+
   #make(): Uint8Array {
     const random = this.#random
     if (this.#corpus.length === 0 || random.int(5) === 0) {
@@ -86,26 +103,13 @@ export class Fuzzer {
     const batch = this.#batch
     this.#batch = []
     const { sources } = this.target
-    if (!this.#isNews(coverage.take(sources), false)) return
+    if (!isNews(this.#seenByBatches, coverage.take(sources), () => 1)) return
     for (const input of batch) {
       await failureOf(this.target, input)
-      if (!this.#isNews(coverage.take(sources), true)) continue
+      if (!isNews(this.#seen, coverage.take(sources), orderOf)) continue
       this.#corpus.push(input)
       this.kept.push(input)
     }
-  }
-
-  /** A piece that was never run, or more often than ever by an order of two. */
-  #isNews(counts: ReadonlyMap<string, number>, learn: boolean): boolean {
-    let isNews = false
-    for (const [piece, count] of counts) {
-      // the batch as a whole runs everything often: only new pieces say something of it
-      const level = learn ? 1 + Math.floor(Math.log2(count) / 2) : 1
-      if (level <= (this.#seen.get(piece) ?? 0)) continue
-      isNews = true
-      if (learn) this.#seen.set(piece, level)
-    }
-    return isNews
   }
 
   #notePrice(input: Uint8Array, took: number): void {
@@ -118,3 +122,20 @@ export class Fuzzer {
     this.#dearest.length = Math.min(DEAREST, this.#dearest.length)
   }
 }
+
+/** A piece that was never run, or more often than ever by an order of magnitude. Both are remembered. */
+function isNews(
+  seen: Map<string, number>,
+  counts: ReadonlyMap<string, number>,
+  order: (count: number) => number,
+): boolean {
+  let found = false
+  for (const [piece, count] of counts) {
+    if (order(count) <= (seen.get(piece) ?? 0)) continue
+    found = true
+    seen.set(piece, order(count))
+  }
+  return found
+}
+
+const orderOf = (count: number): number => 1 + Math.floor(Math.log2(count) / 3)

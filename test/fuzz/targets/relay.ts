@@ -42,6 +42,9 @@ const PATIENCE = 60_000
 const EMPTY = Uint8Array.of(0)
 const CHANNEL = 1
 
+/** Aimed at the first document only, because making them takes long; plans aim at each. */
+let hostile: readonly Uint8Array[] = []
+
 class Fight {
   readonly choices: Choices
   readonly #fire: RelayUnderFire
@@ -52,7 +55,6 @@ class Fight {
   #mallory!: Reader
   #endpoint: Endpoint = 'native'
   #aim!: HostileContext
-  #hostile: Uint8Array[] = []
   /** Above what other pings say. */
   #nonce = 2 ** 40
 
@@ -179,11 +181,9 @@ class Fight {
   #update(): Uint8Array {
     const { choices } = this
     if (choices.int(3) === 0) {
-      if (this.#hostile.length === 0)
-        this.#hostile = hostileUpdates(this.#aim).flatMap(({ update }) =>
-          update.length < 3000 ? [update] : [],
-        )
-      return choices.pick(this.#hostile)
+      if (hostile.length === 0)
+        hostile = hostileUpdates(this.#aim).flatMap(({ update }) => (update.length < 3000 ? [update] : []))
+      return choices.pick(hostile)
     }
     const doc = new Y.Doc()
     doc.clientID = choices.int(4) === 0 ? this.#aim.own.client : choices.int(2 ** 32)
@@ -235,7 +235,7 @@ class Fight {
   }
 
   #damaged(bytes: Uint8Array): Uint8Array {
-    return damaged(bytes, this.#hostile, this.choices, 1 + this.choices.int(3))
+    return damaged(bytes, hostile, this.choices, 1 + this.choices.int(3))
   }
 
   /** Below the WebSocket: frames that `ws` would not write. */
