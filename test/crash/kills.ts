@@ -130,6 +130,11 @@ export class Person {
     await this.#posting
   }
 
+  /** Resolves when posting has stopped, whoever stopped it. */
+  posted(): Promise<void> {
+    return this.#posting
+  }
+
   /** Resolves when the relay has decided everything of this device. */
   settled(): Promise<void> {
     return until(this.client, () => this.client.getPendingOperations().length === 0)
