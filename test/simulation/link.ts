@@ -3,6 +3,7 @@
  * the relay's engine on the other, and messages that take time, get cut off, and arrive late.
  */
 
+import { inflateSync } from 'node:zlib'
 import { ConfabError, type Outcome, type ResumePoint, SERVICE_USER } from '@confab/core'
 import type {
   Disconnect,
@@ -276,7 +277,7 @@ class Connection {
       this.#up(async () => {
         const bytes = await this.#relay.page(this.#subscriber.principal, document, hash)
         if (bytes) this.#net.delivered(this.#subscriber.principal.identity, document)
-        this.down(() => resolve(bytes))
+        this.down(() => resolve(bytes && inflateSync(bytes)))
       })
     })
   }

@@ -2,8 +2,10 @@
  * A simulated world: people with devices and tabs, a relay, and a network that can't be trusted, in one
  * process, without sockets, driven by one seed. The engines on both sides are the real ones.
  */
+import { deflateSync } from 'node:zlib'
 import { DEFAULT_LIMITS, limitsWith, type Operation, type Outcome } from '@confab/core'
 import { createEngine as createRelayEngine } from '../../server/src/commit/create-engine.ts'
+import type { SealingOptions } from '../../server/src/commit/options.ts'
 import type { Engine as Relay } from '../../server/src/engine.ts'
 import { openSqliteStore } from '../../server/src/store/sqlite/sqlite-store.ts'
 import type { DocumentCommit, Store } from '../../server/src/store/store.ts'
@@ -38,6 +40,7 @@ export class World implements Net {
   }
   readonly failures: string[] = []
   readonly store: Store
+  readonly #sealing: Partial<SealingOptions> | false
   #relay: Relay | null = null
   /** Tokens end after this many milliseconds of virtual time. */
   tokenLife = 3_600_000
@@ -47,6 +50,14 @@ export class World implements Net {
   private constructor(seed: number, store: Store) {
     this.seed = seed
     this.random = seeded(seed)
+    // a few messages to a page, so that conversations of a dozen have some
+    const random = seeded(seed ^ 0x5ea1)
+    this.#sealing = random.chance(0.75) && {
+      messages: random.int(2, 12),
+      pageMessages: random.int(1, 5),
+      edited: random.int(0, 3),
+      settle: random.int(1, 5_000),
+    }
     this.store = store
   }
 
@@ -66,6 +77,8 @@ export class World implements Net {
       store: guarded,
       // few ids to an outbox, so that epochs come
       limits: limitsWith({ ...DEFAULT_LIMITS, outboxClients: 2 }),
+      sealing: this.#sealing,
+      deflate: async (bytes) => deflateSync(bytes),
       now: time.now,
       random: (count) => random.bytes(count),
       defer: time.macrotask,

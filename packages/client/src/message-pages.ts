@@ -20,7 +20,8 @@ export async function messagePage(
   const first = items[0]?.record.index
   const last = items.at(-1)?.record.index
   // an empty page lies before its anchor (backwards) or after it (forward)
-  const older = first === undefined ? (anchor ?? 0) - (direction === 'forward' ? 1 : 0) : first - 1
+  const older =
+    first === undefined ? (anchor ?? absent?.to ?? 0) - (direction === 'forward' ? 1 : 0) : first - 1
   const newer = last === undefined ? (anchor ?? 0) + (direction === 'backwards' ? 1 : 0) : last + 1
   const neighbour = (anchor: number, direction: 'backwards' | 'forward') => () =>
     messagePage(surface, live, { count, anchor, direction })

@@ -1,5 +1,8 @@
 /** The engine put together: subscriptions, turns, opening, presence, compaction. */
+
 import { randomBytes } from 'node:crypto'
+import { promisify } from 'node:util'
+import { deflate } from 'node:zlib'
 import {
   admitUpdate,
   ConfabError,
@@ -57,6 +60,7 @@ const DEFAULTS: Omit<EngineSettings, 'store'> = {
   },
   logger: SILENT,
   hookDeadline: 5000,
+  deflate: promisify(deflate),
   idleAfter: 60_000,
   maxLoaded: 10_000,
   compactAfter: 512,

@@ -51,6 +51,8 @@ export interface EngineOptions {
   defer?: (run: () => void) => void
   /** Runs once after so many milliseconds; the result cancels. Default: a timer that keeps no process alive. */
   after?: (milliseconds: number, run: () => void) => () => void
+  /** To the zlib format. Default: Node's, on a thread of its own. */
+  deflate?: (bytes: Uint8Array) => Promise<Uint8Array>
   logger?: EngineLogger
   /** Milliseconds that a hook may take. Default 5,000. */
   hookDeadline?: number

@@ -5,16 +5,12 @@
  * what was due is due again.
  */
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { deflate } from 'node:zlib'
 import { encodePage, type MessageRecord } from '@confab/core'
 import type { DocumentCommit, HistoryCounts, LiveMessage, StoredMessage } from '../store/store.ts'
 import type { Committer } from './committer.ts'
 import type { DocumentModel } from './document.ts'
 import { type MadePage, weightOf } from './history.ts'
 import type { EngineSettings, SealingOptions } from './options.ts'
-
-const deflated = promisify(deflate)
 
 /** Rows read without a pause: less than a millisecond. */
 const SLICE = 200
@@ -223,7 +219,7 @@ export class Sealer {
     const bytes = encodePage(records)
     await this.#pause()
     const hash = createHash('sha256').update(bytes).digest('base64url')
-    const page = { hash, bytes: bytes.length, deflated: await deflated(bytes) }
+    const page = { hash, bytes: bytes.length, deflated: await this.#options.deflate(bytes) }
     return this.#isStopped ? null : page
   }
 

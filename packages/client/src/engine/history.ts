@@ -236,8 +236,9 @@ export class History {
     if (page.count === 0) return
     records.sort((a, b) => a.index - b.index)
     const { hash, bytes } = makePage(records)
-    if (page.hash === '') this.#made.set(page.first, { hash, records })
-    if (page.hash === '' || page.hash === hash) {
+    const isMade = page.hash === '' && records.length === page.count
+    if (isMade) this.#made.set(page.first, { hash, records })
+    if (isMade || page.hash === hash) {
       this.#stale.delete(page.first)
       if (hash !== madeBefore) {
         this.#stored = Promise.all([this.#stored, this.#host.pages.keep(this.#sid, hash, records, bytes)])
