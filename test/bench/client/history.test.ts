@@ -1,13 +1,11 @@
 /** A long conversation costs what reading its bytes costs, and only while it is used. */
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { queryObjects } from 'node:v8'
 import { Client, Message, memory } from '@confab/client'
 import { expect, test } from 'vitest'
 import { unreachable } from '../../../packages/client/test/engine/harness.ts'
 import { openAgainAndAgain, PAGE } from './history.ts'
 import { longDocument, relayOf, sidOf, token } from './long-document.ts'
+import { measureHeap } from './memory.ts'
 
 test('opening a long conversation and showing its last page costs hardly more than the bare reading of its bytes', async () => {
   const { opened, bare } = await openAgainAndAgain(30_000, 6)
@@ -35,11 +33,7 @@ test('messages that nobody asked for are no objects', async () => {
 })
 
 test('documents that are not used any more leave memory, all but fifty', async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    '--expose-gc',
-    fileURLToPath(new URL('./memory-child.ts', import.meta.url)),
-  ])
-  const { open, tidied, left } = JSON.parse(stdout) as { open: number; tidied: number; left: number }
+  const { open, tidied, left } = await measureHeap()
   expect(left).toBe(50)
   // 50 of 250 documents are a fifth
   expect(tidied / open).toBeLessThan(0.4)

@@ -2,7 +2,6 @@
 import { Client, memory } from '@confab/client'
 import * as Y from 'yjs'
 import { unreachable } from '../../../packages/client/test/engine/harness.ts'
-import { medianOf, print } from './figures.ts'
 import { longDocument, relayOf, sidOf, token } from './long-document.ts'
 
 /** Messages of the page that is shown. */
@@ -50,15 +49,4 @@ function bareReading(update: Uint8Array): number {
   const began = performance.now()
   Y.applyUpdate(new Y.Doc(), update)
   return performance.now() - began
-}
-
-export async function benchHistory(lengths: readonly number[], runs: number): Promise<void> {
-  for (const messages of lengths) {
-    // the first ones are slower for both, and by luck for either
-    await openAgainAndAgain(messages, 1)
-    const { opened, bare } = await openAgainAndAgain(messages, runs)
-    print(`last page of ${messages} messages`, opened)
-    print('  bare Y.applyUpdate of its bytes', bare)
-    console.log(`  ratio ${(medianOf(opened) / medianOf(bare)).toFixed(2)}`)
-  }
 }

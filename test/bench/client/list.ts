@@ -3,15 +3,22 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, directory } from '@confab/client'
-import { browserAvailable, openPage } from '../../browser/harness.ts'
+import { browserAvailable, openPage, type Session } from '../../browser/harness.ts'
 import { tokenFor } from '../../support/relay.ts'
-import { mistakeIn, readList, takeIn } from './device.ts'
-import { medianOf, print } from './figures.ts'
+import { rowsOf, type Scenario } from '../scenario.ts'
+import { mistakeIn, readList, takeIn, type Where } from './device.ts'
 import { type Amount, READER, relayWith, UNREAD } from './stage.ts'
 
 type Page = typeof import('./list-page.ts')
 
-export async function benchList(amount: Amount, runs: number): Promise<void> {
+export const name = 'list'
+export const title = 'The list of 1,000 conversations, offline, from a cold start'
+export const how =
+  "A device that holds 1,000 conversations of 100 messages starts with no relay, reads all pages of `getSubscribedConversations()`, and of each row its name, the time of its last message and its unread count (each row is checked). In Node from `new Client` with directory(), in a process that has been at work before; in Chromium with indexedDB() on a page just opened, from the arrival of the page's minified script. The aim is 100 ms in Chromium. The last row is CPU of the page's thread, from the opening of the page to the client's shutdown: what other processes do is not in it."
+
+const amount: Amount = { conversations: 1000, messages: 100 }
+
+export const run: Scenario['run'] = async (runs) => {
   const relay = await relayWith(amount)
   const where = { url: relay.url, token: await tokenFor(READER) }
   const path = await mkdtemp(join(tmpdir(), 'confab-bench-'))
@@ -25,43 +32,16 @@ export async function benchList(amount: Amount, runs: number): Promise<void> {
       await session.call('remember', where)
     }
     await relay.close()
-    const times: number[] = []
-    for (let i = 0; i < runs; i++) {
-      const began = performance.now()
-      const client = new Client(where.token, { url: where.url, storage: directory(path) })
-      const rows = await readList(client)
-      times.push(performance.now() - began)
-      check(mistakeIn(rows, amount.conversations, UNREAD))
-      await client.shutdown()
-    }
-    print(
-      `list of ${amount.conversations} conversations × ${amount.messages} messages, Node, directory()`,
-      times,
-    )
-    if (!session) return
-    const shown: Record<'running' | 'initialized' | 'listed' | 'joined' | 'cpu', number[]> = {
-      running: [],
-      initialized: [],
-      listed: [],
-      joined: [],
-      cpu: [],
-    }
-    for (let i = 0; i < runs; i++) {
-      const { page, cpu } = await freshPage(session)
-      const found = await page.evaluate(() => (globalThis as unknown as { entry: Page }).entry.listed())
-      if (!found) throw new Error('The page had nothing to list')
-      check(mistakeIn(found.rows, amount.conversations, UNREAD))
-      if (found.databases.length > 5) throw new Error(`It opened ${found.databases.length} databases`)
-      for (const key of ['running', 'initialized', 'listed', 'joined'] as const) shown[key].push(found[key])
-      shown.cpu.push(await cpu())
-      await page.close()
-    }
-    print('  the same in Chromium, indexedDB(): the script runs', shown.running)
-    print('  … the list is read', shown.listed)
-    print('  … initialised was told', shown.initialized)
-    print('  … the last conversationJoined was told', shown.joined)
-    print("  … CPU of the page's thread from the opening of the page to the client's shutdown", shown.cpu)
-    console.log(`  median ${medianOf(shown.listed).toFixed(0)} ms of the 100 ms that are aimed at`)
+    const rows = await rowsOf(runs, { listed: ['Node: the list is read', 'ms'] }, () => inNode(where, path))
+    if (!session) return rows
+    const names = {
+      running: ['Chromium: the script runs', 'ms'],
+      listed: ['… the list is read', 'ms'],
+      initialized: ['… initialised was told', 'ms'],
+      joined: ['… the last conversationJoined was told', 'ms'],
+      cpu: ["… CPU of the page's thread", 'ms'],
+    } satisfies Record<string, [string, string]>
+    return [...rows, ...(await rowsOf<keyof typeof names>(runs, names as never, () => inChromium(session)))]
   } finally {
     await session?.close()
     await relay.close()
@@ -69,8 +49,30 @@ export async function benchList(amount: Amount, runs: number): Promise<void> {
   }
 }
 
+async function inNode({ url, token }: Where, path: string): Promise<{ listed: number }> {
+  const began = performance.now()
+  const client = new Client(token, { url, storage: directory(path) })
+  const rows = await readList(client)
+  const listed = performance.now() - began
+  check(mistakeIn(rows, amount.conversations, UNREAD))
+  await client.shutdown()
+  return { listed }
+}
+
+async function inChromium(session: Session<Page>) {
+  const { page, cpu } = await freshPage(session)
+  const found = await page.evaluate(() => (globalThis as unknown as { entry: Page }).entry.listed())
+  if (!found) throw new Error('The page had nothing to list')
+  check(mistakeIn(found.rows, amount.conversations, UNREAD))
+  if (found.databases.length > 5) throw new Error(`It opened ${found.databases.length} databases`)
+  const { running, initialized, listed, joined } = found
+  const spent = await cpu()
+  await page.close()
+  return { running, initialized, listed, joined, cpu: spent }
+}
+
 /** A page that was just opened, and what its thread has used so far in milliseconds: other processes are at work, too. */
-async function freshPage({ context, origin }: Awaited<ReturnType<typeof openPage<Page>>>) {
+async function freshPage({ context, origin }: Session<Page>) {
   const page = await context.newPage()
   const devtools = await context.newCDPSession(page)
   await devtools.send('Performance.enable', { timeDomain: 'threadTicks' })

@@ -1,28 +1,28 @@
 /** The engine alone, in this process, on a store: no frames, no sockets. */
 import { SERVICE_USER } from '@confab/core'
-import { createEngine } from '../../server/src/commit/create-engine.ts'
-import type { Subscriber } from '../../server/src/engine.ts'
-import { openSqliteStore } from '../../server/src/store/sqlite/sqlite-store.ts'
+import { createEngine } from '../../../server/src/commit/create-engine.ts'
+import type { Subscriber } from '../../../server/src/engine.ts'
+import { openSqliteStore } from '../../../server/src/store/sqlite/sqlite-store.ts'
 import {
   Author,
   conversationsInTurn,
   type Figures,
   identityOf,
-  type Scenario,
+  type Load,
   SERVICE,
   setUp,
   warmUpOf,
-} from './figures.ts'
+} from './load.ts'
 
-export async function inProcess(scenario: Scenario, database: string): Promise<Figures> {
+export async function inProcess(load: Load, database: string): Promise<Figures> {
   const store = openSqliteStore(database)
   const engine = createEngine({ store })
-  const sids = await setUp(scenario, (...args) => engine.submit(...args))
+  const sids = await setUp(load, (...args) => engine.submit(...args))
   let deliveries = 0
   const readers: Subscriber[][] = []
   for (const [conversation, document] of sids.entries()) {
     const members: Subscriber[] = []
-    for (let member = 0; member < scenario.members; member++) {
+    for (let member = 0; member < load.members; member++) {
       const identity = identityOf(conversation, member)
       const subscriber: Subscriber = {
         principal: { accountSid: 'AC', serviceSid: SERVICE, identity, serviceRoleSid: SERVICE_USER },
@@ -37,21 +37,21 @@ export async function inProcess(scenario: Scenario, database: string): Promise<F
     readers.push(members)
   }
   const authors = sids.map((_, conversation) =>
-    Array.from({ length: scenario.authors }, (_, member) => new Author(identityOf(conversation, member))),
+    Array.from({ length: load.authors }, (_, member) => new Author(identityOf(conversation, member))),
   )
   let count = 0
-  const posts = [...conversationsInTurn(scenario)].map((conversation) => {
-    const member = count++ % scenario.authors
+  const posts = [...conversationsInTurn(load)].map((conversation) => {
+    const member = count++ % load.authors
     return {
       conversation,
       member,
-      update: (authors[conversation] as Author[])[member]?.post(`Post number ${count} of this run`),
+      update: (authors[conversation] as Author[])[member]?.post(`Post number ${count} of this run`).update,
     }
   })
 
   const upload = async (from: number, to: number): Promise<void> => {
-    for (let at = from; at < to; at += scenario.together) {
-      const together = posts.slice(at, Math.min(to, at + scenario.together))
+    for (let at = from; at < to; at += load.together) {
+      const together = posts.slice(at, Math.min(to, at + load.together))
       await Promise.all(
         together.map(async ({ conversation, member, update }) => {
           const author = readers[conversation]?.[member] as Subscriber
@@ -61,7 +61,7 @@ export async function inProcess(scenario: Scenario, database: string): Promise<F
       )
     }
   }
-  const warm = warmUpOf(scenario)
+  const warm = warmUpOf(load)
   await upload(0, warm)
   const began = performance.now()
   const before = process.cpuUsage()
@@ -71,5 +71,5 @@ export async function inProcess(scenario: Scenario, database: string): Promise<F
   if (deliveries === 0) throw new Error('Nothing arrived')
   await engine.drain()
   await store.close()
-  return { cpu: user + system, deliveries: scenario.messages * scenario.members, milliseconds }
+  return { cpu: user + system, milliseconds }
 }

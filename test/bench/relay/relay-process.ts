@@ -1,9 +1,9 @@
 /** The relay of one benchmark run, in a process of its own: says where it is, and what CPU it has used. */
-import { createRelay } from '../../server/src/index.ts'
-import { type Scenario, setUp } from './figures.ts'
+import { createRelay } from '../../../server/src/index.ts'
+import { type Load, setUp } from './load.ts'
 
 const [, , database = '', json = ''] = process.argv
-const scenario = JSON.parse(json) as Scenario
+const load = JSON.parse(json) as Load
 const unlimited = Number.MAX_SAFE_INTEGER
 const relay = await createRelay({
   port: 0,
@@ -11,7 +11,7 @@ const relay = await createRelay({
   accessKeys: { SKbench: 'a secret of the benchmark, long enough' },
   limits: { operationsPerSecond: unlimited, bytesPerSecond: unlimited },
 })
-const sids = await setUp(scenario, relay.system.submit)
+const sids = await setUp(load, relay.system.submit)
 process.on('message', () => {
   const { user, system } = process.cpuUsage()
   process.send?.(user + system)

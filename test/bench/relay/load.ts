@@ -1,8 +1,8 @@
-/** What a benchmark run is given and gives. */
+/** Posts for a relay: who sends how many to whom, and what a run of them gives. */
 import { randomBytes } from 'node:crypto'
 import { conversationSid, type Operation, type Outcome, outboxName, UpdateWriter } from '@confab/core'
 
-export interface Scenario {
+export interface Load {
   name: string
   conversations: number
   members: number
@@ -17,18 +17,15 @@ export interface Scenario {
 export interface Figures {
   /** Microseconds of CPU, user and system. */
   cpu: number
-  deliveries: number
   milliseconds: number
 }
 
-/** The run in the middle, by its CPU. */
-export function medianOf(runs: readonly Figures[]): Figures {
-  return [...runs].sort((a, b) => a.cpu - b.cpu)[runs.length >> 1] as Figures
-}
+/** Milliseconds from the sending of each measured post until the member who joined last has it, in ascending order. */
+export type Latencies = readonly number[]
 
 /** A part of the posts goes ahead unmeasured, so that compiling the relay's own code isn't counted. */
 export const WARM_UP = 2
-export const warmUpOf = ({ messages }: Scenario): number => Math.ceil(messages / WARM_UP)
+export const warmUpOf = ({ messages }: Load): number => Math.ceil(messages / WARM_UP)
 
 export const SERVICE = `IS${'5'.repeat(32)}`
 export const identityOf = (conversation: number, member: number): string => `person-${conversation}-${member}`
@@ -37,7 +34,7 @@ const freshId = (): string => randomBytes(16).toString('hex')
 type Submit = (serviceSid: string, sid: string, operation: Operation, source: string) => Promise<Outcome>
 
 /** Makes the conversations and their members; gives the sids. */
-export async function setUp({ conversations, members }: Scenario, submit: Submit): Promise<string[]> {
+export async function setUp({ conversations, members }: Load, submit: Submit): Promise<string[]> {
   const make = async (conversation: number): Promise<string> => {
     const nonce = freshId()
     const sid = conversationSid('', nonce)
@@ -63,20 +60,21 @@ export class Author {
     this.#outbox = outboxName(identity)
   }
 
-  post(body: string): Uint8Array {
+  post(body: string): { id: string; update: Uint8Array } {
     const clock = this.#clock++
     const origin = clock === 0 ? null : ([this.#client, clock - 1] as const)
-    const operation = { id: freshId(), type: 'message.post', dateWritten: 1_700_000_000_000 + clock, body }
+    const id = freshId()
+    const operation = { id, type: 'message.post', dateWritten: 1_700_000_000_000 + clock, body }
     this.#writer.append(this.#outbox, [this.#client, clock], origin && [...origin], operation)
-    return this.#writer.finish()
+    return { id, update: this.#writer.finish() }
   }
 }
 
 /** Which conversation each post goes to: the same in every run. */
-export function* conversationsInTurn(scenario: Scenario): Generator<number> {
-  const { conversations, messages } = scenario
+export function* conversationsInTurn(load: Load): Generator<number> {
+  const { conversations, messages } = load
   let state = 12_345
-  for (let i = warmUpOf(scenario) + messages; i > 0; i--) {
+  for (let i = warmUpOf(load) + messages; i > 0; i--) {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
     yield (state >>> 8) % conversations
   }

@@ -1,0 +1,65 @@
+/** `docs/benchmarks.md`: a section for each benchmark, found again by the comment at its head. */
+import { cpus, totalmem } from 'node:os'
+import { medianOf, type Row, type Scenario } from './scenario.ts'
+
+const HEAD = `# Benchmarks
+
+Written by \`npm run bench\`, section by section: nothing here is typed by hand. Each figure is the median of the runs beside it; CPU is user and system together. CPU times compare well between machines at work; other times are those of a machine that may have had other things to do.
+`
+const SECTION = /^<!-- benchmark: ([\w-]+) -->$/m
+
+/** What it was measured on. */
+export function machine(): string {
+  const all = cpus()
+  const model = all[0]?.model.trim() || 'an unnamed processor'
+  const memory = Math.round(totalmem() / 2 ** 30)
+  return `${model}, ${all.length} cores, ${memory} GB, ${process.platform} ${process.arch}, Node ${process.versions.node}`
+}
+
+/** As many digits as say something: three, and no decimals from a hundred on. */
+function format(value: number): string {
+  if (value === 0) return '0'
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))
+  return value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits })
+}
+
+/** The section of a benchmark that was run. */
+export function sectionOf(
+  { name, title, how }: Pick<Scenario, 'name' | 'title' | 'how'>,
+  rows: readonly Row[],
+  where: string,
+  when: Date,
+): string {
+  const lines = rows.map(
+    ({ what, unit, runs }) =>
+      `| ${what} | ${format(medianOf(runs))} ${unit} | ${runs.map(format).join(' · ')} |`,
+  )
+  return `<!-- benchmark: ${name} -->
+## ${title}
+
+${how}
+
+Measured on ${when.toISOString().slice(0, 10)} (\`npm run bench -- ${name}\`): ${where}.
+
+| | median | runs |
+|---|---|---|
+${lines.join('\n')}
+`
+}
+
+/** The page with these sections in place of what they had; all others stay, and all stand in the given order. */
+export function withSections(
+  page: string,
+  sections: ReadonlyMap<string, string>,
+  order: readonly string[],
+): string {
+  const [, ...parts] = page.split(SECTION)
+  const all = new Map<string, string>()
+  for (let i = 0; i < parts.length; i += 2) {
+    const name = parts[i] as string
+    all.set(name, `<!-- benchmark: ${name} -->\n${parts[i + 1]?.trim()}\n`)
+  }
+  for (const [name, section] of sections) all.set(name, section)
+  const known = order.filter((name) => all.has(name))
+  return [HEAD, ...known.map((name) => all.get(name))].join('\n')
+}
