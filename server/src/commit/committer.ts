@@ -42,8 +42,6 @@ interface Ended {
   work: Work
 }
 
-const ORDER: Record<DocumentKind, number> = { profile: 0, user: 1, conversation: 2 }
-
 export class Committer {
   readonly #options: EngineSettings
   readonly #readers: Readers
@@ -233,9 +231,8 @@ export class Committer {
 
     const commits: DocumentCommit[] = []
     const committed: Lane[] = []
-    // Profiles first: whoever changed theirs has it before they hear that the change was accepted. Then private
-    // documents: who is removed hears it of their own list before they lose the conversation.
-    const inOrder = [...involved].sort((a, b) => ORDER[a.kind] - ORDER[b.kind])
+    // profiles first: whoever changed theirs has it before they hear that the change was accepted
+    const inOrder = [...involved].sort((a, b) => Number(b.kind === 'profile') - Number(a.kind === 'profile'))
     for (const lane of inOrder) {
       const commit = lane.model?.finish()
       if (!commit) continue

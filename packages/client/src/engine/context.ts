@@ -6,7 +6,6 @@ import {
   type Limits,
   type Operation,
   type Role,
-  rolesRestoring,
   SERVICE_USER,
 } from '@confab/core'
 import type { ConversationView } from './engine.ts'
@@ -20,8 +19,7 @@ class DeviceRoles extends Map<string, Role> {
   }
 }
 
-// who may restore messages is an administrator's to say, for a time
-const ROLES = new DeviceRoles(rolesRestoring(DEFAULT_ROLES, 'members'))
+const ROLES = new DeviceRoles(DEFAULT_ROLES)
 
 export function contextMaker(
   identity: string,

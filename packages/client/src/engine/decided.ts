@@ -10,7 +10,6 @@ import {
   isSid,
   type Operation,
   type Outcome,
-  type ResumePoint,
   uuidV7,
 } from '@confab/core'
 import type { JournalEntry } from '../storage/storage.ts'
@@ -53,8 +52,7 @@ export function refuse(
   if (moved.length === 0) return
   host.post({ kind: 'held', document: (moved[0] as JournalEntry).document, holds })
   for (const entry of moved) {
-    // what somebody else wrote is only offered: nobody waits for it
-    if (!host.verdicts.refused(entry.id, error) && entry.operation.type !== 'message.restore')
+    if (!host.verdicts.refused(entry.id, error))
       host.tell((events) => events.operationRefused(heldView(entry)))
   }
 }
@@ -75,15 +73,13 @@ export function strand(host: ConversationHost, document: DocumentName, code: Err
 
 /**
  * Applies the relay's outcomes. Those of operations that this device doesn't have (another device's) mean nothing
- * here. `unknown`: the conversation isn't known to exist, so a refused door shuts out everything behind it. `point`: where
- * the document stands with them.
+ * here. `unknown`: the conversation isn't known to exist, so a refused door shuts out everything behind it.
  */
 export function applyOutcomes(
   host: ConversationHost,
   document: DocumentName,
   outcomes: readonly Outcome[],
   unknown: boolean,
-  point: ResumePoint,
 ): { accepted: string[]; later: boolean } {
   const accepted: string[] = []
   let later = false
@@ -93,7 +89,7 @@ export function applyOutcomes(
     const { operation } = entry
     if (outcome.verdict === 'accepted') {
       accepted.push(entry.id)
-      host.journal.keep(entry, point)
+      host.journal.remove([entry.id])
       host.verdicts.accepted(entry.id)
       for (const warning of outcome.warnings ?? []) holdRefusedField(host, entry, warning)
     } else if (outcome.verdict === 'refused') {
