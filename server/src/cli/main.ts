@@ -2,7 +2,6 @@
 /** The `confab` command. */
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
-import { registerBackup } from './backup-command.ts'
 import { registerChat } from './chat.ts'
 import { registerRelay } from './relay-command.ts'
 import { registerToken } from './token-command.ts'
@@ -15,7 +14,6 @@ const program = new Command('confab')
   .showHelpAfterError('(confab --help tells more)')
 registerRelay(program)
 registerToken(program)
-registerBackup(program)
 registerChat(program)
 
 try {

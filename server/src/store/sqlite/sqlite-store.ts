@@ -4,7 +4,6 @@
  */
 import { ConfabError } from '@confab/core'
 import type { Store } from '../store.ts'
-import { copyDatabase } from './copy.ts'
 import { INDEXED_TAIL } from './migrations.ts'
 import { openDatabase } from './open.ts'
 import { SqliteReads } from './reads.ts'
@@ -51,7 +50,6 @@ export function openSqliteStore(path: string): Store {
     erasable: async (limit) => guarded(() => reads.erasable(limit)),
     erase: async (key, before, snapshot, entries) =>
       guarded(() => writes.erase(key, before, snapshot, entries)),
-    backup: (file) => copyDatabase(db, file),
     close: async () => {
       if (db.isOpen) db.close()
     },
