@@ -20,4 +20,5 @@ it.each([1, 2])(
     expect(messages).toBe(30)
     for (const { statement, contents } of found) expect(contents, `statement ${statement}`).toEqual(expected)
   },
+  120_000,
 )
