@@ -1,6 +1,6 @@
 /**
  * A page: consecutive messages that left the live document, as bytes that are named by their hash. JSON of columns:
- * half as many bytes as JSON of records, a third once deflated, and parsed five times as fast (docs/benchmarks.md).
+ * half as many bytes as JSON of records, a third once deflated, and parsed five times as fast (docs/design.md, "History").
  *
  * ```
  * { v: 1, count, index: column, sid: column, author: column, … }   keys of records in the order of `COLUMNS`
