@@ -66,6 +66,18 @@ export interface InboundMessage {
   answers?: string
 }
 
+/** One of several parts of a message. */
+export interface InboundPart {
+  from: string
+  to: string
+  /** The sender's number for the whole. */
+  reference: number
+  total: number
+  /** From 1. */
+  number: number
+  text: string
+}
+
 export interface StatusReport {
   channelMessageSid: string
   status: DeliveryStatus
@@ -81,6 +93,12 @@ export interface ChannelEvents {
   received(message: InboundMessage): Promise<'posted' | 'refused'>
   /** Resolves when the report is on disk, or is about no message of ours. */
   reported(report: StatusReport): Promise<void>
+  /**
+   * Keeps a part of a message that comes in several. Resolves when it is on disk, with the whole text once every part
+   * of it is here (again, whenever a part is told again, until `joinedAndPosted`).
+   */
+  joined(part: InboundPart): Promise<string | null>
+  joinedAndPosted(part: Omit<InboundPart, 'text'>): Promise<void>
   log: {
     info(details: object, message: string): void
     warn(details: object, message: string): void

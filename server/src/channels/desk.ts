@@ -1,5 +1,6 @@
 /** What channels see of the relay, and what they keep there: two narrow views, so that no channel knows the rest. */
 import type { ConversationRecord, MessageRecord, Operation, Outcome, ParticipantRecord } from '@confab/core'
+import type { InboundPart } from './channel.ts'
 
 export interface ConversationInfo {
   record: ConversationRecord
@@ -35,6 +36,9 @@ export interface ChannelStore {
   outgoing(after: number, limit: number): Promise<(Outgoing & { position: number })[]>
   /** Everything that was sent under this name of a provider's, by whichever channel. */
   sentAs(channelMessageSid: string): Promise<SentReference[]>
+  /** Keeps a part; gives all of the texts, in order, once as many as `total` are here. */
+  putPart(channel: string, part: InboundPart, at: number): Promise<string[] | null>
+  deleteParts(channel: string, part: Omit<InboundPart, 'text'>): Promise<void>
   /** Whether the person at `address` wants to hear nothing from `proxyAddress`. */
   isOptedOut(serviceSid: string, address: string, proxyAddress: string): Promise<boolean>
   setOptedOut(serviceSid: string, address: string, proxyAddress: string, isOut: boolean): Promise<void>

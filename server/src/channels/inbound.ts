@@ -22,6 +22,8 @@ export interface InboundOptions {
   desk: Desk
   store: ChannelStore
   reports: Reports
+  /** Resolves when the sends that are under way are on record. */
+  settled(): Promise<void>
   /** Of one of our addresses; undefined: strangers are refused. */
   configurationOf(serviceSid: string, address: string): Promise<AddressConfiguration | undefined>
   now(): number
@@ -86,7 +88,13 @@ export class Inbound {
 
   async reported(channel: Channel, report: StatusReport): Promise<void> {
     const { store, desk, reports } = this.#options
-    for (const sent of await store.sentAs(report.channelMessageSid)) {
+    let found = await store.sentAs(report.channelMessageSid)
+    if (found.length === 0) {
+      // a provider may be quicker with its report than the relay with its record of the send
+      await this.#options.settled()
+      found = await store.sentAs(report.channelMessageSid)
+    }
+    for (const sent of found) {
       const conversation = await desk.conversation(sent.serviceSid, sent.conversationSid)
       const participant = conversation?.participants.find(({ sid }) => sid === sent.participantSid)
       // providers number from the beginning, each for itself

@@ -55,13 +55,12 @@ export class Outbound {
   readonly #lanes = new Map<string, Lane>()
   /** Messages that are held, by sid, with how many parcels are left of each. */
   readonly #held = new Map<string, number>()
-  #sending = 0
+  readonly #underWay = new Set<Promise<void>>()
   #loadedTo = 0
   /** The store may have more than the window holds. */
   #hasMore = true
   #loading: Promise<void> | null = null
   #isStopped = false
-  #idle: (() => void)[] = []
 
   constructor(options: OutboundOptions) {
     this.#options = options
@@ -87,7 +86,12 @@ export class Outbound {
     this.#isStopped = true
     for (const lane of this.#lanes.values()) lane.cancel()
     await this.#loading
-    if (this.#sending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    await this.settled()
+  }
+
+  /** Resolves when the sends that are under way now have ended and are on record. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay)
   }
 
   /** How many messages wait here; what the window doesn't hold isn't counted. */
@@ -144,16 +148,23 @@ export class Outbound {
   #next(): void {
     if (this.#isStopped) return
     for (const lane of this.#lanes.values()) {
-      if (this.#sending >= this.#options.concurrency) return
-      if (lane.state === 'ready' && lane.parcels.length > 0) void this.#send(lane)
+      if (this.#underWay.size >= this.#options.concurrency) return
+      if (lane.state === 'ready' && lane.parcels.length > 0) this.#send(lane)
     }
     if (this.#hasMore && this.#held.size < WINDOW / 2 && !this.#loading) void this.#load()
   }
 
-  async #send(lane: Lane): Promise<void> {
-    const parcel = lane.parcels[0] as Parcel
+  #send(lane: Lane): void {
     lane.state = 'sending'
-    this.#sending++
+    const sending = this.#sendFirst(lane).finally(() => {
+      this.#underWay.delete(sending)
+      this.#next()
+    })
+    this.#underWay.add(sending)
+  }
+
+  async #sendFirst(lane: Lane): Promise<void> {
+    const parcel = lane.parcels[0] as Parcel
     let wait: number | null = null
     try {
       wait = await this.#attempt(parcel)
@@ -162,11 +173,8 @@ export class Outbound {
       this.#options.log.error({ err: error, message: parcel.messageSid }, 'a delivery could not be recorded')
       wait = this.#backoff(parcel)
     }
-    this.#sending--
     if (wait === null) this.#done(lane, parcel)
     else this.#again(lane, wait)
-    if (this.#sending === 0) for (const resolve of this.#idle.splice(0)) resolve()
-    this.#next()
   }
 
   #done(lane: Lane, parcel: Parcel): void {
