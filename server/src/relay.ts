@@ -2,6 +2,7 @@
 import { CLOSE_CODES, ConfabError, type Operation, type Outcome } from '@confab/core'
 import { authenticator } from './authenticator.ts'
 import { Channels } from './channels/channels.ts'
+import { channelWebhooks } from './channels/webhooks.ts'
 import { createEngine } from './commit/create-engine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
 import type { CommittedOperation, Hooks } from './hooks.ts'
@@ -69,7 +70,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     gateway = await openGateway({
       ...checked,
       version: VERSION,
-      handlers: [],
+      handlers: channels ? [channelWebhooks(channels, log)] : [],
       page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
       session: (route, outlet) =>
         route.kind === 'native'

@@ -42,6 +42,9 @@ export interface OutboundMessage {
   readonly subject?: string
   readonly conversation: { readonly sid: string; readonly friendlyName?: string }
   readonly messageSid: string
+  readonly participantSid: string
+  /** Who wrote it, as people are shown. */
+  readonly author: string
 }
 
 export interface SentMessage {
@@ -62,8 +65,8 @@ export interface InboundMessage {
   subject?: string
   /** When it was sent, milliseconds since the epoch, if the channel says so. */
   at?: number
-  /** Sid of a message of ours that it answers: it belongs to that one's conversation. */
-  answers?: string
+  /** Of whom we sent something that this answers: it is theirs, if the address is, too. */
+  participantSid?: string
 }
 
 /** One of several parts of a message. */

@@ -4,7 +4,7 @@
  * under an id that is a hash of the provider's, so that what a provider tells twice is one message.
  */
 import { createHash } from 'node:crypto'
-import { conversationSid, type Operation, type Outcome } from '@confab/core'
+import { conversationSid, type Operation, type Outcome, participantSid } from '@confab/core'
 import { normaliseAddress } from './address.ts'
 import type { Channel, InboundMessage, StatusReport } from './channel.ts'
 import type { ChannelStore, Desk } from './desk.ts'
@@ -62,6 +62,14 @@ export class Inbound {
       log.info(
         { channel: channel.name },
         'an inbound message was refused: the address begins no conversations',
+      )
+      return 'refused'
+    }
+    const { participantSid: claimed } = message
+    if (claimed !== undefined && claimed !== participantSid(sid, { address: from, proxyAddress: to })) {
+      log.warn(
+        { channel: channel.name },
+        'an inbound message was refused: it answers what somebody else was sent',
       )
       return 'refused'
     }

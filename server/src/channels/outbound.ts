@@ -253,6 +253,8 @@ export class Outbound {
         ...(record.friendlyName !== undefined && { friendlyName: record.friendlyName }),
       },
       messageSid: message.sid,
+      participantSid: participant.sid,
+      author: message.author,
     }
   }
 
