@@ -258,9 +258,18 @@ async function arrivalOf(
     date: mail.date && Number.isFinite(mail.date.getTime()) ? mail.date.getTime() : null,
     headers,
     authenticationResults: topmost(mail, 'authentication-results'),
-    report: textOf('message/delivery-status'),
+    // the parser shows it as text
+    report: isReport(mail) ? (mail.text ?? '') : null,
     returned: textOf('message/rfc822') ?? textOf('text/rfc822-headers') ?? '',
   }
+}
+
+/** RFC 6522: what a mail server says became of a mail. */
+function isReport(mail: ParsedMail): boolean {
+  const type = mail.headers.get('content-type')
+  if (typeof type !== 'object' || !('params' in type)) return false
+  const { 'report-type': report } = type.params as { [name: string]: string }
+  return type.value === 'multipart/report' && report === 'delivery-status'
 }
 
 function headersOf(mail: ParsedMail): Headers {
