@@ -113,7 +113,7 @@ export class GraphServer {
     const message = {
       from: from.replace('whatsapp:+', ''),
       id,
-      timestamp: '1767225600',
+      timestamp: String(Math.floor(Date.now() / 1000)),
       type: 'text',
       text: { body: text },
     }

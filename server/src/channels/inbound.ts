@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { conversationSid, type Operation, type Outcome, participantSid } from '@confab/core'
-import { normaliseAddress } from './address.ts'
+import { normaliseAddress } from '../address.ts'
 import type { Channel, InboundMessage, StatusReport } from './channel.ts'
 import type { ChannelStore, Desk } from './desk.ts'
 import type { Reports } from './reports.ts'
