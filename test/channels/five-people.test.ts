@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Client, Conversation, Message } from '@confab/client'
 import { memory } from '@confab/client'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { connected, decided, joined, shows, start, together, when } from '../conformance/stage.ts'
 import { ACCOUNT, KEY, SECRET } from '../support/relay.ts'
 import { GraphServer, WHATSAPP } from './graph-server.ts'
@@ -23,6 +23,7 @@ let graph: GraphServer
 let mail: MailServer
 let folder: string
 const children: ChildProcess[] = []
+vi.setConfig({ testTimeout: 60_000 })
 const main = join(import.meta.dirname, '../../server/src/cli/main.ts')
 beforeEach(async () => {
   ;[smsc, graph, mail] = await Promise.all([Smsc.start(), GraphServer.start(), MailServer.start()])
