@@ -14,6 +14,8 @@ export {
   type OutboundMessage,
   type SentMessage,
   type StatusReport,
+  type WebhookAnswer,
+  type WebhookRequest,
 } from './channels/channel.ts'
 export type { ChannelsOptions } from './channels/channels.ts'
 export { type EmailOptions, email } from './channels/email/email.ts'

@@ -3,7 +3,6 @@
  * and of how far what was sent has come. Everything else (who belongs to which conversation, queueing, order,
  * retries, receipts) is the same for all channels, and not theirs. `test/channels/channel-suite.ts` is what each must do.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { DeliveryStatus, ParticipantType } from '@confab/core'
 
 export type ChannelType = Exclude<ParticipantType, 'chat'>
@@ -27,9 +26,25 @@ export interface Channel {
    */
   send(message: OutboundMessage): Promise<SentMessage>
   /** Takes the provider's webhooks, for a channel that has any: those below `/channels/<name>`. */
-  readonly webhook?: (request: IncomingMessage, response: ServerResponse, body: Buffer) => Promise<void>
+  webhook?(request: WebhookRequest): Promise<WebhookAnswer>
   /** What it is doing, for people. */
   status(): { isConnected: boolean; detail: string }
+}
+
+/** What a provider asks of a channel's webhook. */
+export interface WebhookRequest {
+  method: string
+  query: URLSearchParams
+  /** By name, in small letters. */
+  headers: { readonly [name: string]: string | undefined }
+  body: Uint8Array
+}
+
+export interface WebhookAnswer {
+  status: number
+  /** `text/plain` by default. */
+  type?: string
+  body?: string
 }
 
 export interface OutboundMessage {

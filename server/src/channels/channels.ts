@@ -109,10 +109,8 @@ export class Channels {
     await Promise.all(this.#options.channels.map((channel) => channel.stop()))
   }
 
-  /** The channel whose webhook this is; undefined when there is none. */
-  webhookOf(name: string): Channel['webhook'] {
-    const channel = this.#options.channels.find((one) => one.name === name)
-    return channel?.webhook?.bind(channel)
+  named(name: string): Channel | undefined {
+    return this.#options.channels.find((channel) => channel.name === name)
   }
 
   get list(): readonly Channel[] {

@@ -12,15 +12,15 @@ const MOST_REQUESTS = 64
 export const CHANNELS_PATH = '/channels'
 
 export function channelWebhooks(
-  channels: { webhookOf(name: string): Channel['webhook'] },
+  channels: { named(name: string): Channel | undefined },
   log: { error(details: object, message: string): void },
 ): HttpHandler {
   let answering = 0
   return (request, response) => {
     const [, root, name = '', ...rest] = pathOf(request.url).split('/')
     if (`/${root}` !== CHANNELS_PATH) return false
-    const webhook = rest.length === 0 ? channels.webhookOf(name) : undefined
-    if (!webhook) {
+    const channel = rest.length === 0 ? channels.named(name) : undefined
+    if (!channel?.webhook) {
       notFound(response)
       return true
     }
@@ -33,8 +33,23 @@ export function channelWebhooks(
     response.once('close', () => answering--)
     const take = async () => {
       const body = await readBody(request, MOST_BYTES)
-      if (body) await webhook(request, response, body)
-      else answer(response, 413, { code: 20001, message: `At most ${MOST_BYTES} bytes`, status: 413 })
+      if (!body) {
+        answer(response, 413, { code: 20001, message: `At most ${MOST_BYTES} bytes`, status: 413 })
+        return
+      }
+      const { method = '', url = '/' } = request
+      const query = new URL(url, 'http://relay').searchParams
+      const headers = Object.fromEntries(
+        Object.entries(request.headers).map(([key, value]) => [key, value?.toString()]),
+      )
+      const given = await channel.webhook?.({ method, query, headers, body })
+      response
+        .writeHead(given?.status ?? 404, {
+          'content-type': given?.type ?? 'text/plain; charset=utf-8',
+          'x-content-type-options': 'nosniff',
+          'cache-control': 'no-store',
+        })
+        .end(given?.body ?? '')
     }
     take().catch((error) => {
       log.error({ err: error, channel: name }, 'a webhook of a channel failed')

@@ -3,7 +3,6 @@
  * status changed) are at `/channels/<name>`, and must carry Twilio's signature. Twilio's API takes no idempotency key:
  * a relay that dies between handing a message over and recording it sends that one again.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ConfabError } from '@confab/core'
 import type { Twilio } from 'twilio'
 import {
@@ -15,6 +14,8 @@ import {
   type OutboundMessage,
   type SentMessage,
   type StatusReport,
+  type WebhookAnswer,
+  type WebhookRequest,
 } from '../channel.ts'
 import { optionalPackage } from '../optional-package.ts'
 import { Throttle } from '../throttle.ts'
@@ -116,21 +117,15 @@ class TwilioMessagingChannel implements Channel {
     }
   }
 
-  async webhook(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
-    const parameters = Object.fromEntries(new URLSearchParams(body.toString()))
-    const signature = String(request.headers['x-twilio-signature'] ?? '')
-    if (request.method !== 'POST' || !this.#twilio?.isSigned(signature, parameters)) {
-      response.writeHead(403).end('The signature is not right')
-      return
+  async webhook({ method, headers, body }: WebhookRequest): Promise<WebhookAnswer> {
+    const parameters = Object.fromEntries(new URLSearchParams(new TextDecoder().decode(body)))
+    if (method !== 'POST' || !this.#twilio?.isSigned(headers['x-twilio-signature'] ?? '', parameters)) {
+      return { status: 403, body: 'The signature is not right' }
     }
-    const events = this.#events
-    if (!events) {
-      response.writeHead(503).end('The relay restarts')
-      return
-    }
-    await this.#take(events, parameters)
+    if (!this.#events) return { status: 503, body: 'The relay restarts' }
+    await this.#take(this.#events, parameters)
     // an answer in TwiML that says nothing
-    response.writeHead(200, { 'content-type': 'text/xml' }).end('<Response/>')
+    return { status: 200, type: 'text/xml', body: '<Response/>' }
   }
 
   async #take(events: ChannelEvents, parameters: { [name: string]: string }): Promise<void> {

@@ -2,7 +2,6 @@
  * WhatsApp by Meta's Cloud API: sends by its Graph API, receives by webhook at `/channels/<name>`. Built against the
  * published contract; what the tests reach is a local server that keeps to it.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ConfabError } from '@confab/core'
 import {
   type Channel,
@@ -11,6 +10,8 @@ import {
   DELIVERY_ERRORS,
   type OutboundMessage,
   type SentMessage,
+  type WebhookAnswer,
+  type WebhookRequest,
 } from '../channel.ts'
 import { isSame, isSignedBy } from '../signatures.ts'
 import { Throttle } from '../throttle.ts'
@@ -134,42 +135,35 @@ class WhatsAppCloudChannel implements Channel {
     throw failureOf(response.status, answer, Number.isFinite(seconds) ? seconds * 1000 : undefined)
   }
 
-  async webhook(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
+  async webhook({ method, query, headers, body }: WebhookRequest): Promise<WebhookAnswer> {
     const { appSecret, phoneNumberId, address } = this.#options
-    if (request.method === 'GET') return this.#verify(request, response)
-    const [, signature = ''] =
-      /^sha256=([0-9a-f]{64})$/.exec(String(request.headers['x-hub-signature-256'])) ?? []
-    if (!isSignedBy(appSecret, body, signature)) return end(response, 403, 'The signature is not right')
+    if (method === 'GET') return this.#verify(query)
+    const [, signature = ''] = /^sha256=([0-9a-f]{64})$/.exec(headers['x-hub-signature-256'] ?? '') ?? []
+    if (!isSignedBy(appSecret, body, signature)) return { status: 403, body: 'The signature is not right' }
     const events = this.#events
-    if (!events) return end(response, 503, 'The relay restarts')
+    if (!events) return { status: 503, body: 'The relay restarts' }
     const webhook = webhookSchema.safeParse(jsonOf(body))
-    if (!webhook.success) return end(response, 400, 'This is no webhook of WhatsApp')
+    if (!webhook.success) return { status: 400, body: 'This is no webhook of WhatsApp' }
     const { messages, reports } = readWebhook(webhook.data, phoneNumberId, address)
     for (const message of messages) await events.received(message)
     await Promise.all(reports.map((report) => events.reported(report)))
-    end(response, 200, '')
+    return { status: 200 }
   }
 
-  #verify(request: IncomingMessage, response: ServerResponse): void {
-    const query = new URL(request.url ?? '/', 'http://relay').searchParams
+  #verify(query: URLSearchParams): WebhookAnswer {
     const isRight =
       query.get('hub.mode') === 'subscribe' &&
       isSame(query.get('hub.verify_token') ?? '', this.#options.verifyToken)
-    if (isRight) end(response, 200, query.get('hub.challenge') ?? '')
-    else end(response, 403, 'The verify token is not right')
+    return isRight
+      ? { status: 200, body: query.get('hub.challenge') ?? '' }
+      : { status: 403, body: 'The verify token is not right' }
   }
 }
 
-function jsonOf(body: Buffer): unknown {
+function jsonOf(body: Uint8Array): unknown {
   try {
-    return JSON.parse(body.toString())
+    return JSON.parse(new TextDecoder().decode(body))
   } catch {
     return null
   }
-}
-
-function end(response: ServerResponse, status: number, text: string): void {
-  response
-    .writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' })
-    .end(text)
 }
