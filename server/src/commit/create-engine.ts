@@ -7,7 +7,6 @@ import {
   admitUpdate,
   ConfabError,
   DEFAULT_LIMITS,
-  DEFAULT_ROLES,
   inviteHash,
   inviteSecretBytes,
   normaliseIdentity,
@@ -19,6 +18,7 @@ import {
   type StateTransition,
   UpdateViolation,
 } from '@confab/core'
+import { emptyBook } from '../services/service-book.ts'
 import type { Engine, Principal, Subscriber, UploadAnswer } from '../engine.ts'
 import { Committer } from './committer.ts'
 import { Compactor } from './compactor.ts'
@@ -48,7 +48,7 @@ const SILENT: EngineLogger = { info() {}, warn() {}, error() {} }
 
 const DEFAULTS: Omit<EngineSettings, 'store'> = {
   limits: DEFAULT_LIMITS,
-  rolesOf: () => DEFAULT_ROLES,
+  book: emptyBook(),
   hooks: {},
   now: Date.now,
   random: randomBytes,

@@ -24,6 +24,8 @@ export interface ObjectStore {
   put(scope: string, kind: string, sid: string, value: Json): Promise<void>
   /** Whether there was one. */
   delete(scope: string, kind: string, sid: string): Promise<boolean>
+  /** Everything of a scope. */
+  deleteScope(scope: string): Promise<void>
 }
 
 /** Finds what the relay's own documents are about. Positions ascend in the order of making. */
@@ -46,6 +48,10 @@ export interface Catalogue {
   users(serviceSid: string, span: Span, limit: number): Promise<{ position: number; identity: string }[]>
   /** Whose sid it is; null when nobody's. */
   identityOf(serviceSid: string, userSid: string): Promise<string | null>
+  /** Lists a person who has done nothing yet. */
+  noteUser(serviceSid: string, identity: string): Promise<void>
+  /** How many messages of a document have an index above this one. */
+  messagesAfter(key: number, index: number): Promise<number>
   /** The person is listed no more, until they are in a conversation again. */
   forgetUser(serviceSid: string, identity: string): Promise<void>
 }

@@ -113,6 +113,9 @@ export function sqliteObjects(db: DatabaseSync, guarded: Guarded): ObjectStore {
       )
       return changes > 0
     },
+    async deleteScope(scope) {
+      guarded(() => db.prepare('DELETE FROM objects WHERE scope = ?').run(scope))
+    },
   }
 }
 
@@ -171,6 +174,24 @@ export function sqliteCatalogue(db: DatabaseSync, guarded: Guarded): Catalogue {
         db.prepare(`SELECT identity FROM users WHERE service = ${SERVICE} AND sid = ?`).get(serviceSid, sid),
       ) as { identity: string } | undefined
       return row?.identity ?? null
+    },
+    async noteUser(serviceSid, identity) {
+      guarded(() => {
+        db.prepare('INSERT OR IGNORE INTO services (sid) VALUES (?)').run(serviceSid)
+        db.prepare(`INSERT OR IGNORE INTO users (service, identity, sid) VALUES (${SERVICE}, ?, ?)`).run(
+          serviceSid,
+          identity,
+          userSid(serviceSid, identity),
+        )
+      })
+    },
+    async messagesAfter(key, index) {
+      const row = guarded(() =>
+        db
+          .prepare('SELECT count(*) AS count FROM messages WHERE document = ? AND position > ?')
+          .get(key, index),
+      ) as { count: number }
+      return row.count
     },
     async forgetUser(serviceSid, identity) {
       guarded(() =>
