@@ -9,6 +9,8 @@ export function authenticator(options: {
   hooks: Pick<Hooks, 'authenticate'>
   limits: Limits
   now(): number
+  /** The role in the service that an administrator gave this person. */
+  roleOf?(serviceSid: string, identity: string): Promise<string | null>
 }): Authenticate {
   const { accessKeys, hooks, limits, now } = options
   if (hooks.authenticate) {
@@ -19,7 +21,12 @@ export function authenticator(options: {
     const claims = await verifyAccessToken(token, accessKeys, { now: now(), limits })
     const { accountSid, serviceSid, identity, roleSid, expiresAt } = claims
     return {
-      principal: { accountSid, serviceSid, identity, serviceRoleSid: roleSid ?? SERVICE_USER },
+      principal: {
+        accountSid,
+        serviceSid,
+        identity,
+        serviceRoleSid: roleSid ?? (await options.roleOf?.(serviceSid, identity)) ?? SERVICE_USER,
+      },
       expiresAt,
     }
   }

@@ -13,6 +13,7 @@ import { DEFAULT_SEALING, type SealingOptions } from './commit/options.ts'
 import { DEFAULT_PORT } from './default-port.ts'
 import type { Origins } from './gateway/http.ts'
 import type { Hooks } from './hooks.ts'
+import type { Accounts } from './rest/authentication.ts'
 import { DEFAULT_TIMING, type Log, type Timing } from './session/session.ts'
 import { type AccessKeys, isWeakSecret, SECRET_RULE } from './token.ts'
 
@@ -28,8 +29,10 @@ export interface RelayOptions {
    * `authenticate` hook.
    */
   accessKeys?: AccessKeys
-  /** Accounts for the REST API. */
-  accounts?: { readonly [accountSid: string]: { authToken: string } }
+  /** Accounts that may use the REST API, by sid, each with an auth token of 32 characters or more. None by default. */
+  accounts?: Accounts
+  /** Where people reach the relay, for addresses that the REST API gives out: `https://relay.example.org`. */
+  publicUrl?: string
   hooks?: Hooks
   /** Ways to people who have no SDK. None by default. */
   channels?: ChannelsOptions
@@ -49,9 +52,10 @@ export interface RelayOptions {
 }
 
 export type CheckedOptions = Required<
-  Omit<RelayOptions, 'limits' | 'timing' | 'logger' | 'sealing' | 'channels'>
+  Omit<RelayOptions, 'limits' | 'timing' | 'logger' | 'sealing' | 'channels' | 'publicUrl'>
 > & {
   channels: ChannelsOptions | null
+  publicUrl: string | null
   sealing: SealingOptions | false
   limits: Limits
   timing: Timing
@@ -75,6 +79,18 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
   for (const [sid, secret] of Object.entries(accessKeys)) {
     if (typeof secret !== 'string' || isWeakSecret(secret)) refuse(`accessKeys.${sid}`, SECRET_RULE)
   }
+  for (const [sid, account] of Object.entries(accounts)) {
+    const { authToken } = account ?? {}
+    if (typeof authToken !== 'string' || authToken.length < 32) {
+      refuse(
+        `accounts.${sid}.authToken`,
+        'a text of 32 characters or more: it opens everything that the account has',
+      )
+    }
+  }
+  if (options.publicUrl !== undefined && !/^https?:$/.test(URL.parse(options.publicUrl)?.protocol ?? '')) {
+    refuse('publicUrl', "a URL such as 'https://relay.example.org'")
+  }
   if (Object.keys(accessKeys).length === 0 && !hooks.authenticate) {
     refuse('accessKeys', 'at least one API key ({ [keySid]: secret }), unless there is an authenticate hook')
   }
@@ -89,6 +105,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     accounts,
     hooks,
     channels: options.channels ?? null,
+    publicUrl: options.publicUrl ?? null,
     limits: limitsWith(options.limits),
     roles: options.roles ?? DEFAULT_ROLES,
     origins,

@@ -1,17 +1,24 @@
 /** A relay: the store, the engine over it, and the gateway in front, put together and taken apart in order. */
-import { CLOSE_CODES, ConfabError, type Operation, type Outcome } from '@confab/core'
+import { CLOSE_CODES, ConfabError, defaultServiceSid, type Operation, type Outcome } from '@confab/core'
 import { authenticator } from './authenticator.ts'
 import { Channels } from './channels/channels.ts'
 import { channelWebhooks } from './channels/webhooks.ts'
 import { createEngine } from './commit/create-engine.ts'
+import type { Engine } from './engine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
 import type { CommittedOperation, Hooks } from './hooks.ts'
 import { type CheckedOptions, checkedOptions, type RelayOptions } from './relay-options.ts'
+import { restApi } from './rest/api.ts'
+import { Authentication } from './rest/authentication.ts'
+import { SERVICE } from './rest/resources/services.ts'
+import { RoleBook } from './role-book.ts'
 import { systemClock } from './session/clock.ts'
 import { NativeSession } from './session/native-session.ts'
 import type { SessionOptions } from './session/session.ts'
 import { YjsSession } from './session/yjs-session.ts'
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts'
+import type { Store } from './store/store.ts'
+import { USER_ROLE } from './user-roles.ts'
 import { VERSION } from './version.ts'
 
 export interface Relay {
@@ -43,12 +50,13 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const checked = checkedOptions(options)
   const { accessKeys, database, hooks, limits, log, roles, timing } = checked
   const store = openSqliteStore(database)
+  const book = new RoleBook(roles, store.objects)
   let channels: Channels | null = null
   const engine = createEngine({
     store,
     hooks: checked.channels ? alsoTold(hooks, (committed) => channels?.committed(committed)) : hooks,
     limits,
-    roles,
+    rolesOf: (serviceSid) => book.of(serviceSid),
     logger: log,
     epochInterval: timing.epoch,
     sealing: checked.sealing,
@@ -56,13 +64,23 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const base: Omit<SessionOptions, 'outlet'> = {
     clock: systemClock,
     engine,
-    authenticate: authenticator({ accessKeys, hooks, limits, now: systemClock.now }),
+    authenticate: authenticator({
+      accessKeys,
+      hooks,
+      limits,
+      now: systemClock.now,
+      roleOf: async (serviceSid, identity) => {
+        const given = await store.objects.get(serviceSid, USER_ROLE, identity)
+        return (given?.value as string | undefined) ?? null
+      },
+    }),
     limits,
     timing,
     log,
   }
   let gateway: Gateway
   try {
+    await book.load()
     if (checked.channels) {
       channels = new Channels(checked.channels, { store, engine, log })
       await channels.start()
@@ -70,7 +88,10 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     gateway = await openGateway({
       ...checked,
       version: VERSION,
-      handlers: channels ? [channelWebhooks(channels, log)] : [],
+      handlers: [
+        ...(channels ? [channelWebhooks(channels, log)] : []),
+        ...(Object.keys(checked.accounts).length > 0 ? [rest(checked, store, engine, book)] : []),
+      ],
       page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
       session: (route, outlet) =>
         route.kind === 'native'
@@ -107,6 +128,25 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     },
     close: () => (closed ??= close()),
   }
+}
+
+/** The REST API, for the accounts that the options name. */
+function rest(
+  { accounts, limits, publicUrl, log }: CheckedOptions,
+  store: Store,
+  engine: Engine,
+  roles: RoleBook,
+) {
+  const { now } = systemClock
+  return restApi({
+    relay: { store, engine, roles, limits, now },
+    authentication: new Authentication(accounts, store.objects, now),
+    hasService: async (accountSid, serviceSid) =>
+      serviceSid === defaultServiceSid(accountSid) ||
+      (await store.objects.get(accountSid, SERVICE, serviceSid)) !== null,
+    publicUrl,
+    log,
+  })
 }
 
 /** The app's hooks, with somebody else told of commits as well. */

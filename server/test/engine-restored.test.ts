@@ -22,7 +22,7 @@ function reconnect(device: Device, engine: Device['engine']): Device {
 const restore = (posted: Operation, author: string, body: string): Operation =>
   operation('message.restore', { sid: messageSidOf(posted.id), index: 9, author, dateCreated: 4, body })
 
-const members = { roles: rolesRestoring(DEFAULT_ROLES, 'members') }
+const members = { rolesOf: () => rolesRestoring(DEFAULT_ROLES, 'members') }
 
 test('a point of an earlier epoch is no loss, and one beyond what that epoch came to is', async () => {
   const [path, backup] = [file(), file()]

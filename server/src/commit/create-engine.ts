@@ -48,7 +48,7 @@ const SILENT: EngineLogger = { info() {}, warn() {}, error() {} }
 
 const DEFAULTS: Omit<EngineSettings, 'store'> = {
   limits: DEFAULT_LIMITS,
-  roles: DEFAULT_ROLES,
+  rolesOf: () => DEFAULT_ROLES,
   hooks: {},
   now: Date.now,
   random: randomBytes,
@@ -321,6 +321,8 @@ class RelayEngine implements Engine {
     const [point] = await store.points(serviceSid, identity, [document])
     return point ? store.page(point.key, hash) : null
   }
+
+  isOnline: Engine['isOnline'] = (serviceSid, identity) => this.#readers.isConnected(serviceSid, identity)
 
   readMessages: Engine['readMessages'] = (serviceSid, document, query) =>
     readMessages(this.#settings.store, serviceSid, document, query)

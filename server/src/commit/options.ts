@@ -41,7 +41,8 @@ export const DEFAULT_SEALING: Readonly<SealingOptions> = Object.freeze({
 export interface EngineOptions {
   store: Store
   limits?: Limits
-  roles?: RoleTable
+  /** The roles of a service, asked at each decision. Default: `DEFAULT_ROLES`. */
+  rolesOf?: (serviceSid: string) => RoleTable
   hooks?: Pick<Hooks, 'authorize' | 'beforeCommit' | 'afterCommit'>
   /** Milliseconds since the epoch. Default: the system's clock. */
   now?: () => number
