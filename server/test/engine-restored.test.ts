@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DEFAULT_ROLES, limitsWith, messageSidOf, type Operation, rolesRestoring } from '@confab/core'
 import { afterAll, expect, test } from 'vitest'
 import { createEngine } from '../src/commit/create-engine.ts'
+import { emptyBook } from '../src/services/service-book.ts'
 import { openSqliteStore } from '../src/store/sqlite/sqlite-store.ts'
 import { Device, freshId, operation, post } from './support/device.ts'
 

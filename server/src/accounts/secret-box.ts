@@ -71,8 +71,14 @@ export function openSecretBox(database: string, given?: string): SecretBox {
   return new SecretBox(keyFrom(text, file))
 }
 
+export const isSealingKey = (text: unknown): boolean =>
+  typeof text === 'string' && /^[0-9a-f]{64}$/i.test(text)
+
 function keyFrom(text: string, what: string): Buffer {
-  if (!/^[0-9a-f]{64}$/i.test(text))
-    throw new ConfabError(20001, `${what} must be 64 hex digits (32 bytes), such as openssl rand -hex 32 gives`)
+  if (!isSealingKey(text))
+    throw new ConfabError(
+      20001,
+      `${what} must be 64 hex digits (32 bytes), such as openssl rand -hex 32 gives`,
+    )
   return Buffer.from(text, 'hex')
 }

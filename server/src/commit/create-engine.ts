@@ -18,8 +18,8 @@ import {
   type StateTransition,
   UpdateViolation,
 } from '@confab/core'
-import { emptyBook } from '../services/service-book.ts'
 import type { Engine, Principal, Subscriber, UploadAnswer } from '../engine.ts'
+import { emptyBook } from '../services/service-book.ts'
 import { Committer } from './committer.ts'
 import { Compactor } from './compactor.ts'
 import { answerAgainst, EMPTY_STATE_VECTOR, strangersKnowledge } from './judging.ts'

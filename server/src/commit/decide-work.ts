@@ -5,6 +5,7 @@
  */
 import {
   type Change,
+  type ConversationCreate,
   type DecideContext,
   type Decision,
   type DecisionAgainst,
@@ -26,6 +27,7 @@ import {
 } from '@confab/core'
 import { isPossibleAddress } from '../address.ts'
 import type { Authorization, Awaitable, BeforeCommitAnswer, Hooks, OperationRequest } from '../hooks.ts'
+import type { ServiceConfiguration } from '../services/service-book.ts'
 import type { DecidedOperation } from '../store/store.ts'
 import type { DocumentModel } from './document.ts'
 import type { Lookups } from './lookups.ts'
@@ -178,6 +180,8 @@ function decided(
     trustInvites: false,
   }
   try {
+    if (operation.type === 'conversation.create')
+      return decide(model, withTimers(operation, book.configuration(serviceSid)), context)
     if (kind === 'user') {
       const user = { ...common, identity: ownerOf(document), serviceSid }
       return decideUser(userStateOf(model, scene.profileOf), operation, user)
@@ -189,6 +193,10 @@ function decided(
     return { verdict: 'refused', code: 20500, message: 'The relay failed on this operation' }
   }
 }
+
+/** A new conversation that says nothing of timers has its service's. */
+const withTimers = (operation: ConversationCreate, { timers }: ServiceConfiguration): ConversationCreate =>
+  timers && !operation.timers ? { ...operation, timers } : operation
 
 const owns = (
   document: string,

@@ -22,8 +22,6 @@ const MOST = 256
 export interface RestOptions {
   relay: RestRelay
   authentication: Authentication
-  /** Whether the account has a service of this sid. */
-  hasService(accountSid: string, serviceSid: string): Promise<boolean>
   /** Where people reach the relay, if that isn't what they ask for by `Host`: `https://relay.example.org`. */
   publicUrl: string | null
   log: {
@@ -80,7 +78,7 @@ async function answer(
   response: ServerResponse,
   path: string,
 ): Promise<void> {
-  const { authentication, relay, hasService } = options
+  const { authentication, relay } = options
   const from = request.socket.remoteAddress ?? ''
   const who = await authentication.authenticate(request.headers.authorization, from)
   if (who === 'throttled') {
@@ -96,7 +94,7 @@ async function answer(
   const located = locate(path, accountSid)
   if (!located) throw new ConfabError(20404, `The requested resource ${path} was not found`)
   const { serviceSid, base, parts, scope } = located
-  if (!(await hasService(accountSid, serviceSid))) {
+  if (!(await relay.services.has(accountSid, serviceSid))) {
     throw new ConfabError(20404, `The requested resource ${path} was not found`)
   }
   const { route, found } = routeOf(request, parts, scope, path)

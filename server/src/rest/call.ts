@@ -8,11 +8,14 @@ import {
   type MessageRecord,
   type Operation,
   type Outcome,
+  parseOperation,
   type SidPrefix,
   uuidV7,
 } from '@confab/core'
+import type { Accounts } from '../accounts/accounts.ts'
 import type { Engine } from '../engine.ts'
-import type { RoleBook } from '../role-book.ts'
+import type { ServiceBook } from '../services/service-book.ts'
+import type { Services } from '../services/services.ts'
 import { type ConversationSnapshot, readConversation } from '../store/read-conversation.ts'
 import type { Store } from '../store/store.ts'
 
@@ -20,7 +23,9 @@ import type { Store } from '../store/store.ts'
 export interface RestRelay {
   store: Store
   engine: Pick<Engine, 'submit' | 'readMessages' | 'isOnline'>
-  roles: RoleBook
+  book: ServiceBook
+  services: Services
+  accounts: Accounts
   limits: Limits
   now(): number
 }
@@ -55,6 +60,7 @@ export class Call {
   readonly path: { readonly [name: string]: string }
   readonly isWebhookEnabled: boolean
   readonly #query: URLSearchParams
+  readonly #options: CallOptions
 
   constructor(options: CallOptions) {
     this.relay = options.relay
@@ -65,6 +71,7 @@ export class Call {
     this.path = options.path
     this.isWebhookEnabled = options.isWebhookEnabled
     this.#query = options.query
+    this.#options = options
   }
 
   /** What stands in the path at a name of its template. */
@@ -82,6 +89,11 @@ export class Call {
     return `${this.url}?${query}`
   }
 
+  /** The same caller, about another service of theirs. */
+  within(serviceSid: string): Call {
+    return new Call({ ...this.#options, serviceSid })
+  }
+
   newId(): string {
     return uuidV7(this.relay.now(), (bytes) => randomBytes(bytes))
   }
@@ -95,7 +107,10 @@ export class Call {
    * @throws ConfabError with the code that is against it
    */
   async submit(document: string, draft: Draft): Promise<Outcome & { verdict: 'accepted' }> {
-    const operation = { id: this.newId(), dateWritten: this.relay.now(), ...draft } as Operation
+    const written = { id: this.newId(), dateWritten: this.relay.now(), ...draft } as Operation
+    const parsed = parseOperation(written, this.relay.limits)
+    if ('error' in parsed) throw errorFromBody(parsed.error)
+    const operation = parsed.ok
     const source = this.isWebhookEnabled ? 'api' : 'api-silent'
     const outcome = await this.relay.engine.submit(this.serviceSid, document, operation, source)
     if (outcome.verdict !== 'accepted') throw errorFromBody(outcome)

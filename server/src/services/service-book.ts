@@ -15,7 +15,7 @@ import {
 } from '@confab/core'
 import type { ObjectStore } from '../store/objects.ts'
 
-const ROLE = 'role'
+export const ROLE = 'role'
 const CONFIGURATION = 'service-configuration'
 const USER_ROLE = 'user-role'
 

@@ -1,20 +1,14 @@
 /** Services: the tenants of an account. Each account has one from the start, which `/v1/…` is about. */
 import { randomBytes } from 'node:crypto'
-import { defaultServiceSid, type Json } from '@confab/core'
+import { defaultServiceSid } from '@confab/core'
 import type { ObjectStore, Span, StoredObject } from '../store/objects.ts'
 
 const SERVICE = 'service'
-const CONFIGURATION = 'account-configuration'
 
 export interface ServiceValue {
   friendlyName: string
   dateCreated: number
   dateUpdated: number
-}
-
-export interface AccountConfiguration {
-  /** Which service `/v1/…` is about. */
-  defaultServiceSid?: string
 }
 
 export type ListedService = { sid: string; position: number } & ServiceValue
@@ -54,22 +48,6 @@ export class Services {
 
   async delete(accountSid: string, sid: string): Promise<void> {
     await this.#objects.delete(accountSid, SERVICE, sid)
-  }
-
-  async configuration(accountSid: string): Promise<AccountConfiguration> {
-    const stored = await this.#objects.get(accountSid, CONFIGURATION, accountSid)
-    return (stored?.value ?? {}) as AccountConfiguration
-  }
-
-  async configure(accountSid: string, changes: AccountConfiguration): Promise<void> {
-    const value = { ...(await this.configuration(accountSid)), ...changes }
-    await this.#objects.put(accountSid, CONFIGURATION, accountSid, value as Json)
-  }
-
-  /** Which service `/v1/…` is about. */
-  async defaultOf(accountSid: string): Promise<string> {
-    const { defaultServiceSid: chosen } = await this.configuration(accountSid)
-    return chosen ?? defaultServiceSid(accountSid)
   }
 
   async #ensureDefault(accountSid: string): Promise<void> {
