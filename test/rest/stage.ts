@@ -47,6 +47,9 @@ export async function person(
   const token = () => createAccessToken({ accountSid, key: KEY, secret: SECRET, identity, ...rest })
   const client = await Client.create(token, { url: relay.url, storage: memory(), logLevel: 'silent' })
   ended.push(() => client.shutdown())
+  // until then what is done is only on the device
+  if (client.connectionState !== 'connected')
+    await event(client, 'connectionStateChanged', (state) => state === 'connected')
   return client
 }
 

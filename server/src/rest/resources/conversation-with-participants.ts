@@ -37,14 +37,17 @@ export const conversationWithParticipants: readonly Route[] = [
 
 const undo = (call: Call, sid: string) => call.submit(sid, { type: 'conversation.delete' })
 
-/** `{ "identity": "ada" }` or `{ "messaging_binding": { "address": "+1…", "proxy_address": "+1…" } }`. */
-function participantFields(given: string): Parameters<typeof addParticipant>[2] {
-  let parsed: Json
+function json(text: string): Json {
   try {
-    parsed = JSON.parse(given)
+    return JSON.parse(text) as Json
   } catch {
     throw new ConfabError(20001, 'Participant must be JSON')
   }
+}
+
+/** `{ "identity": "ada" }` or `{ "messaging_binding": { "address": "+1…", "proxy_address": "+1…" } }`. */
+function participantFields(given: string): Parameters<typeof addParticipant>[2] {
+  const parsed = json(given)
   if (!isJsonObject(parsed)) throw new ConfabError(20001, 'Participant must be an object')
   const { identity, messaging_binding: binding = {}, attributes, role_sid: roleSid, ...rest } = parsed
   const [unknown] = Object.keys(rest)
@@ -62,7 +65,7 @@ function participantFields(given: string): Parameters<typeof addParticipant>[2] 
     'MessagingBinding.ProxyAddress': textOf('proxy_address', binding.proxy_address),
     'MessagingBinding.ProjectedAddress': textOf('projected_address', binding.projected_address),
     RoleSid: textOf('role_sid', roleSid),
-    Attributes: typeof attributes === 'string' ? (JSON.parse(attributes) as Json) : attributes,
+    Attributes: typeof attributes === 'string' ? json(attributes) : attributes,
   }
   return shaped
 }
