@@ -377,6 +377,12 @@ export class DocumentModel implements ConversationState {
     else this.#set(root, key, value)
   }
 
+  /** Empties a map for good: what stood there goes from log and snapshot, too. */
+  eraseValues(root: string): void {
+    for (const [key] of [...this.values(root)]) this.#unset(root, key)
+    this.#gather().removes = true
+  }
+
   /** A user document: one more refusal; the oldest beyond a hundred goes. */
   putRefusal(record: RefusalRecord): void {
     const ring = this.#mapOf('refusals')

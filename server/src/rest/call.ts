@@ -22,7 +22,7 @@ import type { Store } from '../store/store.ts'
 /** What routes work with. */
 export interface RestRelay {
   store: Store
-  engine: Pick<Engine, 'submit' | 'readMessages' | 'isOnline'>
+  engine: Pick<Engine, 'submit' | 'readMessages' | 'isOnline' | 'reachabilityChanged'>
   book: ServiceBook
   services: Services
   accounts: Accounts

@@ -1,7 +1,7 @@
 /** Administrators' objects, and the catalogue of conversations and people, in SQLite. */
 import type { DatabaseSync } from 'node:sqlite'
 import { type Json, userSid } from '@confab/core'
-import type { Catalogue, ObjectStore, Span } from '../objects.ts'
+import type { Catalogue, NotedUser, ObjectStore, Span } from '../objects.ts'
 
 export const OBJECT_TABLES = `
   CREATE TABLE objects (
@@ -20,6 +20,8 @@ export const OBJECT_TABLES = `
     service INTEGER NOT NULL,
     identity TEXT NOT NULL,
     sid TEXT NOT NULL,
+    -- milliseconds since the epoch
+    noted INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
     UNIQUE (service, identity)
   ) STRICT;
   CREATE INDEX users_in_order ON users (service, position);
@@ -161,19 +163,19 @@ export function sqliteCatalogue(db: DatabaseSync, guarded: Guarded): Catalogue {
     },
     async users(serviceSid, span, limit) {
       const sql = {
-        select: 'SELECT position, identity FROM users',
+        select: 'SELECT position, identity, noted FROM users',
         where: `service = ${SERVICE}`,
         position: 'position',
       }
-      return guarded(() =>
-        spanned<{ position: number; identity: string }>(db, sql, span, limit, [serviceSid]),
-      )
+      return guarded(() => spanned<NotedUser & { position: number }>(db, sql, span, limit, [serviceSid]))
     },
-    async identityOf(serviceSid, sid) {
+    async user(serviceSid, sid) {
       const row = guarded(() =>
-        db.prepare(`SELECT identity FROM users WHERE service = ${SERVICE} AND sid = ?`).get(serviceSid, sid),
-      ) as { identity: string } | undefined
-      return row?.identity ?? null
+        db
+          .prepare(`SELECT identity, noted FROM users WHERE service = ${SERVICE} AND sid = ?`)
+          .get(serviceSid, sid),
+      ) as NotedUser | undefined
+      return row ?? null
     },
     async noteUser(serviceSid, identity) {
       guarded(() => {
