@@ -228,7 +228,7 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
     const engine = surface.working()
     // an app that shows the list, and only then listens for more, would show twice what is yet to be told
     await engine.caughtUp()
-    const views = engine.conversations().toSorted((a, b) => newest(b) - newest(a))
+    const views = [...engine.conversations()].sort((a, b) => newest(b) - newest(a))
     return new Page({ items: views.map((view) => surface.show(view).conversation), next: null, prev: null })
   }
 

@@ -80,7 +80,7 @@ class LocalEngine implements Engine {
   readonly #platform: Platform
   readonly #conversations = new Map<string, LocalConversation>()
   readonly #queue: TaskQueue<EngineEvents>
-  readonly #settleReady: { resolve(): void; reject(error: ConfabError): void }
+  #settleReady!: { resolve(): void; reject(error: ConfabError): void }
   #parts: Parts | null = null
   #limits: Limits
   readonly #inviteExpiry = new Map<string, number>()
@@ -94,9 +94,9 @@ class LocalEngine implements Engine {
     this.#platform = platformOf(options)
     this.#limits = limitsWith(options.limits)
     this.#queue = new TaskQueue(this.#platform, (error) => this.#warn('A listener threw', error))
-    const settle = Promise.withResolvers<void>()
-    this.ready = settle.promise
-    this.#settleReady = settle
+    this.ready = new Promise<void>((resolve, reject) => {
+      this.#settleReady = { resolve, reject }
+    })
     // Whoever calls something hears of it there.
     this.ready.catch(() => {})
   }
