@@ -29,8 +29,8 @@ export const NOTES: Record<string, string> = {
   'Message getContentData': `always null: ${NO_TEMPLATES}`,
   'Message getChannelMetadata': `always null: ${NO_CHANNELS}`,
   'Message getMessageRecipients': `empty: ${NO_CHANNELS}`,
-  'Message getDetailedDeliveryReceipts': `empty: ${NO_CHANNELS}`,
-  'Message aggregatedDeliveryReceipt': `null: ${NO_CHANNELS}`,
+  'Message aggregatedDeliveryReceipt':
+    'what was read counts as delivered too, and what was delivered as sent',
   'Message attachedMedia': '`[]` without attachments, never null',
   'Message attachTemporaryUrlsFor': `rejects (20404): ${NO_TRANSFER}`,
   'Message getTemporaryContentUrlsForMedia': `rejects (20404): ${NO_TRANSFER}`,
