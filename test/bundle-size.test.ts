@@ -36,7 +36,7 @@ test.each([
   expectWeight(app!.code, kilobytes)
   // what is loaded when somebody searches, the worker's code included
   expect(parts).toHaveLength(1)
-  expectWeight(parts[0]!.code, 12)
+  expectWeight(parts[0]!.code, 13)
 })
 
 // esbuild gives other short names to what has short names, which compress worse

@@ -3,8 +3,9 @@ import * as history from './client/history-scenario.ts'
 import * as list from './client/list.ts'
 import * as memory from './client/memory.ts'
 import * as resume from './client/resume.ts'
+import * as search from './client/search.ts'
 import * as engine from './relay/engine.ts'
 import * as posts from './relay/posts.ts'
 import type { Scenario } from './scenario.ts'
 
-export const scenarios: readonly Scenario[] = [list, resume, history, memory, posts, engine]
+export const scenarios: readonly Scenario[] = [list, resume, history, search, memory, posts, engine]

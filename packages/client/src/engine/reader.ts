@@ -54,8 +54,13 @@ export interface LocalReader {
   follow(changed: (conversationSid: string, pages: boolean) => void): () => void
 }
 
+/** What is found lies in many pages: so many stay decoded, some 30 MB. */
+const LATELY = 100
+
 export class Reader implements LocalReader {
   readonly #from: LocalAccess
+  /** Pages that single messages were read from, least recently used first. */
+  readonly #lately = new Map<string, readonly MessageRecord[]>()
 
   constructor(from: LocalAccess) {
     this.#from = from
@@ -134,6 +139,14 @@ export class Reader implements LocalReader {
   async #sealed(conversation: LocalConversation, index: number): Promise<MessageRecord | undefined> {
     const page = pageOf(conversation.seen.base.manifest, index)
     if (!page || isGone(page, index)) return undefined
-    return (await conversation.stored(page))?.find((record) => record.index === index)
+    const name = conversation.sid + page.hash
+    const records = this.#lately.get(name) ?? (await conversation.stored(page))
+    if (!records) return undefined
+    if (page.hash !== '') {
+      this.#lately.delete(name)
+      this.#lately.set(name, records)
+      if (this.#lately.size > LATELY) this.#lately.delete(this.#lately.keys().next().value as string)
+    }
+    return records.find((record) => record.index === index)
   }
 }

@@ -39,9 +39,11 @@ interface Progress {
 /** Milliseconds that changes wait for others. */
 const COALESCED = 100
 /** Milliseconds of quiet after which what was indexed is kept. */
-const SAVE_AFTER = 2000
-/** Shards that are looked through before what they gave is compared. */
-const AT_ONCE = 16
+const SAVE_AFTER = 5000
+/** Shards that are looked through before what they gave is compared: one, and each time twice as many, up to these. */
+const AT_ONCE = 32
+/** Messages of a live document in one shard. */
+const LIVE = 250
 const PROGRESS = 'progress'
 
 export class Searcher {
@@ -135,8 +137,8 @@ export class Searcher {
       .sort((a, b) => b.newest - a.newest)
     let candidates: Candidate[] = []
     const taken = new Set<string>()
-    for (let at = 0; at < shards.length; at += AT_ONCE) {
-      const some = shards.slice(at, at + AT_ONCE).map(({ shard }) => shard)
+    for (let at = 0, count = 1; at < shards.length; at += count, count = Math.min(count * 2, AT_ONCE)) {
+      const some = shards.slice(at, at + count).map(({ shard }) => shard)
       const { found: more, damaged } = await this.#index.find(some, terms, query)
       if (damaged.length > 0) {
         await this.#makeAgain(damaged.map(conversationOf))
@@ -145,7 +147,7 @@ export class Searcher {
       candidates = [...candidates, ...more]
       candidates.sort((a, b) => b.at - a.at || b.index - a.index)
       // what is older than the newest of the shards to come may have to wait for them
-      const next = shards[at + AT_ONCE]?.newest ?? Number.NEGATIVE_INFINITY
+      const next = shards[at + count]?.newest ?? Number.NEGATIVE_INFINITY
       let used = 0
       for (const { shard, index, at: time } of candidates) {
         if (time < next) break
@@ -216,7 +218,7 @@ export class Searcher {
     }
     const stored = new Set(pages.map(({ hash }) => hash))
     const unseen = await this.#indexPages(sid, history, stored, shards)
-    await this.#indexLive(sid, history)
+    await this.#indexLive(sid, history, shards)
     this.#progress.set(sid, { point: word, unseen })
   }
 
@@ -229,7 +231,7 @@ export class Searcher {
     const here = manifest.pages.filter(({ hash, count }) => count > 0 && stored.has(hash))
     const names = new Map(here.map((page) => [pageShard(sid, page), page]))
     // first, so that what was removed is in no file any more
-    await this.#index.drop(shards.filter((shard) => shard !== liveShard(sid) && !names.has(shard)))
+    await this.#index.drop(shards.filter((shard) => !isLive(shard) && !names.has(shard)))
     const missing = new Set(manifest.pages.filter(({ hash, count }) => count > 0 && !stored.has(hash)))
     for (const [shard, page] of names) {
       if (shards.includes(shard)) continue
@@ -251,20 +253,34 @@ export class Searcher {
     return joined([...missing].sort((a, b) => a.first - b.first))
   }
 
-  async #indexLive(sid: string, { live }: LocalHistory): Promise<void> {
-    const shard = liveShard(sid)
-    const had = this.#live.get(sid) ?? (await this.#index.stamps(shard))
+  async #indexLive(sid: string, { live }: LocalHistory, shards: readonly string[]): Promise<void> {
+    const had = this.#live.get(sid) ?? (await this.#stampsIn(shards.filter(isLive)))
     const has = new Map<number, number>()
-    const add: Entry[] = []
+    const changes = new Map<string, { add: Entry[]; remove: number[] }>()
+    const changesOf = (index: number) => {
+      const shard = liveShard(sid, index)
+      const known = changes.get(shard) ?? { add: [], remove: [] }
+      changes.set(shard, known)
+      return known
+    }
     for (const record of live) {
       const stamp = this.#stampOf(record)
       has.set(record.index, stamp)
-      if (had.get(record.index) !== stamp) add.push(entryOf(record))
+      if (had.get(record.index) !== stamp) changesOf(record.index).add.push(entryOf(record))
     }
-    const remove = [...had.keys()].filter((index) => !has.has(index))
+    for (const index of had.keys()) if (!has.has(index)) changesOf(index).remove.push(index)
     this.#live.set(sid, has)
-    if (has.size === 0) await this.#index.drop([shard])
-    else if (add.length > 0 || remove.length > 0) await this.#index.change(shard, add, remove)
+    const kept = new Set([...has.keys()].map((index) => liveShard(sid, index)))
+    await this.#index.drop([...changes.keys()].filter((shard) => !kept.has(shard)))
+    for (const [shard, { add, remove }] of changes)
+      if (kept.has(shard)) await this.#index.change(shard, add, remove)
+  }
+
+  async #stampsIn(shards: readonly string[]): Promise<Map<number, number>> {
+    const all = new Map<number, number>()
+    for (const shard of shards)
+      for (const [index, stamp] of await this.#index.stamps(shard)) all.set(index, stamp)
+    return all
   }
 
   #stampOf(record: MessageRecord): number {
@@ -290,7 +306,9 @@ export class Searcher {
 }
 
 const pageShard = (sid: string, { hash, gone }: SealedPage): string => `${sid} ${hash} ${gone ?? ''}`
-const liveShard = (sid: string): string => sid
+/** Few messages in each, so that keeping one that changed costs little. */
+const liveShard = (sid: string, index: number): string => `${sid} live ${Math.floor(index / LIVE)}`
+const isLive = (shard: string): boolean => shard.split(' ', 2)[1] === 'live'
 const conversationOf = (shard: string): string => shard.split(' ', 1)[0] as string
 
 type Texts = { body?: string | undefined; subject?: string | undefined }
