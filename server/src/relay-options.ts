@@ -8,6 +8,7 @@ import {
   type RoleTable,
 } from '@confab/core'
 import { pino } from 'pino'
+import type { ChannelsOptions } from './channels/channels.ts'
 import { DEFAULT_SEALING, type SealingOptions } from './commit/options.ts'
 import { DEFAULT_PORT } from './default-port.ts'
 import type { Origins } from './gateway/http.ts'
@@ -30,6 +31,8 @@ export interface RelayOptions {
   /** Accounts for the REST API. */
   accounts?: { readonly [accountSid: string]: { authToken: string } }
   hooks?: Hooks
+  /** Ways to people who have no SDK. None by default. */
+  channels?: ChannelsOptions
   /** Bounds to replace (`Limits`). */
   limits?: Partial<Limits>
   roles?: RoleTable
@@ -45,7 +48,10 @@ export interface RelayOptions {
   timing?: Partial<Timing>
 }
 
-export type CheckedOptions = Required<Omit<RelayOptions, 'limits' | 'timing' | 'logger' | 'sealing'>> & {
+export type CheckedOptions = Required<
+  Omit<RelayOptions, 'limits' | 'timing' | 'logger' | 'sealing' | 'channels'>
+> & {
+  channels: ChannelsOptions | null
   sealing: SealingOptions | false
   limits: Limits
   timing: Timing
@@ -82,6 +88,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     accessKeys,
     accounts,
     hooks,
+    channels: options.channels ?? null,
     limits: limitsWith(options.limits),
     roles: options.roles ?? DEFAULT_ROLES,
     origins,

@@ -5,7 +5,23 @@ import * as memory from './client/memory.ts'
 import * as resume from './client/resume.ts'
 import * as search from './client/search.ts'
 import * as engine from './relay/engine.ts'
+import * as idle from './relay/idle.ts'
+import * as join from './relay/join.ts'
+import * as killed from './relay/killed.ts'
 import * as posts from './relay/posts.ts'
+import * as touched from './relay/touched.ts'
 import type { Scenario } from './scenario.ts'
 
-export const scenarios: readonly Scenario[] = [list, resume, history, search, memory, posts, engine]
+export const scenarios: readonly Scenario[] = [
+  list,
+  resume,
+  history,
+  search,
+  memory,
+  posts,
+  idle,
+  touched,
+  join,
+  killed,
+  engine,
+]

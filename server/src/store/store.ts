@@ -13,6 +13,7 @@ import type {
   ReadRecord,
   StateTransition,
 } from '@confab/core'
+import type { ChannelStore } from '../channels/desk.ts'
 
 /** The id of a Yjs item: (client, clock). */
 export type ItemId = [client: number, clock: number]
@@ -306,6 +307,9 @@ export interface Store {
     snapshot: Snapshot | null,
     entries: { seq: number; update: Uint8Array }[],
   ): Promise<void>
+
+  /** What is kept for people without the SDK. */
+  readonly channels: ChannelStore
 
   close(): Promise<void>
 }
