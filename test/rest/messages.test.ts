@@ -114,7 +114,11 @@ test('receipts say how far a message came with people who have no SDK', async ()
   })
   expect((await messages(posted.sid).fetch()).delivery).toMatchObject({ total: 1, undelivered: 'all' })
   expect(
-    await refusal(messages(posted.sid).deliveryReceipts(`DY${'0'.repeat(32)}`).fetch()),
+    await refusal(
+      messages(posted.sid)
+        .deliveryReceipts(`DY${'0'.repeat(32)}`)
+        .fetch(),
+    ),
   ).toMatchObject({ code: 20404 })
 })
 

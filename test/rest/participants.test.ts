@@ -81,9 +81,11 @@ describe('refusals', () => {
       code: 50416,
       status: 409,
     })
-    expect(await refusal(rest.conversations('nothing').participants.create({ identity: 'x' }))).toMatchObject({
-      code: 20404,
-    })
+    expect(await refusal(rest.conversations('nothing').participants.create({ identity: 'x' }))).toMatchObject(
+      {
+        code: 20404,
+      },
+    )
     expect(await participants.list()).toHaveLength(2)
   })
 })
