@@ -126,7 +126,7 @@ describe('configuration', () => {
     const updated = await at.update({
       logEnabled: true,
       'newMessage.enabled': true,
-      'newMessage.template': '${USER}: ${MESSAGE}',
+      'newMessage.template': 'USER: MESSAGE',
       'newMessage.badgeCountEnabled': true,
       'newMessage.withMedia.enabled': true,
       'newMessage.withMedia.template': 'a picture',
@@ -136,7 +136,7 @@ describe('configuration', () => {
     expect(updated.logEnabled).toBe(true)
     expect(updated.newMessage).toMatchObject({
       enabled: true,
-      template: '${USER}: ${MESSAGE}',
+      template: 'USER: MESSAGE',
       badge_count_enabled: true,
       with_media: { enabled: true, template: 'a picture' },
     })

@@ -50,6 +50,7 @@ export const ERROR_CODES = {
   70604: { status: 426, title: 'Protocol version is not supported' },
   70605: { status: 502, title: 'A page of history is damaged' },
   70701: { status: 499, title: 'The client was shut down' },
+  70702: { status: 501, title: 'This platform lacks what is needed' },
 } as const satisfies Record<number, { status: number; title: string }>
 
 /** A stable, numeric error code. */
