@@ -100,9 +100,6 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
   if (options.publicUrl !== undefined && !/^https?:$/.test(URL.parse(options.publicUrl)?.protocol ?? '')) {
     refuse('publicUrl', "a URL such as 'https://relay.example.org'")
   }
-  if (Object.keys(accessKeys).length === 0 && !hooks.authenticate) {
-    refuse('accessKeys', 'at least one API key ({ [keySid]: secret }), unless there is an authenticate hook')
-  }
   checkNumbers('limits', options.limits, DEFAULT_LIMITS)
   if (options.sealing) checkNumbers('sealing', options.sealing, DEFAULT_SEALING)
   checkNumbers('timing', options.timing, DEFAULT_TIMING)
@@ -136,6 +133,13 @@ function checkNumbers(name: string, given: object = {}, known: object): void {
 function isOrigin(text: unknown): boolean {
   return typeof text === 'string' && URL.parse(text)?.origin === text
 }
+
+/** @throws ConfabError 20001: nobody could ever connect */
+export const refuseWithoutKeys = (): never =>
+  refuse(
+    'accessKeys',
+    'at least one API key ({ [keySid]: secret }), unless there is an authenticate hook, or an account, which can make keys',
+  )
 
 function refuse(option: string, expected: string): never {
   throw new ConfabError(20001, `${option} must be ${expected}`)

@@ -2,6 +2,7 @@
 /** The `confab` command. */
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
+import { registerAccounts } from './accounts-command.ts'
 import { registerChannels } from './channels-command.ts'
 import { registerChat } from './chat.ts'
 import { registerRelay } from './relay-command.ts'
@@ -16,6 +17,7 @@ const program = new Command('confab')
 registerRelay(program)
 registerToken(program)
 registerChannels(program)
+registerAccounts(program)
 registerChat(program)
 
 try {
