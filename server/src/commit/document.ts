@@ -349,8 +349,10 @@ export class DocumentModel implements ConversationState {
     this.#set('conversations', record.sid, record)
   }
 
-  /** What a person set for a conversation goes with it. */
+  /** What a person set for a conversation goes with it, and so does what people called it. */
   deleteDirectory(conversationSid: string): void {
+    const before = this.value('conversations', conversationSid) as DirectoryRecord | undefined
+    if (before?.uniqueName !== undefined) this.#gather().removes = true
     this.#unset('conversations', conversationSid)
     this.#unset('settings', conversationSid)
   }
