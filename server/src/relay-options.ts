@@ -15,6 +15,7 @@ import { DEFAULT_SEALING, type SealingOptions } from './commit/options.ts'
 import { DEFAULT_PORT } from './default-port.ts'
 import type { Origins } from './gateway/http.ts'
 import type { Hooks } from './hooks.ts'
+import { checkOpenId, type OpenIdOptions } from './open-id.ts'
 import { DEFAULT_TIMING, type Log, type Timing } from './session/session.ts'
 import { type AccessKeys, isWeakSecret, SECRET_RULE } from './token.ts'
 
@@ -39,6 +40,8 @@ export interface RelayOptions {
   sealingKey?: string
   /** Where people reach the relay, for addresses that the REST API gives out: `https://relay.example.org`. */
   publicUrl?: string
+  /** An identity provider whose tokens are taken beside access tokens (`OpenIdOptions`). None by default. */
+  openId?: OpenIdOptions
   hooks?: Hooks
   /** Ways to people who have no SDK. None by default. */
   channels?: ChannelsOptions
@@ -58,11 +61,15 @@ export interface RelayOptions {
 }
 
 export type CheckedOptions = Required<
-  Omit<RelayOptions, 'limits' | 'timing' | 'logger' | 'sealing' | 'channels' | 'publicUrl' | 'sealingKey'>
+  Omit<
+    RelayOptions,
+    'limits' | 'timing' | 'logger' | 'sealing' | 'channels' | 'publicUrl' | 'sealingKey' | 'openId'
+  >
 > & {
   channels: ChannelsOptions | null
   publicUrl: string | null
   sealingKey: string | undefined
+  openId: OpenIdOptions | null
   sealing: SealingOptions | false
   limits: Limits
   timing: Timing
@@ -95,6 +102,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
       )
     }
   }
+  if (options.openId) checkOpenId(options.openId)
   if (options.sealingKey !== undefined && !isSealingKey(options.sealingKey))
     refuse('sealingKey', '64 hex digits, such as openssl rand -hex 32 gives')
   if (options.publicUrl !== undefined && !/^https?:$/.test(URL.parse(options.publicUrl)?.protocol ?? '')) {
@@ -113,6 +121,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     channels: options.channels ?? null,
     publicUrl: options.publicUrl ?? null,
     sealingKey: options.sealingKey,
+    openId: options.openId ?? null,
     limits: limitsWith(options.limits),
     roles: options.roles ?? DEFAULT_ROLES,
     origins,

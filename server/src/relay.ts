@@ -56,7 +56,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   try {
     await book.load()
     const { size } = new Set([...Object.keys(accessKeys), ...(await accounts.list()).map(({ sid }) => sid)])
-    if (size === 0 && !hooks.authenticate) refuseWithoutKeys()
+    if (size === 0 && !hooks.authenticate && !checked.openId) refuseWithoutKeys()
   } catch (error) {
     await store.close()
     throw error
@@ -80,6 +80,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       limits,
       now: systemClock.now,
       accounts,
+      openId: checked.openId,
     }),
     limits,
     timing,
