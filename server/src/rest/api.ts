@@ -232,7 +232,8 @@ function fail(response: ServerResponse, error: ConfabError): true {
   return send(response, status, {
     code,
     message,
-    more_info: `https://www.twilio.com/docs/errors/${code}`,
+    // Twilio explains its own
+    more_info: code < 70_000 ? `https://www.twilio.com/docs/errors/${code}` : '/v1/docs#errors',
     status,
   })
 }
