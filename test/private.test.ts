@@ -300,7 +300,7 @@ describe('to somebody who is not a participant', () => {
 
   it('plain HTTP says the same of every sid', async () => {
     // the REST API asks who it is before it looks for anything
-    const statuses = { '/yjs/': 404, '/v1/sync/': 404, '/': 404, '/v1/Conversations/': 401 }
+    const statuses = { '/yjs/': 404, '/v1/sync/': 401, '/': 404, '/v1/Conversations/': 401 }
     for (const [path, status] of Object.entries(statuses)) {
       const answers = []
       for (const name of [sid, nobodysSid()]) {
