@@ -44,6 +44,8 @@ export interface Catalogue {
     span: Span,
     limit: number,
   ): Promise<{ position: number; sid: string }[]>
+  /** Where a conversation lies, without reading it; null when the service has none of this sid. */
+  conversation(serviceSid: string, sid: string): Promise<{ key: number; highestIndex: number } | null>
   /** Conversations in which an identity takes part, or an address. */
   conversationsWith(
     serviceSid: string,

@@ -3,7 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import type { DocumentCommit, Head, LiveMessage, MapItem, Snapshot, StoredRead } from '../store.ts'
 import { followReceipts, forgetReceipts } from './channels.ts'
-import { noteUser } from './objects.ts'
+import { noteConversation, noteUser } from './objects.ts'
 import type { SqliteReads } from './reads.ts'
 import { encodePrivate, idBytes, outcomeText, rootsText } from './rows.ts'
 
@@ -294,6 +294,7 @@ export class SqliteWrites {
         item[1],
         value === undefined ? null : JSON.stringify(value),
       )
+      if (root === 'conversation' && value !== undefined) noteConversation(this.follow, key, name, value)
     }
     for (const { record, item } of messages) {
       this.run(
