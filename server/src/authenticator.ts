@@ -3,20 +3,21 @@ import { ConfabError, type Limits, normaliseIdentity, SERVICE_USER } from '@conf
 import type { Accounts } from './accounts/accounts.ts'
 import type { Authentication, Hooks } from './hooks.ts'
 import { type OpenIdOptions, openIdVerifier } from './open-id.ts'
+import type { Services } from './services/services.ts'
 import type { Authenticate } from './session/session.ts'
 import { type AccessKeys, issuerOf, LAST_TIME, verifyAccessToken } from './token.ts'
 
 export function authenticator(options: {
   accessKeys: AccessKeys
-  /** Whose stored API keys sign tokens, too. */
-  accounts?: Pick<Accounts, 'keySecret'>
+  /** Whose stored API keys sign tokens, too, and which services those may be for. */
+  stored?: { accounts: Pick<Accounts, 'keySecret'>; services: Pick<Services, 'has'> }
   hooks: Pick<Hooks, 'authenticate'>
   /** An identity provider whose tokens are taken, too. */
   openId?: OpenIdOptions | null
   limits: Limits
   now(): number
 }): Authenticate {
-  const { accessKeys, accounts, hooks, limits, now } = options
+  const { accessKeys, hooks, limits, now } = options
   if (hooks.authenticate) {
     const authenticate = hooks.authenticate.bind(hooks)
     return async (token) => normalised(await authenticate(token), limits)
@@ -26,11 +27,13 @@ export function authenticator(options: {
   return async (token) => {
     const issuer = issuerOf(token)
     if (byProvider && issuer === openId?.issuer) return byProvider(token)
-    const stored = await accounts?.keySecret(issuer)
-    const claims = await verifyAccessToken(token, stored?.keys ?? accessKeys, { now: now(), limits })
-    // a stored key speaks for its own account
-    if (stored && stored.accountSid !== claims.accountSid) throw new ConfabError(20003)
+    const key = await options.stored?.accounts.keySecret(issuer)
+    const claims = await verifyAccessToken(token, key?.keys ?? accessKeys, { now: now(), limits })
     const { accountSid, serviceSid, identity, roleSid, expiresAt } = claims
+    // a stored key speaks for its own account and that one's services
+    const isOwn =
+      !key || (key.accountSid === accountSid && (await options.stored?.services.has(accountSid, serviceSid)))
+    if (!isOwn) throw new ConfabError(20003)
     return {
       principal: { accountSid, serviceSid, identity, serviceRoleSid: roleSid ?? SERVICE_USER },
       expiresAt,

@@ -53,6 +53,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const store = openSqliteStore(database)
   const book = new ServiceBook(roles, store.objects)
   const accounts = accountsOf(checked, store)
+  const services = new Services(store.objects, systemClock.now)
   try {
     await book.load()
     const { size } = new Set([...Object.keys(accessKeys), ...(await accounts.list()).map(({ sid }) => sid)])
@@ -79,7 +80,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       hooks,
       limits,
       now: systemClock.now,
-      accounts,
+      stored: { accounts, services },
       openId: checked.openId,
     }),
     limits,
@@ -97,7 +98,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       version: VERSION,
       handlers: [
         ...(channels ? [channelWebhooks(channels, log)] : []),
-        rest(checked, { store, engine, book, accounts }),
+        rest(checked, { store, engine, book, accounts, services }),
       ],
       page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
       session: (route, outlet) =>
@@ -146,11 +147,11 @@ function accountsOf({ accounts, database, sealingKey }: CheckedOptions, { object
 /** The REST API. */
 function rest(
   { limits, publicUrl, log }: CheckedOptions,
-  parts: { store: Store; engine: Engine; book: ServiceBook; accounts: Accounts },
+  parts: { store: Store; engine: Engine; book: ServiceBook; accounts: Accounts; services: Services },
 ) {
   const { now } = systemClock
   return restApi({
-    relay: { ...parts, services: new Services(parts.store.objects, now), limits, now },
+    relay: { ...parts, limits, now },
     authentication: new Authentication(parts.accounts, now),
     publicUrl,
     log,

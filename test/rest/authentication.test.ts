@@ -8,7 +8,7 @@ import twilio from 'twilio'
 import { afterAll, describe, expect, test } from 'vitest'
 import { NativePeer } from '../support/native-peer.ts'
 import { Program } from '../support/program.ts'
-import { ACCOUNT, onStage, pointed, refusal, TOKEN } from './stage.ts'
+import { ACCOUNT, OTHER_ACCOUNT, onStage, pointed, refusal, TOKEN } from './stage.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'confab-accounts-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -62,7 +62,7 @@ describe('an API key', () => {
     expect(await refusal(by.conversations.list())).toMatchObject({ code: 20003 })
   })
 
-  test('signs access tokens of its own account, and of no other', async () => {
+  test('signs access tokens of its own account and its services, and of no other', async () => {
     const stage = await onStage()
     const api = twilio(ACCOUNT, TOKEN)
     api.api.baseUrl = stage.httpUrl
@@ -71,6 +71,17 @@ describe('an API key', () => {
     await (await NativePeer.connect(stage.url, 'ada', await token(ACCOUNT))).close()
     const foreign = NativePeer.connect(stage.url, 'ada', await token(`AC${'0'.repeat(32)}`))
     await expect(foreign).rejects.toThrow()
+    const intoAnother = await createAccessToken({
+      accountSid: ACCOUNT,
+      serviceSid: defaultServiceSid(OTHER_ACCOUNT),
+      key,
+      secret,
+      identity: 'ada',
+    })
+    await expect(NativePeer.connect(stage.url, 'ada', intoAnother)).rejects.toThrow()
+    const { sid: serviceSid } = await stage.rest.services.create({ friendlyName: 'Shop' })
+    const intoOwn = await createAccessToken({ accountSid: ACCOUNT, serviceSid, key, secret, identity: 'ada' })
+    await (await NativePeer.connect(stage.url, 'ada', intoOwn)).close()
   })
 })
 
