@@ -209,6 +209,11 @@ describe('push', () => {
       ['bob', 'fcm'],
     ])
     expect(await bindings.list({ bindingType: ['fcm'], identity: ['ada'] })).toHaveLength(1)
+    const last = await (await bindings.page({ pageSize: 2 })).nextPage()
+    expect(last?.instances.map(({ identity }) => identity)).toEqual(['bob'])
+    expect((await last?.previousPage())?.instances.map(({ sid }) => sid)).toEqual(
+      all.slice(0, 2).map(({ sid }) => sid),
+    )
     const first = all[0]?.sid as string
     expect(await bindings(first).fetch()).toMatchObject({ identity: 'ada', bindingType: 'fcm' })
     expect(await bindings(first).remove()).toBe(true)

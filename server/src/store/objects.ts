@@ -2,7 +2,7 @@
  * What administrators write down beside conversations: services, roles, keys, configurations, webhooks. Small JSON
  * values by scope (an account, a service or a conversation), kind and sid, listed in the order of their making.
  */
-import type { Json } from '@confab/core'
+import type { Json, PushRegistrationRecord } from '@confab/core'
 
 export interface StoredObject {
   sid: string
@@ -35,6 +35,15 @@ export interface NotedUser {
   noted: number
 }
 
+/** A device of somebody's. */
+export interface NotedRegistration {
+  position: number
+  identity: string
+  /** Of the person in the list of people. */
+  userPosition: number
+  registration: PushRegistrationRecord
+}
+
 /** Finds what the relay's own documents are about. Positions ascend in the order of making. */
 export interface Catalogue {
   /** Conversations of the service that exist; by `state` and by the days of their making (milliseconds, inclusive). */
@@ -57,6 +66,16 @@ export interface Catalogue {
   users(serviceSid: string, span: Span, limit: number): Promise<(NotedUser & { position: number })[]>
   /** Whose sid it is; null when nobody's. */
   user(serviceSid: string, userSid: string): Promise<NotedUser | null>
+  /**
+   * Devices that people of the service registered for push, in the order of the people; of some people and some push
+   * services, or of all.
+   */
+  registrations(
+    serviceSid: string,
+    filter: { identities?: readonly string[]; channelTypes?: readonly string[] },
+    span: Span,
+    limit: number,
+  ): Promise<NotedRegistration[]>
   /** Lists a person who has done nothing yet. */
   noteUser(serviceSid: string, identity: string): Promise<void>
   /** How many messages of a document have an index above this one. */

@@ -1,10 +1,10 @@
 /** `Credentials` and `Bindings`: what an app's sender of push notifications needs. The relay keeps them, and sends nothing. */
 
 import { createHash } from 'node:crypto'
-import { isSid, PUSH_KEY, type PushRegistrationRecord, userDocument } from '@confab/core'
+import { userDocument } from '@confab/core'
 import * as z from 'zod'
+import type { NotedRegistration } from '../../store/objects.ts'
 import type { Call } from '../call.ts'
-import { spanOf } from '../in-memory.ts'
 import { page } from '../paging.ts'
 import { boolean, list, none, paging, text as textField } from '../parameters.ts'
 import { type Route, route } from '../route.ts'
@@ -89,64 +89,47 @@ const bindingAnswer = z.object({
 
 type Binding = z.infer<typeof bindingAnswer>
 
-/** A registration's sid: the same whoever asks. */
-const bindingSid = (identity: string, { channelType, token }: PushRegistrationRecord): string =>
-  `BS${createHash('sha256')
-    .update(JSON.stringify([identity, channelType, token]))
-    .digest('hex')
-    .slice(0, 32)}`
+/** Which push services there are here; `twilsock` is none. */
+const TYPES = ['apn', 'gcm', 'fcm']
+/** Hex digits of a sid that say where the person is in the list of people, so that one registration is found by it. */
+const PLACE = 12
 
-async function bindingsOf(
-  call: Call,
-  identity: string,
-): Promise<{ shape: Binding; registration: PushRegistrationRecord }[]> {
-  const loaded = await call.relay.store.load(call.serviceSid, userDocument(identity))
-  const item = loaded?.mapItems.find(({ root, key }) => root === 'settings' && key === PUSH_KEY)
-  const registrations = (item?.value ?? []) as PushRegistrationRecord[]
-  return registrations
-    .filter(({ channelType }) => channelType !== 'twilsock')
-    .map((registration) => {
-      const sid = bindingSid(identity, registration)
-      const made = dateText(registration.dateCreated)
-      const shape: Binding = {
-        sid,
-        account_sid: call.accountSid,
-        chat_service_sid: call.serviceSid,
-        credential_sid: null,
-        date_created: made,
-        date_updated: made,
-        endpoint: `${registration.channelType}:${registration.token.slice(0, 16)}`,
-        identity,
-        binding_type: registration.channelType as Binding['binding_type'],
-        message_types: ['new_message', 'added_to_conversation', 'removed_from_conversation'],
-        url: `${call.base}/Bindings/${sid}`,
-      }
-      return { shape, registration }
-    })
+/** A registration's sid: the same whoever asks. */
+function bindingSid({ identity, userPosition, registration }: NotedRegistration): string {
+  const parts = [identity, registration.channelType, registration.token]
+  const hash = createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+  return `BS${userPosition.toString(16).padStart(PLACE, '0')}${hash.slice(0, 32 - PLACE)}`
 }
 
-/** Everybody's, or those of some. People of a service are gone through a thousand at a time. */
-async function all(call: Call, identities: readonly string[] | undefined) {
-  const found: { shape: Binding; registration: PushRegistrationRecord }[] = []
-  if (identities) {
-    for (const identity of identities) found.push(...(await bindingsOf(call, identity)))
-    return found
-  }
-  for (let after = -1; ; ) {
-    const people = await call.relay.store.catalogue.users(call.serviceSid, { after }, 1000)
-    for (const { identity } of people) found.push(...(await bindingsOf(call, identity)))
-    const last = people.at(-1)
-    if (!last) return found
-    after = last.position
+function bindingShape(call: Call, noted: NotedRegistration): Binding {
+  const { identity, registration } = noted
+  const sid = bindingSid(noted)
+  const made = dateText(registration.dateCreated)
+  return {
+    sid,
+    account_sid: call.accountSid,
+    chat_service_sid: call.serviceSid,
+    credential_sid: null,
+    date_created: made,
+    date_updated: made,
+    endpoint: `${registration.channelType}:${registration.token.slice(0, 16)}`,
+    identity,
+    binding_type: registration.channelType as Binding['binding_type'],
+    message_types: ['new_message', 'added_to_conversation', 'removed_from_conversation'],
+    url: `${call.base}/Bindings/${sid}`,
   }
 }
 
 /** @throws ConfabError 20404 */
-async function wanted(call: Call) {
+async function wanted(call: Call): Promise<NotedRegistration> {
   const sid = call.part('Sid')
-  const found = isSid('BS' as never, sid)
-    ? (await all(call, undefined)).find(({ shape }) => shape.sid === sid)
-    : undefined
+  if (!/^BS[0-9a-f]{32}$/.test(sid)) throw call.notFound()
+  const { catalogue } = call.relay.store
+  const place = Number.parseInt(sid.slice(2, 2 + PLACE), 16)
+  const [user] = await catalogue.users(call.serviceSid, { after: place - 1 }, 1)
+  const filter = { identities: user?.position === place ? [user.identity] : [] }
+  const own = await catalogue.registrations(call.serviceSid, filter, { after: -1 }, 1000)
+  const found = own.find((one) => bindingSid(one) === sid)
   if (!found) throw call.notFound()
   return found
 }
@@ -164,12 +147,16 @@ export const bindings: readonly Route[] = [
     }),
     answer: bindingAnswer,
     list: 'bindings',
-    handle: async (call, { BindingType, Identity, ...rest }) => {
-      const found = await all(call, Identity)
-      const shown = found
-        .map(({ shape }) => shape)
-        .filter(({ binding_type }) => !BindingType || BindingType.includes(binding_type))
-      return page(call, 'bindings', rest, spanOf(shown), ({ item }) => item)
+    handle: (call, { BindingType: channelTypes = TYPES, Identity: identities, ...rest }) => {
+      const { catalogue } = call.relay.store
+      const filter = { channelTypes, ...(identities && { identities }) }
+      return page(
+        call,
+        'bindings',
+        rest,
+        (span, limit) => catalogue.registrations(call.serviceSid, filter, span, limit),
+        (noted) => bindingShape(call, noted),
+      )
     },
   }),
   route({
@@ -180,7 +167,7 @@ export const bindings: readonly Route[] = [
     summary: 'Fetches one',
     parameters: none,
     answer: bindingAnswer,
-    handle: async (call) => (await wanted(call)).shape,
+    handle: async (call) => bindingShape(call, await wanted(call)),
   }),
   route({
     method: 'DELETE',
@@ -191,9 +178,9 @@ export const bindings: readonly Route[] = [
     parameters: none,
     answer: null,
     handle: async (call) => {
-      const { shape, registration } = await wanted(call)
+      const { identity, registration } = await wanted(call)
       const { channelType, token } = registration
-      await call.submit(userDocument(shape.identity), { type: 'push.remove', channelType, token })
+      await call.submit(userDocument(identity), { type: 'push.remove', channelType, token })
       return null
     },
   }),

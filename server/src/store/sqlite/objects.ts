@@ -1,7 +1,7 @@
 /** Administrators' objects, and the catalogue of conversations and people, in SQLite. */
 import type { DatabaseSync } from 'node:sqlite'
 import { type Json, userSid } from '@confab/core'
-import type { Catalogue, NotedUser, ObjectStore, Span } from '../objects.ts'
+import type { Catalogue, NotedRegistration, NotedUser, ObjectStore, Span } from '../objects.ts'
 
 export const OBJECT_TABLES = `
   CREATE TABLE objects (
@@ -132,6 +132,9 @@ export function sqliteObjects(db: DatabaseSync, guarded: Guarded): ObjectStore {
   }
 }
 
+/** Registrations of one person that have places of their own in a list; there are 20 at most by default. */
+const DEVICES = 1024
+
 const SERVICE = '(SELECT key FROM services WHERE sid = ?)'
 export function sqliteCatalogue(db: DatabaseSync, guarded: Guarded): Catalogue {
   return {
@@ -190,6 +193,42 @@ export function sqliteCatalogue(db: DatabaseSync, guarded: Guarded): Catalogue {
           .get(serviceSid, sid),
       ) as NotedUser | undefined
       return row ?? null
+    },
+    async registrations(serviceSid, { identities, channelTypes }, span, limit) {
+      const position = `(u.position * ${DEVICES} + CAST(e.key AS INTEGER))`
+      const bound = span.before ?? span.after ?? 0
+      const conditions = [
+        `u.service = ${SERVICE}`,
+        // by the index; the exact bound is in the span
+        `u.position ${span.before === undefined ? '>=' : '<='} ?`,
+      ]
+      const values: Value[] = [serviceSid, Math.floor(bound / DEVICES)]
+      for (const [column, wanted] of [
+        ['u.identity', identities],
+        ["e.value ->> 'channelType'", channelTypes],
+      ] as const) {
+        if (!wanted) continue
+        conditions.push(`${column} IN (SELECT value FROM json_each(?))`)
+        values.push(JSON.stringify(wanted))
+      }
+      const sql = {
+        select: `SELECT ${position} AS position, u.position AS userPosition, u.identity, e.value AS registration
+          FROM users u JOIN documents d ON d.service = u.service AND d.name = 'user/' || u.identity
+          JOIN map_items m ON m.document = d.key AND m.root = 'settings' AND m.name = 'push'
+          JOIN json_each(coalesce(m.value, '[]')) e`,
+        where: conditions.join(' AND '),
+        position,
+      }
+      const rows = guarded(() =>
+        spanned<Omit<NotedRegistration, 'registration'> & { registration: string }>(
+          db,
+          sql,
+          span,
+          limit,
+          values,
+        ),
+      )
+      return rows.map((row) => ({ ...row, registration: JSON.parse(row.registration) }))
     },
     async noteUser(serviceSid, identity) {
       guarded(() => {
