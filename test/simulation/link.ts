@@ -264,8 +264,9 @@ class Connection {
     } else {
       const { point, updates, outcomes } = answer.news
       const replace = answer.status === 'snapshot' && answer.replace
+      const lost = answer.status === 'snapshot' && answer.lost === true
       this.#net.delivered(this.#subscriber.principal.identity, document)
-      this.down(() => this.#events.received(document, { replace, point, updates, outcomes }))
+      this.down(() => this.#events.received(document, { replace, lost, point, updates, outcomes }))
     }
     const { request } = answer
     if (request) this.down(() => this.#events.requested(document, request))

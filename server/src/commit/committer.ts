@@ -42,6 +42,8 @@ interface Ended {
   work: Work
 }
 
+const ORDER: Record<DocumentKind, number> = { profile: 0, user: 1, conversation: 2 }
+
 export class Committer {
   readonly #options: EngineSettings
   readonly #readers: Readers
@@ -231,8 +233,9 @@ export class Committer {
 
     const commits: DocumentCommit[] = []
     const committed: Lane[] = []
-    // profiles first: whoever changed theirs has it before they hear that the change was accepted
-    const inOrder = [...involved].sort((a, b) => Number(b.kind === 'profile') - Number(a.kind === 'profile'))
+    // Profiles first: whoever changed theirs has it before they hear that the change was accepted. Then private
+    // documents: who is removed hears it of their own list before they lose the conversation.
+    const inOrder = [...involved].sort((a, b) => ORDER[a.kind] - ORDER[b.kind])
     for (const lane of inOrder) {
       const commit = lane.model?.finish()
       if (!commit) continue

@@ -15,8 +15,8 @@ import {
   type SealedPage,
 } from '@confab/core'
 import * as Y from 'yjs'
-import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
-import type { OpenRequest } from '../transport/transport.ts'
+import type { JournalEntry, NewJournalEntry, StoredSummary } from '../storage/storage.ts'
+import type { DocumentNews, OpenRequest } from '../transport/transport.ts'
 import { applyOutcomes, isDoor, strand } from './decided.ts'
 import type { ConversationView, EngineEvents, MessagePage, MessageView, ParticipantView } from './engine.ts'
 import { History } from './history.ts'
@@ -24,22 +24,26 @@ import { Horizons, isHorizon } from './horizons.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
 import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
+import { lostMessages, offer } from './lost-messages.ts'
 import { LOCAL } from './outbox.ts'
 import { randomFraction, randomUint32 } from './platform.ts'
 import { Replica, type ReplicaChanges } from './replica.ts'
 import { type OrderedState, type PageQuery, type ReadPage, Seen } from './seen.ts'
 import { Serial } from './serial.ts'
-import { highestIndexOf, pointOf, stateOfSummary, summarise, viewOf } from './summary.ts'
+import {
+  forgottenOf,
+  highestIndexOf,
+  pointOf,
+  stateOfSummary,
+  summarise,
+  viewOf,
+  withForgotten,
+} from './summary.ts'
 import type { SeenParticipant } from './timeline.ts'
 import { Typing } from './typing.ts'
 import { covers, PEER, RELAY } from './y-document.ts'
 
-export interface RelayNews {
-  replace: boolean
-  point: ResumePoint | null
-  updates: Uint8Array[]
-  outcomes: Outcome[]
-}
+export type RelayNews = DocumentNews
 
 const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
 /** Milliseconds after a removal until the stored copy is rewritten: several removals share one rewriting. */
@@ -80,6 +84,11 @@ export class LocalConversation {
   #retryTimer: unknown = null
   #retryDelay = RETRY_FIRST
   #answered: (() => void)[] = []
+  /**
+   * The relay knows no more of this conversation, having been restored from an older backup: what is here stays. Which
+   * removal its list showed then, '' for none; null while it is known.
+   */
+  #forgotten: string | null
   /** A page was read while the relay's messages were not here: none of them is history to its reader. */
   #readWithout = false
   /** The highest index known here when it was last projected. */
@@ -96,6 +105,7 @@ export class LocalConversation {
     this.#host = host
     this.#summary = summary
     this.#view = summary && viewOf(summary)
+    this.#forgotten = summary && forgottenOf(summary)
     const warn = (message: string, error: unknown) => host.warn(message, { sid, error })
     this.#history = new History(host, sid, {
       changed: (before, record) => {
@@ -345,35 +355,120 @@ export class LocalConversation {
   received(news: RelayNews): void {
     const asked = this.#asked ?? NOTHING
     this.#withReplica((replica) => {
-      if (!news.replace && !this.#startOver && !covers(replica.point, asked)) {
+      // outcomes alone say nothing of the document
+      const forgotten = this.#forgotten !== null && news.updates.length > 0
+      const startsOver = this.#startOver || forgotten
+      if (!news.replace && !startsOver && !covers(replica.point, asked)) {
         // the stored copy lost a write that the summary has: this news doesn't fit on it
         this.#reopen()
         return
       }
-      const replace = news.replace || this.#startOver
-      const epoch = news.point?.epoch ?? replica.epoch
-      const known = this.#knownHistory(replica)
-      if (this.#channel !== 'closed') this.#channel = 'open'
-      const accepted = this.#settle(news.outcomes)
-      this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates: news.updates, accepted })
-      if (replace) this.#replaceWith(epoch, news.updates)
-      else {
-        const current = this.#replica as Replica
-        if (current.conversation === null) current.epoch = epoch
-        current.apply(news.updates, RELAY)
-        this.#baseChanged(current, known)
-      }
-      if (this.#channel !== 'closed') {
-        this.#asked = this.#replica?.point ?? null
-      }
-      this.#answer()
-      this.#catchUp()
+      const replace = news.replace || startsOver
+      // who lost their copy, or was removed in the history that was lost, may have something to bring, too
+      const asksForAll =
+        replica.conversation === null && (this.#summary !== null || this.#host.listing.wasLost)
+      const lost = news.lost || forgotten || (asksForAll && news.updates.length > 0)
+      if (!lost) this.#take(news, replace)
+      else return this.#bringAgain(replica, news).then((brought) => this.#take(news, replace || brought))
     })
+  }
+
+  #take({ updates, outcomes, point }: RelayNews, replace: boolean): void {
+    const replica = this.#replica as Replica
+    const epoch = point?.epoch ?? replica.epoch
+    const known = this.#knownHistory(replica)
+    if (this.#channel !== 'closed') this.#channel = 'open'
+    // without the change that it made nobody can tell which commit an outcome is of
+    const accepted = this.#settle(outcomes, updates.length > 0 ? (point ?? replica.point) : NOTHING)
+    this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates, accepted })
+    if (replace) this.#replaceWith(epoch, updates)
+    else {
+      const current = this.#replica as Replica
+      if (current.conversation === null) current.epoch = epoch
+      current.apply(updates, RELAY)
+      this.#baseChanged(current, known)
+    }
+    if (this.#channel !== 'closed') {
+      this.#asked = this.#replica?.point ?? null
+    }
+    this.#answer()
+    this.#catchUp()
+  }
+
+  /**
+   * What the relay's document lacks of this person's own is undecided again, and what it lacks of other people's is
+   * offered: durable before the old document goes. Gives whether there was any.
+   */
+  async #bringAgain(old: Replica, { point, updates }: RelayNews): Promise<boolean> {
+    const next = this.#make(point?.epoch ?? old.epoch)
+    next.apply(updates, RELAY)
+    next.attach()
+    // should storing fail, whatever comes next is answered with this question again
+    this.#asked = point
+    const again = (await this.#host.journal.kept(this.sid)).filter((entry) => !next.knows(entry.acceptedBy))
+    const own = new Set([...again, ...this.pending].map(({ id }) => messageSidOf(id)))
+    const offers = lostMessages(old, next).filter(({ sid }) => !own.has(sid))
+    await this.#append([...again, ...offers.map((record) => offer(record, this.sid, this.#host.identity))])
+    next.doc.destroy()
+    // accepted in the history that is lost
+    this.#accepted = []
+    return again.length + offers.length > 0
+  }
+
+  async #append(entries: readonly NewJournalEntry[]): Promise<void> {
+    if (entries.length === 0) return
+    const { journal } = this.#host
+    const appended = await journal.again(entries)
+    this.#host.post({ kind: 'appended', document: this.sid, entries: appended, removed: [], updates: [] })
+  }
+
+  /** The relay has forgotten it. @param removal an older removal that its list shows instead */
+  forget(removal: string | null): void {
+    if (!this.#summary && !this.#replica?.conversation) return
+    this.#setForgotten(removal ?? '')
+  }
+
+  /** It was forgotten, and came to be removed. */
+  get isRemovedAfterAll(): boolean {
+    if (this.#forgotten === null) return false
+    const removal = this.#host.listing.removal(this.sid)
+    return removal !== null && removal !== this.#forgotten
+  }
+
+  #setForgotten(forgotten: string | null): void {
+    if (this.#forgotten === forgotten) return
+    this.#forgotten = forgotten
+    if (this.#summary) this.#summary = withForgotten(this.#summary, forgotten)
+    this.#saveSummary()
+  }
+
+  /** The relay may lack what was accepted here, and nothing of it is at hand: it was made here, and left. */
+  bringBack(): void {
+    this.#withReplica(async () => {
+      if (this.#view) return
+      await this.#outlive()
+      this.#openChannel()
+    })
+  }
+
+  /** Goes on with what is here: what was accepted is undecided again, until somebody lets this identity in. */
+  async #outlive(): Promise<void> {
+    this.#host.inviteExpiry.delete(this.sid)
+    const kept = await this.#host.journal.kept(this.sid)
+    if (kept.length === 0) return
+    await this.#append(kept)
+    // in the order of writing: what creates the conversation comes before what is undecided for longer
+    const { outbox } = this.#replica as Replica
+    outbox.write(this.#operations(), outbox.live())
+    this.#rebuild(null)
+    this.#refresh()
   }
 
   outcomes(outcomes: readonly Outcome[]): void {
     this.#withReplica(() => {
-      const accepted = this.#settle(outcomes)
+      const accepted = this.#settle(outcomes, NOTHING)
+      // it is known again, and whoever is let in is given the document first: they were removed since
+      if (this.#forgotten !== null && accepted.length > 0) this.lose(true)
       if (accepted.length > 0) this.#host.post({ kind: 'removed', document: this.sid, ids: accepted })
       this.#rebuild(null)
       this.#refresh()
@@ -399,10 +494,23 @@ export class LocalConversation {
       }
       if (this.#summary || this.#replica?.conversation) {
         if (!this.#replica) await this.#load()
-        this.lose(true)
+        await this.#miss()
       } else this.#strandIfShut()
       this.#answer()
     })
+  }
+
+  /** The relay gives this identity nothing: it was removed, or the relay has forgotten. Its own list tells. */
+  async #miss(): Promise<void> {
+    const { listing } = this.#host
+    await listing.settled()
+    // the connection went meanwhile, or it was let in: it is asked again, or was
+    if (this.#channel !== 'absent') return
+    if (this.#forgotten === null && !listing.has(this.sid) && listing.removal(this.sid) === null)
+      this.forget(null)
+    if (this.#forgotten === null || this.isRemovedAfterAll) this.lose(true)
+    else if (listing.has(this.sid)) this.#reopen()
+    else await this.#outlive()
   }
 
   awareness(update: Uint8Array): void {
@@ -535,6 +643,7 @@ export class LocalConversation {
     this.#ledger.lose()
     this.#readWithout = false
     this.#summary = null
+    this.#forgotten = null
     this.#install(this.#make(0))
     this.#kept.remove(epoch)
     this.#history.lose()
@@ -767,6 +876,7 @@ export class LocalConversation {
     const history = this.#knownHistory(old)
     const known = history === null ? this.#known : -1
     this.#startOver = false
+    this.#forgotten = null
     this.#install(next)
     const changes = changesTo(next, old)
     this.#restoreOutbox()
@@ -786,13 +896,14 @@ export class LocalConversation {
   }
 
   /** Applies outcomes to the journal; gives the ids of what was accepted. */
-  #settle(outcomes: readonly Outcome[]): string[] {
+  #settle(outcomes: readonly Outcome[], point: ResumePoint): string[] {
     this.#awaitPosts(outcomes.flatMap(({ id, verdict }) => (verdict === 'accepted' ? id : [])))
     const { accepted, later } = applyOutcomes(
       this.#host,
       this.sid,
       outcomes,
       this.#replica?.conversation === null,
+      point,
     )
     if (this.#replica?.conversation === null && this.pending.length === 0) {
       // what was refused with the creation, or the joining, must not be sent after all
@@ -811,7 +922,7 @@ export class LocalConversation {
    * Gives whether it was.
    */
   #strandIfShut(): boolean {
-    if (this.#channel !== 'absent' || this.pending.length === 0) return false
+    if (this.#channel !== 'absent' || this.#forgotten !== null || this.pending.length === 0) return false
     if (this.pending.some((entry) => isDoor(entry.operation))) return false
     strand(this.#host, this.sid, 70401)
     if (this.#replica) {
@@ -903,7 +1014,8 @@ export class LocalConversation {
       this.#history.atHand,
       this.#view?.lastMessage,
     )
-    this.#summary = accepted && summarise(accepted, replica.point, replica.highestIndex)
+    this.#summary =
+      accepted && withForgotten(summarise(accepted, replica.point, replica.highestIndex), this.#forgotten)
     return this.#summary
   }
 
