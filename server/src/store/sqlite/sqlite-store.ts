@@ -4,6 +4,7 @@
  */
 import { ConfabError } from '@confab/core'
 import type { Store } from '../store.ts'
+import { copyDatabase } from './copy.ts'
 import { INDEXED_TAIL } from './migrations.ts'
 import { openDatabase } from './open.ts'
 import { SqliteReads } from './reads.ts'
@@ -50,6 +51,7 @@ export function openSqliteStore(path: string): Store {
     erasable: async (limit) => guarded(() => reads.erasable(limit)),
     erase: async (key, before, snapshot, entries) =>
       guarded(() => writes.erase(key, before, snapshot, entries)),
+    backup: (file) => copyDatabase(db, file),
     close: async () => {
       if (db.isOpen) db.close()
     },
