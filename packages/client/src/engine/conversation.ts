@@ -15,7 +15,7 @@ import {
   type SealedPage,
 } from '@confab/core'
 import * as Y from 'yjs'
-import type { JournalEntry, NewJournalEntry, StoredSummary } from '../storage/storage.ts'
+import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
 import type { DocumentNews, OpenRequest } from '../transport/transport.ts'
 import { applyOutcomes, isDoor, strand } from './decided.ts'
 import type { ConversationView, EngineEvents, MessagePage, MessageView, ParticipantView } from './engine.ts'
@@ -24,10 +24,11 @@ import { Horizons, isHorizon } from './horizons.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
 import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
-import { lostMessages, offer } from './lost-messages.ts'
 import { LOCAL } from './outbox.ts'
+import type { PeerNews } from './peers.ts'
 import { randomFraction, randomUint32 } from './platform.ts'
 import { Replica, type ReplicaChanges } from './replica.ts'
+import { isComparable, lostMessages, offer, type Restored } from './restored.ts'
 import { type OrderedState, type PageQuery, type ReadPage, Seen } from './seen.ts'
 import { Serial } from './serial.ts'
 import {
@@ -354,7 +355,7 @@ export class LocalConversation {
 
   received(news: RelayNews): void {
     const asked = this.#asked ?? NOTHING
-    this.#withReplica((replica) => {
+    this.#withReplica((replica, isFresh) => {
       // outcomes alone say nothing of the document
       const forgotten = this.#forgotten !== null && news.updates.length > 0
       const startsOver = this.#startOver || forgotten
@@ -367,21 +368,26 @@ export class LocalConversation {
       // who lost their copy, or was removed in the history that was lost, may have something to bring, too
       const asksForAll =
         replica.conversation === null && (this.#summary !== null || this.#host.listing.wasLost)
-      const lost = news.lost || forgotten || (asksForAll && news.updates.length > 0)
-      if (!lost) this.#take(news, replace)
-      else return this.#bringAgain(replica, news).then((brought) => this.#take(news, replace || brought))
+      const isOther = news.lost === true || forgotten
+      if (!isOther && !(asksForAll && news.updates.length > 0)) this.#take(news, replace, null)
+      else
+        return this.#bringAgain(replica, news, isOther, isFresh).then((restored) =>
+          this.#take(news, replace || restored.again.length > 0, restored),
+        )
     })
   }
 
-  #take({ updates, outcomes, point }: RelayNews, replace: boolean): void {
+  #take({ updates, outcomes, point }: RelayNews, replace: boolean, restored: Restored | null): void {
     const replica = this.#replica as Replica
     const epoch = point?.epoch ?? replica.epoch
     const known = this.#knownHistory(replica)
     if (this.#channel !== 'closed') this.#channel = 'open'
+    if (restored) this.#leaveHistory()
     // without the change that it made nobody can tell which commit an outcome is of
     const accepted = this.#settle(outcomes, updates.length > 0 ? (point ?? replica.point) : NOTHING)
-    this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates, accepted })
-    if (replace) this.#replaceWith(epoch, updates)
+    const again = restored && replace ? restored.again : null
+    this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates, accepted, again })
+    if (replace) this.#replaceWith(epoch, updates, restored?.anew)
     else {
       const current = this.#replica as Replica
       if (current.conversation === null) current.epoch = epoch
@@ -397,29 +403,47 @@ export class LocalConversation {
 
   /**
    * What the relay's document lacks of this person's own is undecided again, and what it lacks of other people's is
-   * offered: durable before the old document goes. Gives whether there was any.
+   * offered: durable before the old document goes.
+   * @param isOther the document is of another history; otherwise what was here was lost, and it may be the same
+   * @param isFresh what is here was read from the store just now
    */
-  async #bringAgain(old: Replica, { point, updates }: RelayNews): Promise<boolean> {
-    const next = this.#make(point?.epoch ?? old.epoch)
-    next.apply(updates, RELAY)
-    next.attach()
+  async #bringAgain(
+    old: Replica,
+    { point, updates }: RelayNews,
+    isOther: boolean,
+    isFresh: boolean,
+  ): Promise<Restored> {
+    const { journal, identity } = this.#host
+    const next = this.#read(point?.epoch ?? old.epoch, updates)
     // should storing fail, whatever comes next is answered with this question again
     this.#asked = point
-    const again = (await this.#host.journal.kept(this.sid)).filter((entry) => !next.knows(entry.acceptedBy))
-    const own = new Set([...again, ...this.pending].map(({ id }) => messageSidOf(id)))
+    const kept = (await journal.kept(this.sid)).filter((entry) => !next.knows(entry.acceptedBy))
+    const own = new Set([...kept, ...this.pending].map(({ id }) => messageSidOf(id)))
     const offers = lostMessages(old, next).filter(({ sid }) => !own.has(sid))
-    await this.#append([...again, ...offers.map((record) => offer(record, this.sid, this.#host.identity))])
+    const again = [...kept, ...offers.map((record) => offer(record, this.sid, identity))]
+    const anew = isOther && !this.#isToldOf(old, next, isFresh)
     next.doc.destroy()
-    // accepted in the history that is lost
-    this.#accepted = []
-    return again.length + offers.length > 0
+    return { again: again.length > 0 ? await journal.again(again) : [], anew }
   }
 
-  async #append(entries: readonly NewJournalEntry[]): Promise<void> {
-    if (entries.length === 0) return
-    const { journal } = this.#host
-    const appended = await journal.again(entries)
-    this.#host.post({ kind: 'appended', document: this.sid, entries: appended, removed: [], updates: [] })
+  /** Whether what the app was told is what `old` says, and can be compared. */
+  #isToldOf(old: Replica, next: Replica, isFresh: boolean): boolean {
+    // another client on this store may have put the newer one there already
+    return !(isFresh && old.knows(next.point)) && isComparable(old, next)
+  }
+
+  /** What the relay said of indices holds no more. */
+  #leaveHistory(): void {
+    this.#history.leave()
+    this.#accepted = []
+    this.#postedAfter.clear()
+  }
+
+  #read(epoch: number, updates: readonly Uint8Array[]): Replica {
+    const replica = this.#make(epoch)
+    replica.apply(updates, RELAY)
+    replica.attach()
+    return replica
   }
 
   /** The relay has forgotten it. @param removal an older removal that its list shows instead */
@@ -456,7 +480,8 @@ export class LocalConversation {
     this.#host.inviteExpiry.delete(this.sid)
     const kept = await this.#host.journal.kept(this.sid)
     if (kept.length === 0) return
-    await this.#append(kept)
+    const entries = await this.#host.journal.again(kept)
+    this.#host.post({ kind: 'appended', document: this.sid, entries, removed: [], updates: [] })
     // in the order of writing: what creates the conversation comes before what is undecided for longer
     const { outbox } = this.#replica as Replica
     outbox.write(this.#operations(), outbox.live())
@@ -551,23 +576,28 @@ export class LocalConversation {
     }, updates)
   }
 
-  peerNews(
-    replace: boolean,
-    epoch: number,
-    updates: readonly Uint8Array[],
-    accepted: readonly string[],
-  ): void {
-    this.#withReplica((replica) => {
+  peerNews({ replace, epoch, updates, accepted, again }: PeerNews): void {
+    this.#withReplica((replica, isFresh) => {
+      for (const entry of again ?? []) this.#host.journal.add(entry)
       // this client's own connection says more, and in order
       if (this.#channel === 'absent') return
+      const next = again && this.#read(epoch, updates)
+      // this client may have gone on in the other history by itself
+      const isHere = next && !isFresh && replica.epoch === epoch && replica.knows(next.point)
+      if (next && !isHere) this.#leaveHistory()
       this.#awaitPosts(accepted)
       for (const id of accepted) {
         this.#host.journal.forget(id)
         this.#host.verdicts.accepted(id)
       }
       const known = this.#knownHistory(replica)
+      if (isHere) {
+        this.pendingChanged()
+        return
+      }
       if (replace) {
-        if (replica.epoch !== epoch) this.#replaceWith(epoch, updates)
+        if (next) this.#replaceWith(epoch, updates, !this.#isToldOf(replica, next, isFresh))
+        else if (replica.epoch !== epoch) this.#replaceWith(epoch, updates)
         return
       }
       const lost = replica.conversation === null && this.#summary !== null
@@ -695,10 +725,14 @@ export class LocalConversation {
     await this.#history.settled()
   }
 
-  #withReplica(task: (replica: Replica) => void | Promise<void>, before: readonly Uint8Array[] = []): void {
+  /** @param task is told whether the document was read from the store just now */
+  #withReplica(
+    task: (replica: Replica, isFresh: boolean) => void | Promise<void>,
+    before: readonly Uint8Array[] = [],
+  ): void {
     this.#serial.run(() => {
-      if (this.#replica) return task(this.#replica)
-      return this.#load(before).then(() => task(this.#replica as Replica))
+      if (this.#replica) return task(this.#replica, false)
+      return this.#load(before).then(() => task(this.#replica as Replica, true))
     })
   }
 
@@ -848,12 +882,16 @@ export class LocalConversation {
     this.#refresh()
   }
 
-  /** Goes on with a whole document that the relay sent in place of this one. */
-  #replaceWith(epoch: number, updates: readonly Uint8Array[]): void {
+  /**
+   * Goes on with a whole document that the relay sent in place of this one.
+   * @param anew the app is told the conversation anew, because the two can't be compared
+   */
+  #replaceWith(epoch: number, updates: readonly Uint8Array[], anew = false): void {
     const old = (this.#replica as Replica).epoch
     const next = this.#make(epoch)
     next.apply(updates, RELAY)
-    this.#adopt(next)
+    if (anew) this.#begin(next)
+    else this.#adopt(next)
     this.#kept.replace(next, old, () => this.#host.journal.flush())
   }
 
@@ -875,13 +913,9 @@ export class LocalConversation {
     const was = this.#seen as Seen
     const history = this.#knownHistory(old)
     const known = history === null ? this.#known : -1
-    this.#startOver = false
-    this.#forgotten = null
     this.#install(next)
     const changes = changesTo(next, old)
-    this.#restoreOutbox()
-    const seen = this.#project(next)
-    this.#seen = seen
+    const seen = this.#goOn(next)
     const edited = new Set(changes.edited)
     for (const record of [...old.ordered, ...next.ordered]) {
       if (!edited.has(record)) this.#note(record.sid, was.message(record.sid), history)
@@ -889,6 +923,29 @@ export class LocalConversation {
     for (const sid of [...was.touched(), ...seen.touched()]) this.#note(sid, was.message(sid), history)
     if (history !== null) this.#ledger.takeParticipants(this.#participants())
     this.#history.follow(changes, was, known)
+    this.#adopted()
+  }
+
+  /** Goes on with another document as with one that was never here. */
+  #begin(next: Replica): void {
+    this.#ledger.lose()
+    this.#readWithout = false
+    this.#install(next)
+    this.#goOn(next)
+    for (const { operation, messageIndex } of this.pending)
+      if ('sid' in operation) void this.#history.recall(operation.sid, messageIndex, true)
+    this.#adopted()
+  }
+
+  #goOn(next: Replica): Seen {
+    this.#startOver = false
+    this.#forgotten = null
+    this.#restoreOutbox()
+    this.#seen = this.#project(next)
+    return this.#seen
+  }
+
+  #adopted(): void {
     this.#compactSoon()
     this.#host.historyChanged(this)
     this.#saveSummary()

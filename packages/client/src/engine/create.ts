@@ -542,7 +542,7 @@ class LocalEngine implements Engine {
         conversation.peerAppended(message.entries, message.removed, message.updates)
         break
       case 'news':
-        conversation.peerNews(message.replace, message.epoch, message.updates, message.accepted)
+        conversation.peerNews(message)
         break
       case 'held':
         this.#heldElsewhere(message)

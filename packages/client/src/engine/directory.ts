@@ -22,7 +22,7 @@ import { applyOutcomes } from './decided.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
 import { LOCAL, Outbox } from './outbox.ts'
-import type { PeerMessage } from './peers.ts'
+import type { PeerMessage, PeerNews } from './peers.ts'
 import { randomUint32 } from './platform.ts'
 import { covers, PEER, RELAY, YDocument } from './y-document.ts'
 
@@ -235,7 +235,7 @@ export class Directory {
     }
     const { epoch } = this.#document
     const { updates } = news
-    this.#host.post({ kind: 'news', document: this.name, replace, epoch, updates, accepted })
+    this.#host.post({ kind: 'news', document: this.name, replace, epoch, updates, accepted, again: null })
     this.#settled()
     this.#changed()
   }
@@ -319,7 +319,7 @@ export class Directory {
     this.#listener.userChanged()
   }
 
-  #peerNews(message: Extract<PeerMessage, { kind: 'news' }>): void {
+  #peerNews(message: PeerNews): void {
     const { replace, epoch, updates, accepted } = message
     for (const id of accepted) {
       this.#host.journal.forget(id)

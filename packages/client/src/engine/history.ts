@@ -46,6 +46,8 @@ export class History {
   readonly #stale = new Map<number, Records>()
   #stored: Promise<unknown> = Promise.resolve()
   #waiting: (() => void)[] = []
+  /** Of which history the document is: what was begun in another is no longer said. */
+  #life = 0
 
   constructor(host: ConversationHost, sid: string, events: HistoryEvents) {
     this.#host = host
@@ -61,9 +63,15 @@ export class History {
 
   /** This identity is no participant any more. */
   lose(): void {
+    this.leave()
+    this.sweep()
+  }
+
+  /** What comes is of another history: its indices are others. */
+  leave(): void {
+    this.#life++
     this.#made.clear()
     this.#stale.clear()
-    this.sweep()
   }
 
   /** Goes on with another document, or none. */
@@ -93,13 +101,14 @@ export class History {
       this.#recall(known)
       return known
     }
+    const life = this.#life
     let { hash } = page
     if (hash === '') {
       if (!ask || !this.#host.link.connected) return null
       hash = await this.#named(page)
     }
     const records = hash && (await this.#host.pages.read(this.#sid, hash, ask && this.#host.link.connected))
-    if (!records) return null
+    if (!records || life !== this.#life) return null
     this.#recall(records)
     return records
   }
@@ -138,7 +147,7 @@ export class History {
         const sealed = changes.sealed.filter(({ index }) => index >= page.first && index <= page.last)
         const same = old?.first === page.first && old.last === page.last ? old : undefined
         if (!same && sealed.length === 0) continue
-        this.#serial.run(() => this.#turn(same, page, sealed, was, noted))
+        this.#soon(() => this.#turn(same, page, sealed, was, noted))
       }
     }
     for (const record of changes.edited) {
@@ -150,8 +159,13 @@ export class History {
         const { sid, index, author, dateCreated } = record
         this.#tell(old ?? { sid, index, author, dateCreated }, record, was)
       }
-      this.#serial.run(() => this.#atHandOr(page, tell))
+      this.#soon(() => this.#atHandOr(page, tell))
     }
+  }
+
+  #soon(task: () => void | Promise<void>): void {
+    const life = this.#life
+    this.#serial.run(() => (life === this.#life ? task() : undefined))
   }
 
   /**
@@ -291,7 +305,10 @@ export class History {
   #atHandOr(page: SealedPage | undefined, use: (records: Records | null) => void): void | Promise<void> {
     const records = page ? (this.atHand(page) ?? this.#stale.get(page.first)) : null
     if (records !== undefined || !page?.hash) return use(records ?? null)
-    return this.#host.pages.read(this.#sid, page.hash, false).then(use)
+    const life = this.#life
+    return this.#host.pages.read(this.#sid, page.hash, false).then((read) => {
+      if (life === this.#life) use(read)
+    })
   }
 
   /** Of a page that was just read: what operations of this device are about. */

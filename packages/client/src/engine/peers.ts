@@ -3,6 +3,19 @@ import type { DocumentName } from '@confab/core'
 import type { JournalEntry } from '../storage/storage.ts'
 import type { Hold } from './journal.ts'
 
+/** The relay wrote; `accepted` of this identity's operations are in it. */
+export interface PeerNews {
+  kind: 'news'
+  document: DocumentName
+  /** The updates are a whole document, in place of the one that was. */
+  replace: boolean
+  epoch: number
+  updates: Uint8Array[]
+  accepted: string[]
+  /** The relay was restored: these operations are undecided again. Null when it is the same history. */
+  again: JournalEntry[] | null
+}
+
 export type PeerMessage =
   /** Operations became durable; `updates` put them into the outbox. `removed` are journal entries that went with it. */
   | {
@@ -12,16 +25,7 @@ export type PeerMessage =
       removed: string[]
       updates: Uint8Array[]
     }
-  /** The relay wrote; `accepted` of this identity's operations are in it. */
-  | {
-      kind: 'news'
-      document: DocumentName
-      /** The updates are a whole document, in place of the one that was. */
-      replace: boolean
-      epoch: number
-      updates: Uint8Array[]
-      accepted: string[]
-    }
+  | PeerNews
   | { kind: 'held'; document: DocumentName; holds: Hold[] }
   /** Entries were discarded. */
   | { kind: 'removed'; document: DocumentName; ids: string[] }
