@@ -28,7 +28,7 @@ import { LOCAL } from './outbox.ts'
 import type { PeerNews } from './peers.ts'
 import { randomFraction, randomUint32 } from './platform.ts'
 import { Replica, type ReplicaChanges } from './replica.ts'
-import { isComparable, lostMessages, offer, type Restored } from './restored.ts'
+import { isComparable, isLostWith, lostMessages, offer, type Restored } from './restored.ts'
 import { type OrderedState, type PageQuery, type ReadPage, Seen } from './seen.ts'
 import { Serial } from './serial.ts'
 import {
@@ -385,8 +385,8 @@ export class LocalConversation {
     if (restored) this.#leaveHistory()
     // without the change that it made nobody can tell which commit an outcome is of
     const accepted = this.#settle(outcomes, updates.length > 0 ? (point ?? replica.point) : NOTHING)
-    const again = restored && replace ? restored.again : null
-    this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates, accepted, again })
+    const other = replace && restored ? { again: restored.again, from: replica.point } : null
+    this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates, accepted, restored: other })
     if (replace) this.#replaceWith(epoch, updates, restored?.anew)
     else {
       const current = this.#replica as Replica
@@ -429,7 +429,7 @@ export class LocalConversation {
   /** Whether what the app was told is what `old` says, and can be compared. */
   #isToldOf(old: Replica, next: Replica, isFresh: boolean): boolean {
     // another client on this store may have put the newer one there already
-    return !(isFresh && old.knows(next.point)) && isComparable(old, next)
+    return !(isFresh && next.knows(old.point)) && isComparable(old, next)
   }
 
   /** What the relay said of indices holds no more. */
@@ -576,28 +576,29 @@ export class LocalConversation {
     }, updates)
   }
 
-  peerNews({ replace, epoch, updates, accepted, again }: PeerNews): void {
+  peerNews({ replace, epoch, updates, accepted, restored }: PeerNews): void {
     this.#withReplica((replica, isFresh) => {
-      for (const entry of again ?? []) this.#host.journal.add(entry)
+      for (const entry of restored?.again ?? []) this.#host.journal.add(entry)
       // this client's own connection says more, and in order
       if (this.#channel === 'absent') return
-      const next = again && this.#read(epoch, updates)
-      // this client may have gone on in the other history by itself
-      const isHere = next && !isFresh && replica.epoch === epoch && replica.knows(next.point)
-      if (next && !isHere) this.#leaveHistory()
+      const next = restored && this.#read(epoch, updates)
+      const told = isFresh && this.#summary ? pointOf(this.#summary) : replica.point
+      const isLost = next && !next.knows(told) && isLostWith(restored, replica, told)
+      if (isLost) this.#leaveHistory()
       this.#awaitPosts(accepted)
       for (const id of accepted) {
         this.#host.journal.forget(id)
         this.#host.verdicts.accepted(id)
       }
-      const known = this.#knownHistory(replica)
-      if (isHere) {
-        this.pendingChanged()
+      if (isLost) {
+        this.#replaceWith(epoch, updates, !this.#isToldOf(replica, next, isFresh))
         return
       }
+      const known = this.#knownHistory(replica)
       if (replace) {
-        if (next) this.#replaceWith(epoch, updates, !this.#isToldOf(replica, next, isFresh))
-        else if (replica.epoch !== epoch) this.#replaceWith(epoch, updates)
+        if (replica.epoch !== epoch) this.#replaceWith(epoch, updates)
+        // it goes on in the other history already, or hears of it itself
+        else if (restored) this.pendingChanged()
         return
       }
       const lost = replica.conversation === null && this.#summary !== null

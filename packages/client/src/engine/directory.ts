@@ -235,7 +235,7 @@ export class Directory {
     }
     const { epoch } = this.#document
     const { updates } = news
-    this.#host.post({ kind: 'news', document: this.name, replace, epoch, updates, accepted, again: null })
+    this.#host.post({ kind: 'news', document: this.name, replace, epoch, updates, accepted, restored: null })
     this.#settled()
     this.#changed()
   }

@@ -293,12 +293,9 @@ export class History {
     }
   }
 
-  /** @param old how the relay had it; a pending change of this device's may have been shown in its place */
+  /** @param old how the relay had it. What an undecided operation showed in its place was noted with the operation. */
   #tell(old: MessageRecord, record: MessageRecord, was: Seen): void {
-    this.#events.changed(
-      was.message(record.sid, () => old),
-      record,
-    )
+    if (!was.isTouched(record.sid)) this.#events.changed({ record: old, status: 'accepted' }, record)
   }
 
   /** The records of a page as they are on this device: at once if they are decoded. */

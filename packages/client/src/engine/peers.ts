@@ -1,5 +1,5 @@
 /** What the clients (tabs) that share a store tell each other. All of it is idempotent. */
-import type { DocumentName } from '@confab/core'
+import type { DocumentName, ResumePoint } from '@confab/core'
 import type { JournalEntry } from '../storage/storage.ts'
 import type { Hold } from './journal.ts'
 
@@ -12,8 +12,8 @@ export interface PeerNews {
   epoch: number
   updates: Uint8Array[]
   accepted: string[]
-  /** The relay was restored: these operations are undecided again. Null when it is the same history. */
-  again: JournalEntry[] | null
+  /** The relay was restored: what was here went to `from`, and these operations are undecided again. */
+  restored: { from: ResumePoint; again: JournalEntry[] } | null
 }
 
 export type PeerMessage =

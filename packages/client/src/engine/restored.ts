@@ -1,5 +1,12 @@
 /** What it means for a conversation here that its relay was restored from an older backup. */
-import { type Json, jsonEqual, type MessageRecord, restoreId, type SealedPage } from '@confab/core'
+import {
+  type Json,
+  jsonEqual,
+  type MessageRecord,
+  type ResumePoint,
+  restoreId,
+  type SealedPage,
+} from '@confab/core'
 import * as Y from 'yjs'
 import type { JournalEntry, NewJournalEntry } from '../storage/storage.ts'
 import type { Replica } from './replica.ts'
@@ -11,6 +18,10 @@ export interface Restored {
   /** What the app was told can't be compared with what is now: it is told the conversation anew. */
   anew: boolean
 }
+
+/** Whether a copy is of the history in which another went to `from`, as far as that shows. @param told how far the copy was read */
+export const isLostWith = ({ from }: { from: ResumePoint }, copy: Replica, told: ResumePoint): boolean =>
+  copy.knows(from) || told.commitsId === from.commitsId
 
 /**
  * Whether what an app was told of one document can be compared with another of another history. An index may be another
