@@ -513,7 +513,7 @@ export class Committer {
       const model = lane.model as DocumentModel
       for (const change of changes.directory.values()) {
         if (change.type === 'directory.put') model.putDirectory(change.record)
-        else model.deleteDirectory(change.conversationSid)
+        else model.deleteDirectory(change.conversationSid, changes.entered.has(change.conversationSid))
       }
       for (const refusal of changes.refusals) model.putRefusal(refusal)
     }

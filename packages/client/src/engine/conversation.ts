@@ -25,7 +25,7 @@ import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
 import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
 import { LOCAL } from './outbox.ts'
-import type { PeerNews } from './peers.ts'
+import type { PeerMessage, PeerNews } from './peers.ts'
 import { randomFraction, randomUint32 } from './platform.ts'
 import { Replica, type ReplicaChanges } from './replica.ts'
 import { isComparable, isLostWith, lostMessages, offer, type Restored } from './restored.ts'
@@ -284,13 +284,7 @@ export class LocalConversation {
       this.#pendingHorizons().length > entries.length
     if (waits) this.#horizonWaits = true
     const updates = this.#write(waits ? [] : operations, new Set(withdrawn))
-    this.#host.post({
-      kind: 'appended',
-      document: this.sid,
-      entries: [...entries],
-      removed: [...withdrawn],
-      updates,
-    })
+    this.#tellPeers(entries, updates, withdrawn)
     if (withdrawn.length > 0 || !this.#extend(operations)) this.#rebuild(null)
     this.#openChannel()
     this.#refresh()
@@ -481,7 +475,7 @@ export class LocalConversation {
     const kept = await this.#host.journal.kept(this.sid)
     if (kept.length === 0) return
     const entries = await this.#host.journal.again(kept)
-    this.#host.post({ kind: 'appended', document: this.sid, entries, removed: [], updates: [] })
+    this.#tellPeers(entries, [], [])
     // in the order of writing: what creates the conversation comes before what is undecided for longer
     const { outbox } = this.#replica as Replica
     outbox.write(this.#operations(), outbox.live())
@@ -559,11 +553,19 @@ export class LocalConversation {
 
   // --- other clients on the same store
 
-  peerAppended(
-    entries: readonly JournalEntry[],
-    removed: readonly string[],
-    updates: readonly Uint8Array[],
-  ): void {
+  #tellPeers(entries: readonly JournalEntry[], updates: Uint8Array[], withdrawn: readonly string[]): void {
+    this.#host.post({
+      kind: 'appended',
+      document: this.sid,
+      entries: [...entries],
+      removed: [...withdrawn],
+      updates,
+      inviteEnds: this.#host.inviteExpiry.get(this.sid),
+    })
+  }
+
+  peerAppended({ entries, removed, updates, inviteEnds }: Extract<PeerMessage, { kind: 'appended' }>): void {
+    if (inviteEnds !== undefined) this.#host.inviteExpiry.set(this.sid, inviteEnds)
     for (const id of removed) this.#host.journal.forget(id)
     for (const entry of entries) this.#host.journal.add(entry)
     this.#withReplica((replica) => {

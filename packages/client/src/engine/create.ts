@@ -539,7 +539,7 @@ class LocalEngine implements Engine {
     const conversation = this.#conversationOf(message.document)
     switch (message.kind) {
       case 'appended':
-        conversation.peerAppended(message.entries, message.removed, message.updates)
+        conversation.peerAppended(message)
         break
       case 'news':
         conversation.peerNews(message)

@@ -233,8 +233,8 @@ export class History {
       if (old) this.#tellGone(records ?? [], old, page, was, noted)
       const made = this.#made.get(page.first)
       this.#made.delete(page.first)
-      // it never was here
-      if (old && !records) return
+      // it never was here, and nothing of it was shown as something newer
+      if (old && !records && sealed.length === 0) return
       const held = new Map((records ?? []).map((record) => [record.index, record]))
       for (const record of sealed) held.set(record.index, record)
       this.#make(page, held, made?.hash)

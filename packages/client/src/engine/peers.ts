@@ -24,6 +24,8 @@ export type PeerMessage =
       entries: JournalEntry[]
       removed: string[]
       updates: Uint8Array[]
+      /** When the invite ends by which the conversation was opened, milliseconds since the epoch. */
+      inviteEnds?: number | undefined
     }
   | PeerNews
   | { kind: 'held'; document: DocumentName; holds: Hold[] }
