@@ -40,6 +40,7 @@ export async function judge(world: World): Promise<string[]> {
       for (const tab of device.tabs) {
         const view = tab.engine.conversation(sid)
         const shown = view?.status === 'joined'
+        if (shown && (await isForgotten(world, device.identity, sid))) continue
         const isParticipant = loaded.mapItems.some(
           ({ root, value }) =>
             root === 'participants' &&
@@ -68,6 +69,13 @@ export async function judge(world: World): Promise<string[]> {
   }
   for (const device of world.devices) wrong.push(...nothingLost(world, device))
   return wrong
+}
+
+/** Nobody has let them in since the relay was restored, or removed them: what their devices have stays. */
+async function isForgotten(world: World, identity: string, sid: string): Promise<boolean> {
+  if (world.restores === 0 || world.commits.members.get(sid)?.has(identity)) return false
+  const entry = (await world.listOf(identity)).get(sid)
+  return entry === undefined || entry === world.listed.get(identity)?.get(sid)
 }
 
 async function compare(
@@ -155,7 +163,7 @@ function nothingLost(world: World, device: Device): string[] {
     const kept = device.disk.entries.find(({ id, state }) => id === entry.id && state !== 'kept')
     if (outcome?.verdict === 'accepted') {
       // somebody who was removed can't be told any more: what they wrote is kept rather than lost
-      if (kept && kept.error?.code !== 70401)
+      if (kept && kept.error?.code !== 70401 && !isShutOut(world, device, entry))
         wrong.push(
           `${device.name} still keeps ${entry.id} (${entry.operation.type}, ${kept.state}), which was accepted`,
         )

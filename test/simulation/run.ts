@@ -17,7 +17,8 @@ export interface Result {
   restores: number
 }
 
-export async function simulate(seed: number): Promise<Result> {
+/** @param restoring share of the worlds in which the relay gets an older copy of its disk */
+export async function simulate(seed: number, restoring = 0.15): Promise<Result> {
   const world = await World.create(seed)
   const { random } = world
   const people = ['ann', 'ben', 'cleo', 'dan'].slice(0, random.int(2, 4))
@@ -33,7 +34,7 @@ export async function simulate(seed: number): Promise<Result> {
   if (random.chance(0.8)) await begin(world)
   const happenings = random.int(10, 70)
   // some relays lose their disk, and get an older copy of it
-  const backUpAt = random.chance(0.15) ? random.int(0, happenings) : -1
+  const backUpAt = random.chance(restoring) ? random.int(0, happenings) : -1
   const restoreAt = backUpAt < 0 ? -1 : random.int(backUpAt, happenings)
   for (let i = 0; i < happenings && world.failures.length === 0; i++) {
     if (i === backUpAt) await world.backUp()

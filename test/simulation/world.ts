@@ -47,6 +47,8 @@ export class World implements Net {
   store: Store
   /** How often the relay got an older disk. */
   restores = 0
+  /** What people's lists of conversations said when the older disk was put in place: items by identity and sid. */
+  readonly listed = new Map<string, Map<string, string>>()
   #backup: { file: string; commits: Commits } | null = null
   readonly #sealing: Partial<SealingOptions> | false
   #relay: Relay | null = null
@@ -134,7 +136,15 @@ export class World implements Net {
     this.commits = copyOf(backup.commits)
     this.restores++
     this.#dropBackup()
+    for (const { identity } of this.devices) this.listed.set(identity, await this.listOf(identity))
     this.startRelay()
+  }
+
+  /** What the relay's list of somebody's conversations says of each: an item, and whether it stands. */
+  async listOf(identity: string): Promise<Map<string, string>> {
+    const loaded = await this.store.load(SERVICE, `user/${identity}`)
+    const entries = loaded?.mapItems.filter(({ root }) => root === 'conversations') ?? []
+    return new Map(entries.map(({ key, item, value }) => [key, `${item} ${value !== undefined}`]))
   }
 
   #dropBackup(): void {

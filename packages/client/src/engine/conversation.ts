@@ -349,6 +349,8 @@ export class LocalConversation {
 
   received(news: RelayNews): void {
     const asked = this.#asked ?? NOTHING
+    // at once: what it waits for may take until the relay has said something else
+    if (this.#channel !== 'closed') this.#channel = 'open'
     this.#withReplica((replica, isFresh) => {
       // outcomes alone say nothing of the document
       const forgotten = this.#forgotten !== null && news.updates.length > 0
@@ -375,7 +377,6 @@ export class LocalConversation {
     const replica = this.#replica as Replica
     const epoch = point?.epoch ?? replica.epoch
     const known = this.#knownHistory(replica)
-    if (this.#channel !== 'closed') this.#channel = 'open'
     if (restored) this.#leaveHistory()
     // without the change that it made nobody can tell which commit an outcome is of
     const accepted = this.#settle(outcomes, updates.length > 0 ? (point ?? replica.point) : NOTHING)
@@ -388,9 +389,7 @@ export class LocalConversation {
       current.apply(updates, RELAY)
       this.#baseChanged(current, known)
     }
-    if (this.#channel !== 'closed') {
-      this.#asked = this.#replica?.point ?? null
-    }
+    if (this.#channel === 'open') this.#asked = this.#replica?.point ?? null
     this.#answer()
     this.#catchUp()
   }
