@@ -361,14 +361,13 @@ export class LocalConversation {
         return
       }
       const replace = news.replace || startsOver
-      // who lost their copy, or was removed in the history that was lost, may have something to bring, too
-      const asksForAll =
-        replica.conversation === null && (this.#summary !== null || this.#host.listing.wasLost)
+      // who lost their copy, or was removed in one of the two histories, may have something to bring, too
+      const asksForAll = replica.conversation === null && news.updates.length > 0
       const isOther = news.lost === true || forgotten
-      if (!isOther && !(asksForAll && news.updates.length > 0)) this.#take(news, replace, null)
+      if (!isOther && !asksForAll) this.#take(news, replace, null)
       else
         return this.#bringAgain(replica, news, isOther, isFresh).then((restored) =>
-          this.#take(news, replace || restored.again.length > 0, restored),
+          this.#take(news, replace || (restored !== null && restored.again.length > 0), restored),
         )
     })
   }
@@ -396,7 +395,7 @@ export class LocalConversation {
 
   /**
    * What the relay's document lacks of this person's own is undecided again, and what it lacks of other people's is
-   * offered: durable before the old document goes.
+   * offered: durable before the old document goes. Null when nothing shows that there is another history.
    * @param isOther the document is of another history; otherwise what was here was lost, and it may be the same
    * @param isFresh what is here was read from the store just now
    */
@@ -405,12 +404,14 @@ export class LocalConversation {
     { point, updates }: RelayNews,
     isOther: boolean,
     isFresh: boolean,
-  ): Promise<Restored> {
+  ): Promise<Restored | null> {
     const { journal, identity } = this.#host
+    const accepted = await journal.kept(this.sid)
+    if (!isOther && accepted.length === 0) return null
     const next = this.#read(point?.epoch ?? old.epoch, updates)
     // should storing fail, whatever comes next is answered with this question again
     this.#asked = point
-    const kept = (await journal.kept(this.sid)).filter((entry) => !next.knows(entry.acceptedBy))
+    const kept = accepted.filter((entry) => !next.knows(entry.acceptedBy))
     const own = new Set([...kept, ...this.pending].map(({ id }) => messageSidOf(id)))
     const offers = lostMessages(old, next).filter(({ sid }) => !own.has(sid))
     const again = [...kept, ...offers.map((record) => offer(record, this.sid, identity))]

@@ -83,7 +83,6 @@ export class Directory {
   #isLost = false
   /** How far this document had gone, if the stored copy has lost a write since. */
   #went: StoredSummary | null = null
-  #wasLost = false
   /** Who waits for the relay's answer; null when it was given. */
   #unsettled: (() => void)[] | null = null
   #retryTimer: unknown = null
@@ -123,10 +122,6 @@ export class Directory {
   removal(conversationSid: string): string | null {
     const item = this.#document.entry(conversationSid)
     return item?.deleted ? `${item.id.client} ${item.id.clock}` : null
-  }
-
-  get wasLost(): boolean {
-    return this.#wasLost
   }
 
   byUniqueName(uniqueName: string): DirectoryRecord | undefined {
@@ -205,7 +200,7 @@ export class Directory {
 
   received(news: RelayNews): void {
     if (news.lost) {
-      this.#isLost = this.#wasLost = true
+      this.#isLost = true
       this.#bringAgain(() => {
         this.#startOver = true
         if (this.#isOpen) this.#host.link.reopen(this.connected())
@@ -219,7 +214,7 @@ export class Directory {
       this.#document = this.#make(news.point?.epoch ?? old.epoch)
       this.#document.apply(news.updates, RELAY)
       if (this.#went && !this.#document.knows(this.#went)) {
-        this.#isLost = this.#wasLost = true
+        this.#isLost = true
         this.#bringAgain(() => this.#restoreOutbox())
       }
       this.#went = null

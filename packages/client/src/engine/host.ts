@@ -31,8 +31,6 @@ export interface Listing {
   has(conversationSid: string): boolean
   /** Which entry was removed; null when none was. */
   removal(conversationSid: string): string | null
-  /** The relay was restored from an older backup while this client ran. */
-  readonly wasLost: boolean
 }
 
 export interface ConversationHost {

@@ -47,6 +47,9 @@ export class OperationJournal {
   /** What was kept for long goes with the first write, and with one now and then. */
   #isPruneDue = true
   #keeps = 0
+  /** Documents of which accepted operations may be kept: as stored when that was first asked, and since. */
+  #keptBefore: Promise<ReadonlySet<DocumentName>> | null = null
+  readonly #keptSince = new Set<DocumentName>()
 
   constructor(
     journal: Journal,
@@ -137,6 +140,7 @@ export class OperationJournal {
     const entry = this.#entries.get(id)
     if (!entry) return
     this.#entries.delete(id)
+    this.#keptSince.add(entry.document)
     this.#unlist(entry)
   }
 
@@ -159,8 +163,19 @@ export class OperationJournal {
 
   /** What was accepted lately in a document, or in all, in the order of writing. */
   async kept(document?: DocumentName): Promise<JournalEntry[]> {
+    if (document && !this.#keptSince.has(document) && !(await this.#keptAtFirst()).has(document)) return []
     await this.flush()
     return this.#journal.kept(document)
+  }
+
+  #keptAtFirst(): Promise<ReadonlySet<DocumentName>> {
+    const reading =
+      this.#keptBefore ?? this.#journal.kept().then((kept) => new Set(kept.map((one) => one.document)))
+    reading.catch(() => {
+      this.#keptBefore = null
+    })
+    this.#keptBefore = reading
+    return reading
   }
 
   /** Moves operations to the held list; gives those that were not there. */
