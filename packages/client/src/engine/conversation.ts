@@ -79,6 +79,8 @@ export class LocalConversation {
   #channel: 'closed' | 'open' | 'absent' = 'closed'
   /** Where the relay believes this device to be; null when not open. */
   #asked: ResumePoint | null = null
+  /** The relay takes this device to have nothing: what it says next is all there is. */
+  #givesAll = false
   /** The next news is a whole document: this one can't be continued. */
   #startOver = false
   #compactTimer: unknown = null
@@ -324,6 +326,7 @@ export class LocalConversation {
     this.#asked = this.#startOver
       ? NOTHING
       : (this.#replica?.point ?? (this.#summary ? pointOf(this.#summary) : NOTHING))
+    this.#givesAll = this.#asked.commitsId === 0
     return { document: this.sid, point: this.#asked, pending: this.pending.length > 0 }
   }
 
@@ -349,11 +352,14 @@ export class LocalConversation {
 
   received(news: RelayNews): void {
     const asked = this.#asked ?? NOTHING
-    // at once: what it waits for may take until the relay has said something else
+    // outcomes alone say nothing of the document
+    const hasUpdates = news.updates.length > 0
+    const isAll = this.#givesAll && hasUpdates
+    // at once: until this has its turn the relay may have said something else
     if (this.#channel !== 'closed') this.#channel = 'open'
+    if (hasUpdates) this.#givesAll = false
     this.#withReplica((replica, isFresh) => {
-      // outcomes alone say nothing of the document
-      const forgotten = this.#forgotten !== null && news.updates.length > 0
+      const forgotten = this.#forgotten !== null && hasUpdates
       const startsOver = this.#startOver || forgotten
       if (!news.replace && !startsOver && !covers(replica.point, asked)) {
         // the stored copy lost a write that the summary has: this news doesn't fit on it
@@ -361,13 +367,12 @@ export class LocalConversation {
         return
       }
       const replace = news.replace || startsOver
-      // who lost their copy, or was removed in one of the two histories, may have something to bring, too
-      const asksForAll = replica.conversation === null && news.updates.length > 0
       const isOther = news.lost === true || forgotten
-      if (!isOther && !asksForAll) this.#take(news, replace, null)
+      // who lost their copy, or was removed in one of two histories, may have something to bring, too
+      if (!isOther && !isAll) this.#take(news, replace, null)
       else
         return this.#bringAgain(replica, news, isOther, isFresh).then((restored) =>
-          this.#take(news, replace || (restored !== null && restored.again.length > 0), restored),
+          this.#take(news, replace || restored !== null, restored),
         )
     })
   }
@@ -396,7 +401,7 @@ export class LocalConversation {
   /**
    * What the relay's document lacks of this person's own is undecided again, and what it lacks of other people's is
    * offered: durable before the old document goes. Null when nothing shows that there is another history.
-   * @param isOther the document is of another history; otherwise what was here was lost, and it may be the same
+   * @param isOther the document is known to be of another history; otherwise it may be
    * @param isFresh what is here was read from the store just now
    */
   async #bringAgain(
@@ -407,15 +412,17 @@ export class LocalConversation {
   ): Promise<Restored | null> {
     const { journal, identity } = this.#host
     const accepted = await journal.kept(this.sid)
-    if (!isOther && accepted.length === 0) return null
+    if (!isOther && accepted.length === 0 && old.conversation === null) return null
     const next = this.#read(point?.epoch ?? old.epoch, updates)
-    // should storing fail, whatever comes next is answered with this question again
-    this.#asked = point
+    const differs = isOther || (old.conversation !== null && !next.knows(old.point))
     const kept = accepted.filter((entry) => !next.knows(entry.acceptedBy))
     const own = new Set([...kept, ...this.pending].map(({ id }) => messageSidOf(id)))
-    const offers = lostMessages(old, next).filter(({ sid }) => !own.has(sid))
+    const offers = differs ? lostMessages(old, next).filter(({ sid }) => !own.has(sid)) : []
     const again = [...kept, ...offers.map((record) => offer(record, this.sid, identity))]
-    const anew = isOther && !this.#isToldOf(old, next, isFresh)
+    if (!differs && again.length === 0) return null
+    // should storing fail, whatever comes next is answered with this question again
+    this.#asked = point
+    const anew = differs && !this.#isToldOf(old, next, isFresh)
     next.doc.destroy()
     return { again: again.length > 0 ? await journal.again(again) : [], anew }
   }
@@ -504,6 +511,7 @@ export class LocalConversation {
     if (this.#channel !== 'closed') {
       this.#channel = 'absent'
       this.#asked = NOTHING
+      this.#givesAll = true
     }
     this.#serial.run(async () => {
       if (this.#replica?.conversation && asked.commitsId === 0) {
@@ -934,6 +942,8 @@ export class LocalConversation {
     this.#ledger.lose()
     this.#readWithout = false
     this.#install(next)
+    // nobody is shown them as undecided
+    this.#accepted = []
     this.#goOn(next)
     for (const { operation, messageIndex } of this.pending)
       if ('sid' in operation) void this.#history.recall(operation.sid, messageIndex, true)
