@@ -1,6 +1,6 @@
 /** What must be true at the end of every simulated world. Each check says what it found, in words. */
 
-import type { MessageRecord } from '@confab/core'
+import { type MessageRecord, participantSid } from '@confab/core'
 import type { JournalEntry } from '../../packages/client/src/storage/storage.ts'
 import type { Device } from './device.ts'
 import type { World } from './world.ts'
@@ -147,7 +147,9 @@ function difference(shown: readonly string[], expected: readonly string[]): stri
 }
 
 /** Nothing that a person wrote, and without a purpose once they are gone from the conversation. */
-const MOOT = new Set(['conversation.leave', 'read.advance', 'read.set'])
+const isMoot = ({ document, operation }: JournalEntry, identity: string): boolean =>
+  ['conversation.leave', 'read.advance', 'read.set'].includes(operation.type) ||
+  (operation.type === 'participant.remove' && operation.sid === participantSid(document, { identity }))
 
 /** Of no conversation that a restored relay knows to be this person's, and still on the disk. */
 function isShutOut(world: World, device: Device, { id, document }: JournalEntry): boolean {
@@ -173,7 +175,7 @@ function nothingLost(world: World, device: Device): string[] {
       wrong.push(
         `${device.name} still waits for ${entry.id} (${entry.operation.type}) in ${entry.document}; outcome: ${outcome?.verdict ?? 'none'}`,
       )
-    } else if (!kept && !device.disk.withdrawn(entry.id) && !MOOT.has(entry.operation.type)) {
+    } else if (!kept && !device.disk.withdrawn(entry.id) && !isMoot(entry, device.identity)) {
       wrong.push(
         `${device.name} lost ${entry.id} (${entry.operation.type}); outcome: ${outcome?.verdict ?? 'none'}`,
       )

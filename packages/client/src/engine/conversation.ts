@@ -359,15 +359,13 @@ export class LocalConversation {
     if (this.#channel !== 'closed') this.#channel = 'open'
     if (hasUpdates) this.#givesAll = false
     this.#withReplica((replica, isFresh) => {
-      const forgotten = this.#forgotten !== null && hasUpdates
-      const startsOver = this.#startOver || forgotten
-      if (!news.replace && !startsOver && !covers(replica.point, asked)) {
+      if (!news.replace && !isAll && (this.#startOver || !covers(replica.point, asked))) {
         // the stored copy lost a write that the summary has: this news doesn't fit on it
         this.#reopen()
         return
       }
-      const replace = news.replace || startsOver
-      const isOther = news.lost === true || forgotten
+      const isOther = news.lost === true || (isAll && this.#forgotten !== null)
+      const replace = news.replace || (isAll && (this.#startOver || isOther))
       // who lost their copy, or was removed in one of two histories, may have something to bring, too
       if (!isOther && !isAll) this.#take(news, replace, null)
       else
@@ -390,6 +388,7 @@ export class LocalConversation {
     else {
       const current = this.#replica as Replica
       if (current.conversation === null) current.epoch = epoch
+      if (updates.length > 0) this.#forgotten = null
       current.apply(updates, RELAY)
       this.#baseChanged(current, known)
     }
@@ -765,6 +764,8 @@ export class LocalConversation {
     const from = summary ? replica.position(highestIndexOf(summary) + 1) : replica.ordered.length
     for (const record of replica.ordered.slice(from)) this.#ledger.note(record.sid, undefined)
     this.#ledger.takeParticipants(this.#participants())
+    // what the relay has for it now tells whether anything of this person's went with the writes that were lost
+    if (summary && summary.commitsId !== 0 && !replica.knows(summary)) this.#startOver = true
     if (this.#asked && !covers(replica.point, this.#asked)) this.#reopen()
     this.#refresh()
   }
