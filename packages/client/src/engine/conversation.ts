@@ -382,7 +382,7 @@ export class LocalConversation {
     if (restored) this.#leaveHistory()
     // without the change that it made nobody can tell which commit an outcome is of
     const accepted = this.#settle(outcomes, updates.length > 0 ? (point ?? replica.point) : NOTHING)
-    const other = replace && restored ? { again: restored.again, from: replica.point } : null
+    const other = replace && restored ? { again: restored.again, from: this.#reached(replica) } : null
     this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates, accepted, restored: other })
     if (replace) this.#replaceWith(epoch, updates, restored?.anew)
     else {
@@ -411,9 +411,9 @@ export class LocalConversation {
   ): Promise<Restored | null> {
     const { journal, identity } = this.#host
     const accepted = await journal.kept(this.sid)
-    if (!isOther && accepted.length === 0 && old.conversation === null) return null
+    if (!isOther && accepted.length === 0 && old.conversation === null && !this.#summary) return null
     const next = this.#read(point?.epoch ?? old.epoch, updates)
-    const differs = isOther || (old.conversation !== null && !next.knows(old.point))
+    const differs = isOther || !this.#goesOn(old, next)
     const kept = accepted.filter((entry) => !next.knows(entry.acceptedBy))
     const own = new Set([...kept, ...this.pending].map(({ id }) => messageSidOf(id)))
     const offers = differs ? lostMessages(old, next).filter(({ sid }) => !own.has(sid)) : []
@@ -424,6 +424,19 @@ export class LocalConversation {
     const anew = differs && !this.#isToldOf(old, next, isFresh)
     next.doc.destroy()
     return { again: again.length > 0 ? await journal.again(again) : [], anew }
+  }
+
+  /** How far this conversation had come here: further than the document, if its stored copy lost a write. */
+  #reached(replica: Replica): ResumePoint {
+    const summary = this.#summary
+    return summary && summary.commitsId !== 0 && !replica.knows(summary) ? pointOf(summary) : replica.point
+  }
+
+  /** Whether `next` goes on from what was here, as far as that shows. */
+  #goesOn(old: Replica, next: Replica): boolean {
+    const reached = this.#reached(old)
+    const isUnknown = old.conversation === null && reached.epoch !== next.epoch
+    return reached.commitsId === 0 || isUnknown || next.knows(reached)
   }
 
   /** Whether what the app was told is what `old` says, and can be compared. */
