@@ -526,7 +526,7 @@ export class LocalConversation {
       this.#givesAll = true
     }
     this.#serial.run(async () => {
-      if (this.#replica?.conversation && asked.commitsId === 0) {
+      if (this.#replica?.conversation && asked.commitsId === 0 && !this.#startOver) {
         // What another client on this store heard since this one asked is newer than the answer: ask with that.
         this.#reopen()
         return

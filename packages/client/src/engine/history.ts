@@ -139,17 +139,7 @@ export class History {
     if (!replica) return
     const noted = new Set(changes.messages.keys())
     const before = changes.manifest
-    if (before) {
-      this.#wake()
-      for (const page of replica.manifest.pages) {
-        const old = before.pages[page.number]
-        if (old?.hash === page.hash && old.gone === page.gone && old.last === page.last) continue
-        const sealed = changes.sealed.filter(({ index }) => index >= page.first && index <= page.last)
-        const same = old?.first === page.first && old.last === page.last ? old : undefined
-        if (!same && sealed.length === 0) continue
-        this.#soon(() => this.#turn(same, page, sealed, was, noted))
-      }
-    }
+    // first: how they were is in the page that is about to be another
     for (const record of changes.edited) {
       if (record.index > known) continue
       const page = pageOf(before ?? replica.manifest, record.index) ?? pageOf(replica.manifest, record.index)
@@ -160,6 +150,17 @@ export class History {
         this.#tell(old ?? { sid, index, author, dateCreated }, record, was)
       }
       this.#soon(() => this.#atHandOr(page, tell))
+    }
+    if (before) {
+      this.#wake()
+      for (const page of replica.manifest.pages) {
+        const old = before.pages[page.number]
+        if (old?.hash === page.hash && old.gone === page.gone && old.last === page.last) continue
+        const sealed = changes.sealed.filter(({ index }) => index >= page.first && index <= page.last)
+        const same = old?.first === page.first && old.last === page.last ? old : undefined
+        if (!same && sealed.length === 0) continue
+        this.#soon(() => this.#turn(same, page, sealed, was, noted))
+      }
     }
   }
 
