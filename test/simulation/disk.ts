@@ -75,6 +75,12 @@ export class Disk {
     }
   }
 
+  /** The last writes of a document are lost, as when a browser is killed. */
+  loseRows(document: string, count: number): void {
+    for (const [key, rows] of this.#documents) if (key.startsWith(`${document} `)) rows.splice(-count)
+    this.lostRows += count
+  }
+
   /** A write takes a moment, and is lost with the process that asked for it. */
   async #written(session: Session): Promise<void> {
     await this.#time.delay(this.#random.int(0, 3))

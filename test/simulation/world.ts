@@ -57,22 +57,15 @@ export class World implements Net {
   /** What has happened, newest last: printed with a failing seed. */
   readonly trace: string[] = []
 
-  private constructor(seed: number, store: Store) {
+  private constructor(seed: number, store: Store, sealing: Partial<SealingOptions> | false) {
     this.seed = seed
     this.random = seeded(seed)
-    // a few messages to a page, so that conversations of a dozen have some
-    const random = seeded(seed ^ 0x5ea1)
-    this.#sealing = random.chance(0.75) && {
-      messages: random.int(2, 12),
-      pageMessages: random.int(1, 5),
-      edited: random.int(0, 3),
-      settle: random.int(1, 5_000),
-    }
+    this.#sealing = sealing
     this.store = store
   }
 
-  static async create(seed: number): Promise<World> {
-    const world = new World(seed, await openSqliteStore(':memory:'))
+  static async create(seed: number, sealing = sealingOf(seed)): Promise<World> {
+    const world = new World(seed, await openSqliteStore(':memory:'), sealing)
     world.startRelay()
     return world
   }
@@ -293,6 +286,19 @@ export class World implements Net {
     await this.store.close()
     this.#dropBackup()
   }
+}
+
+/** A few messages to a page, so that conversations of a dozen have some. */
+function sealingOf(seed: number): Partial<SealingOptions> | false {
+  const random = seeded(seed ^ 0x5ea1)
+  return (
+    random.chance(0.75) && {
+      messages: random.int(2, 12),
+      pageMessages: random.int(1, 5),
+      edited: random.int(0, 3),
+      settle: random.int(1, 5_000),
+    }
+  )
 }
 
 export function mapAt<K, V>(map: Map<K, V>, key: K, make: () => V): V {
