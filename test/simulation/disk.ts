@@ -219,8 +219,13 @@ export class Disk {
       if (rows) rows.push(update)
       else this.#documents.set(key, [update])
     }
+    // what the doc held before it was opened is kept, too, and what it comes to hold meanwhile
+    const held: Uint8Array[] = doc.store.clients.size > 0 ? [Y.encodeStateAsUpdate(doc)] : []
+    const meanwhile = (update: Uint8Array) => void held.push(update)
+    doc.on('update', meanwhile)
     const loaded = (async () => {
       await this.#written(session)
+      doc.off('update', meanwhile)
       Y.transact(
         doc,
         () => {
@@ -230,6 +235,7 @@ export class Disk {
         false,
       )
       doc.on('update', row)
+      for (const update of held) row(update, null)
     })()
     return {
       loaded,

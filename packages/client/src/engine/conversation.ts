@@ -617,10 +617,13 @@ export class LocalConversation {
         return
       }
       const known = this.#knownHistory(replica)
-      if (replace) {
-        if (replica.epoch !== epoch) this.#replaceWith(epoch, updates)
+      if (replica.epoch === epoch && restored) {
         // it goes on in the other history already, or hears of it itself
-        else if (restored) this.pendingChanged()
+        this.pendingChanged()
+        return
+      }
+      if (replace && replica.epoch !== epoch) {
+        this.#replaceWith(epoch, updates)
         return
       }
       const lost = replica.conversation === null && this.#summary !== null
