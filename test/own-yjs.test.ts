@@ -73,8 +73,11 @@ class Twins {
     expect(this.own.store.pendingDs === null).toBe(this.full.store.pendingDs === null)
     same(...(['own', 'full'] as const).map((which) => Buffer.concat(this.told[which])))
     const shown = (doc: Y.Doc) => [
-      ...ARRAYS.map((name) => doc.getArray(name).toArray()),
-      ...MAPS.map((name) => doc.getMap(name).toJSON()),
+      ...ARRAYS.map((name) => [doc.getArray(name).toArray(), [...doc.getArray(name)]]),
+      ...MAPS.map((name) => {
+        const map = doc.getMap(name)
+        return [map.toJSON(), [...map.keys()], [...map.values()], [...map.entries()], map.get('key 1')]
+      }),
     ]
     expect(JSON.stringify(shown(this.own))).toBe(JSON.stringify(shown(this.full)))
   }
@@ -101,23 +104,17 @@ function valueFrom(random: Random, depth = 0): unknown {
   return random.pick(depth > 2 ? kinds.slice(0, 5) : kinds)()
 }
 
-/** A change of plain JSON. What it does is decided now, so that it can be done to two documents. */
+/** What a device does. It is decided now, so that it can be done to two documents. */
 function changeFrom(random: Random, doc: Y.Doc): (doc: Y.Doc) => void {
-  const name = random.pick(ARRAYS)
-  const map = random.pick(MAPS)
-  const key = `key ${random.int(0, 4)}`
+  const [name, other] = [random.pick(ARRAYS), random.pick(ARRAYS)]
   const values = Array.from({ length: random.int(1, 4) }, () => valueFrom(random))
   const { length } = doc.getArray(name)
-  const at = random.int(0, length)
   const changes = [
     (one: Y.Doc) => one.getArray(name).push(values),
-    (one: Y.Doc) => one.getArray(name).insert(at, values),
-    (one: Y.Doc) => one.getMap(map).set(key, values[0]),
-    (one: Y.Doc) => one.getMap(map).delete(key),
     (one: Y.Doc) =>
       one.transact(() => {
         one.getArray(name).push(values)
-        one.getMap(map).set(key, 'with it')
+        one.getArray(other).push(['with it'])
       }),
   ]
   if (length > 0) {
@@ -128,11 +125,33 @@ function changeFrom(random: Random, doc: Y.Doc): (doc: Y.Doc) => void {
   return random.pick(changes)
 }
 
+/** What only others do: a relay, or a stock Yjs. */
+function changeByOthers(random: Random, doc: Y.Doc): void {
+  const array = doc.getArray(random.pick(ARRAYS))
+  const map = doc.getMap(random.pick(MAPS))
+  const key = `key ${random.int(0, 4)}`
+  const values = Array.from({ length: random.int(1, 4) }, () => valueFrom(random))
+  random.pick([
+    () => array.insert(random.int(0, array.length), values),
+    () => map.set(key, values[0]),
+    () => map.delete(key),
+    () =>
+      doc.transact(() => {
+        array.push(values)
+        map.set(key, 'with it')
+      }),
+  ])()
+}
+
 describe('random documents of plain JSON', () => {
   test.each(Array.from({ length: 12 }, (_, i) => i))('seed %i', (seed) => {
     const random = seeded(seed)
     const writers = [1, 2, 3].map((n) => new Twins(random.int(1, 2 ** 31 - 1) + n * 2 ** 30))
     const reader = new Twins(7)
+    const others = Object.assign(new Y.Doc(), { clientID: random.int(1, 2 ** 30) })
+    others.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin !== 'told') updates.push(update)
+    })
     /** All that was written, in the order of writing, with how much of it each has been told. */
     const updates: Uint8Array[] = []
     const heard = new Map<Twins, number>()
@@ -141,6 +160,8 @@ describe('random documents of plain JSON', () => {
       const before = writer.told.full.length
       if (random.chance(0.7)) writer.change(changeFrom(random, writer.full))
       updates.push(...writer.told.full.slice(before))
+      if (random.chance(0.5)) changeByOthers(random, others)
+      if (random.chance(0.3)) updates.slice().forEach((update) => void Y.applyUpdate(others, update, 'told'))
       if (random.chance(0.4)) {
         const from = heard.get(writer) ?? 0
         heard.set(writer, updates.length)

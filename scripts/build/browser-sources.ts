@@ -26,6 +26,10 @@ export function forBrowsers(folders: string[]): Plugin {
       for (const [name, contents] of Object.entries(STAND_INS)) {
         onLoad({ filter: new RegExp(`[\\\\/]lib0[\\\\/]${name}\\.js$`) }, () => ({ contents, loader: 'js' }))
       }
+      onLoad({ filter: /[\\/]lib0[\\/]hash[\\/]sha256\.js$/ }, ({ path }) => ({
+        contents: constantsComputed(readFileSync(path, 'utf8')),
+        loader: 'js',
+      }))
       onLoad({ filter: /[\\/]y-websocket[\\/]src[\\/]y-websocket\.js$/ }, ({ path }) => ({
         contents: withoutEffects(readFileSync(path, 'utf8')),
         loader: 'js',
@@ -60,6 +64,28 @@ const STAND_INS = {
   webcrypto: 'export const getRandomValues = (array) => crypto.getRandomValues(array)',
   // y-websocket's way between tabs, which we don't use; lib0's looks for localStorage when it is loaded
   broadcastchannel: 'export const publish = () => {}, subscribe = publish, unsubscribe = publish',
+}
+
+/** SHA-256's constants are the first 32 bits behind the point of roots of primes: 72 numbers that compress badly. */
+function constantsComputed(code: string): string {
+  const primes: number[] = []
+  for (let n = 2; primes.length < 64; n++) if (primes.every((prime) => n % prime !== 0)) primes.push(n)
+  for (const [name, count, root] of [
+    ['K', 64, 3],
+    ['HINIT', 8, 2],
+  ] as const) {
+    const table = new RegExp(`const ${name} = new Uint32Array\\(\\[([^\\]]*)\\]\\)`)
+    const numbers = table.exec(code)?.[1]?.split(',').map(Number)
+    const computed = primes.slice(0, count).map((prime) => Math.floor((prime ** (1 / root) % 1) * 2 ** 32))
+    if (String(numbers) !== String(computed)) throw new Error(`lib0 has another table ${name} of SHA-256`)
+    code = code.replace(table, `const ${name} = /*#__PURE__*/ rootsOfPrimes(${count}, ${root})`)
+  }
+  return `${code}
+    function rootsOfPrimes(count, root) {
+      const primes = []
+      for (let n = 2; primes.length < count; n++) if (primes.every((prime) => n % prime)) primes.push(n)
+      return Uint32Array.from(primes, (prime) => (prime ** (1 / root) % 1) * 2 ** 32)
+    }`
 }
 
 /** y-websocket fills a list when it is loaded: apps that don't use it could not leave it out. */

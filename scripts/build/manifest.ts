@@ -11,6 +11,8 @@ export interface Manifest {
   engines?: Record<string, string>
   sideEffects?: boolean
   dependencies: Record<string, string>
+  /** What an app brings itself, all of it optional. */
+  peerDependencies?: Record<string, string>
 }
 
 export type Exports = { [condition: string]: string | Exports }
@@ -39,7 +41,13 @@ export function writeManifest(
   entryPoints: EntryPoints,
 ): void {
   const dependencies: Record<string, string> = {}
+  const peers: Record<string, string> = {}
   for (const name of [...externals].sort()) {
+    const peer = manifest.peerDependencies?.[name]
+    if (peer) {
+      peers[name] = peer
+      continue
+    }
     const range = manifest.dependencies[name]
     if (!range) throw new Error(`${manifest.name} imports ${name}, which its package.json doesn't name`)
     dependencies[name] = range
@@ -56,6 +64,10 @@ export function writeManifest(
     ...entryPoints,
     ...(entryPoints.bin && { engines }),
     dependencies,
+    ...(Object.keys(peers).length > 0 && {
+      peerDependencies: peers,
+      peerDependenciesMeta: Object.fromEntries(Object.keys(peers).map((peer) => [peer, { optional: true }])),
+    }),
     publishConfig: { access: 'public' },
   }
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify(published, null, 2)}\n`)

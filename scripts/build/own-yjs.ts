@@ -32,11 +32,17 @@ const DECLARED: Record<string, string> = {
     const contentRefs = { 1: readContentDeleted, 8: readContentAny }`,
   readItemContent:
     'const readItemContent = (decoder, info) => (contentRefs[info & 31] || otherContent)(decoder)',
+  convertUpdateFormatV2ToV1: 'const convertUpdateFormatV2ToV1 = (update) => update',
   isDevMode: 'const isDevMode = false',
   emptySnapshot: 'const emptySnapshot = null',
+  findMarker: 'const findMarker = () => null',
+  updateMarkerChanges: 'const updateMarkerChanges = () => {}',
 }
 
-/** Members of classes that go: who is told of changes to one type, values set before a type is in a document. */
+/**
+ * Members of classes that go: who is told of changes to one type, values set before a type is in a document, what reads
+ * and writes other content, and what devices don't do: they push to arrays and delete there, and write to no map.
+ */
 const MEMBERS: Record<string, string[]> = {
   Doc: ['load', 'getSubdocs', 'getSubdocGuids', 'getText', 'getXmlElement', 'getXmlFragment', 'toJSON'],
   AbstractType: [
@@ -48,10 +54,62 @@ const MEMBERS: Record<string, string[]> = {
     'observeDeep',
     'unobserve',
     'unobserveDeep',
+    '_first',
+    '_callObserver',
+    'toJSON',
   ],
-  YArray: ['_integrate', '_callObserver', '_copy', 'clone', '_write'],
-  YMap: ['_integrate', '_callObserver', '_copy', 'clone', '_write'],
+  YArray: [
+    '_integrate',
+    '_callObserver',
+    '_copy',
+    'clone',
+    '_write',
+    'from',
+    'length',
+    'insert',
+    'unshift',
+    'get',
+    'slice',
+    'toJSON',
+    'map',
+    'forEach',
+  ],
+  YMap: [
+    '_integrate',
+    '_callObserver',
+    '_copy',
+    'clone',
+    '_write',
+    'size',
+    'forEach',
+    'delete',
+    'set',
+    'has',
+    'clear',
+  ],
+  AbstractStruct: ['deleted', 'mergeWith', 'write', 'integrate'],
+  Skip: ['integrate'],
+  Item: ['marker', 'next', 'prev'],
+  ContentAny: ['copy', 'delete', 'gc'],
+  ContentDeleted: ['copy', 'delete', 'gc'],
+  UpdateDecoderV1: ['readTypeRef', 'readBuf', 'readJSON', 'readKey'],
+  UpdateEncoderV1: ['writeTypeRef', 'writeBuf', 'writeJSON', 'writeKey'],
+  DSDecoderV1: ['resetDsCurVal'],
+  DSEncoderV1: ['resetDsCurVal'],
 }
+
+/** Calls that do nothing here, and events of documents that nobody listens for. */
+const NO_CALLS = [
+  'decoder.resetDsCurVal()',
+  'encoder.resetDsCurVal()',
+  'this.content.gc(store)',
+  'this.content.delete(transaction)',
+  "doc.emit('beforeObserverCalls', [transaction, doc])",
+  "doc.emit('afterTransactionCleanup', [transaction, doc])",
+  "doc.emit('afterAllTransactions', [doc, transactionCleanups])",
+  "doc.emit('beforeAllTransactions', [doc])",
+  "doc.emit('beforeTransaction', [doc._transaction, doc])",
+]
 
 /** Properties that have one value, always: nothing is nested, undone, formatted or a subdocument. */
 const ALWAYS: Record<string, string> = {
@@ -100,6 +158,11 @@ const SPANS: [from: string, upTo: string, instead: string][] = [
   ['!struct.keep && gcFilter(struct)) {', 'struct.gc(store, false)', '!struct.keep) {'],
   ["if (doc._observers.has('updateV2')) {", 'if (transactionCleanups.length <= i + 1) {', ''],
   [
+    'const marker = (parent._searchMarker || [])',
+    'if (n) {\n    while (n.right)',
+    'let n = parent._start;\n  ',
+  ],
+  [
     'if (parent._item !== undefined) {\n        const parentItem',
     'if (parentSub !== null) {\n        encoder.writeString(parentSub)',
     `encoder.writeParentInfo(true)
@@ -123,6 +186,7 @@ function plainJsonOnly(code: string): string {
     ...Object.keys(DECLARED),
     ...Object.entries(MEMBERS).flatMap(([name, members]) => members.map((member) => `${name}.${member}`)),
     ...Object.keys(ALWAYS),
+    ...NO_CALLS,
   ])
   const walk = (node: AnyNode, inClass: string): void => {
     const change = changeOf(node, inClass, code)
@@ -165,6 +229,8 @@ function changeOf(node: AnyNode, inClass: string, code: string): Change | undefi
       return node.kind !== 'method' && Object.hasOwn(ALWAYS, name) ? { text: '' } : undefined
     }
     case 'ExpressionStatement': {
+      const call = texts(node.expression)
+      if (NO_CALLS.includes(call)) return { text: ';', met: call }
       const { type, left } = node.expression as AnyNode
       const name = type === 'AssignmentExpression' ? propertyOf(left as AnyNode) : undefined
       return name !== undefined && Object.hasOwn(ALWAYS, name) ? { text: ';', met: name } : undefined

@@ -6,6 +6,23 @@ export {
   SERVICE_ADMIN,
   SERVICE_USER,
 } from '@confab/core'
+export {
+  type Channel,
+  ChannelError,
+  type ChannelEvents,
+  type InboundMessage,
+  type OutboundMessage,
+  type SentMessage,
+  type StatusReport,
+  type WebhookAnswer,
+  type WebhookRequest,
+} from './channels/channel.ts'
+export type { ChannelsOptions } from './channels/channels.ts'
+export { type EmailOptions, email } from './channels/email/email.ts'
+export type { AddressConfiguration } from './channels/inbound.ts'
+export { type SmppOptions, smpp } from './channels/sms/smpp.ts'
+export { type TwilioMessagingOptions, twilioMessaging } from './channels/twilio/twilio-messaging.ts'
+export { type WhatsAppCloudOptions, whatsAppCloud } from './channels/whatsapp/cloud.ts'
 export type { SealingOptions } from './commit/options.ts'
 export type { Principal } from './engine.ts'
 export type { Origins } from './gateway/http.ts'

@@ -10,6 +10,7 @@ import {
   rolesRestoring,
 } from '@confab/core'
 import { pino } from 'pino'
+import type { ChannelsOptions } from './channels/channels.ts'
 import { DEFAULT_SEALING, type SealingOptions } from './commit/options.ts'
 import { DEFAULT_PORT } from './default-port.ts'
 import type { Origins } from './gateway/http.ts'
@@ -32,6 +33,8 @@ export interface RelayOptions {
   /** Accounts for the REST API. */
   accounts?: { readonly [accountSid: string]: { authToken: string } }
   hooks?: Hooks
+  /** Ways to people who have no SDK. None by default. */
+  channels?: ChannelsOptions
   /** Bounds to replace (`Limits`). */
   limits?: Partial<Limits>
   roles?: RoleTable
@@ -53,8 +56,9 @@ export interface RelayOptions {
 }
 
 export type CheckedOptions = Required<
-  Omit<RelayOptions, 'limits' | 'restoringFrom' | 'timing' | 'logger' | 'sealing'>
+  Omit<RelayOptions, 'limits' | 'restoringFrom' | 'timing' | 'logger' | 'sealing' | 'channels'>
 > & {
+  channels: ChannelsOptions | null
   sealing: SealingOptions | false
   limits: Limits
   timing: Timing
@@ -95,6 +99,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     accessKeys,
     accounts,
     hooks,
+    channels: options.channels ?? null,
     limits: limitsWith(options.limits),
     roles: rolesRestoring(options.roles ?? DEFAULT_ROLES, restoringFrom),
     origins,

@@ -1,8 +1,11 @@
 /** A relay: the store, the engine over it, and the gateway in front, put together and taken apart in order. */
 import { CLOSE_CODES, ConfabError, type Operation, type Outcome } from '@confab/core'
 import { authenticator } from './authenticator.ts'
+import { Channels } from './channels/channels.ts'
+import { channelWebhooks } from './channels/webhooks.ts'
 import { createEngine } from './commit/create-engine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
+import type { CommittedOperation, Hooks } from './hooks.ts'
 import { type CheckedOptions, checkedOptions, type RelayOptions } from './relay-options.ts'
 import { systemClock } from './session/clock.ts'
 import { NativeSession } from './session/native-session.ts'
@@ -45,9 +48,10 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const checked = checkedOptions(options)
   const { accessKeys, database, hooks, limits, log, roles, timing } = checked
   const store = openSqliteStore(database)
+  let channels: Channels | null = null
   const engine = createEngine({
     store,
-    hooks,
+    hooks: checked.channels ? alsoTold(hooks, (committed) => channels?.committed(committed)) : hooks,
     limits,
     roles,
     logger: log,
@@ -64,9 +68,14 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   }
   let gateway: Gateway
   try {
+    if (checked.channels) {
+      channels = new Channels(checked.channels, { store, engine, log })
+      await channels.start()
+    }
     gateway = await openGateway({
       ...checked,
       version: VERSION,
+      handlers: channels ? [channelWebhooks(channels, log)] : [],
       page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
       session: (route, outlet) =>
         route.kind === 'native'
@@ -74,6 +83,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
           : new YjsSession({ ...base, ...route, outlet }),
     })
   } catch (error) {
+    await channels?.stop()
     await engine.drain()
     await store.close()
     throw listenError(error, checked)
@@ -83,6 +93,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
 
   const close = async () => {
     gateway.stopAccepting()
+    await channels?.stop()
     try {
       await engine.drain()
     } finally {
@@ -101,6 +112,17 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     },
     backup: (file) => store.backup(file),
     close: () => (closed ??= close()),
+  }
+}
+
+/** The app's hooks, with somebody else told of commits as well. */
+function alsoTold(hooks: Hooks, tell: (committed: CommittedOperation) => void): Hooks {
+  return {
+    ...hooks,
+    afterCommit(committed) {
+      tell(committed)
+      return hooks.afterCommit?.(committed)
+    },
   }
 }
 

@@ -3,8 +3,9 @@ import { connect } from 'node:net'
 import { decodeDown, encodeFrames, limitsWith, type UpFrame } from '@confab/core'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { readBody } from '../src/gateway/body.ts'
 import { type Gateway, openGateway } from '../src/gateway/gateway.ts'
-import type { Origins } from '../src/gateway/http.ts'
+import { answer, type HttpHandler, type Origins } from '../src/gateway/http.ts'
 import { routeOf } from '../src/gateway/routes.ts'
 import { systemClock } from '../src/session/clock.ts'
 import { NativeSession } from '../src/session/native-session.ts'
@@ -25,6 +26,7 @@ interface Over {
   maxConnections?: number
   limits?: Parameters<typeof limitsWith>[0]
   heartbeat?: number
+  handlers?: HttpHandler[]
 }
 
 /** A gateway on a free port, over sessions that are real and an engine that is scripted. */
@@ -50,6 +52,7 @@ async function gateway(over: Over = {}) {
     maxConnections: over.maxConnections ?? 100,
     version: '1.2.3',
     log,
+    handlers: over.handlers ?? [],
     page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
     session: (route, outlet) =>
       route.kind === 'native'
@@ -90,6 +93,25 @@ describe('HTTP', () => {
     expect(response.status).toBe(200)
     expect(response.headers.get('access-control-allow-origin')).toBe('*')
     expect(await response.json()).toEqual({ status: 'ok', version: '1.2.3' })
+  })
+
+  it('lets a part of it take what is for it, its body bounded, and nothing else', async () => {
+    const { at } = await gateway({
+      handlers: [
+        (request, response) => {
+          if (request.url !== '/part') return false
+          void readBody(request, 5).then((body) => answer(response, body ? 200 : 413, { got: String(body) }))
+          return true
+        },
+      ],
+    })
+    const post = async (path: string, body: string) => {
+      const response = await fetch(`http://${at}${path}`, { method: 'POST', body })
+      return [response.status, ((await response.json()) as { got?: string }).got]
+    }
+    expect(await post('/part', '12345')).toEqual([200, '12345'])
+    expect(await post('/part', '123456')).toEqual([413, 'null'])
+    expect(await post('/other', '1')).toEqual([404, undefined])
   })
 
   it('says everywhere else, in JSON, that nothing is there', async () => {

@@ -25,10 +25,11 @@ function format(value: number): string {
 
 /** The section of a benchmark that was run. */
 export function sectionOf(
-  { name, title, how }: Pick<Scenario, 'name' | 'title' | 'how'>,
+  { name, title, how, after }: Pick<Scenario, 'name' | 'title' | 'how' | 'after'>,
   rows: readonly Row[],
   where: string,
   when: Date,
+  options = '',
 ): string {
   const lines = rows.map(
     ({ what, unit, runs }) =>
@@ -39,12 +40,36 @@ export function sectionOf(
 
 ${how}
 
-Measured on ${when.toISOString().slice(0, 10)} (\`npm run bench -- ${name}\`): ${where}.
+Measured on ${when.toISOString().slice(0, 10)} (\`npm run bench -- ${options}${name}\`): ${where}.
 
 | | median | runs |
 |---|---|---|
 ${lines.join('\n')}
-`
+${after ? `\n${after(rows)}\n` : ''}`
+}
+
+/** Whether the page's section of a benchmark has peers in it, which a run without them would take away. */
+export const hasPeersIn = (page: string, name: string): boolean =>
+  page.includes(`\`npm run bench -- ${PEERS}${name}\``)
+
+/** How a run with peers is asked for. */
+export const PEERS = '--peers '
+
+/** A line through points of one figure, for readers of Markdown that draw Mermaid. */
+export function plot(
+  title: string,
+  x: { title: string; labels: readonly (string | number)[] },
+  y: { title: string; values: readonly number[] },
+): string {
+  const labels = x.labels.map((label) => `"${label}"`).join(', ')
+  const top = Math.ceil(Math.max(...y.values) * 1.1)
+  return `\`\`\`mermaid
+xychart-beta
+  title "${title}"
+  x-axis "${x.title}" [${labels}]
+  y-axis "${y.title}" 0 --> ${top}
+  line [${y.values.map((value) => Number(value.toPrecision(3))).join(', ')}]
+\`\`\``
 }
 
 /** The page with these sections in place of what they had; all others stay, and all stand in the given order. */

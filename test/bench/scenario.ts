@@ -14,8 +14,17 @@ export interface Scenario {
   readonly title: string
   /** How its figures come about, in a few sentences. */
   readonly how: string
+  /** Measures the peers as well when they are wanted. */
+  readonly hasPeers?: true
   /** Measures that many times. */
-  run(runs: number): Promise<Row[]>
+  run(runs: number, options: RunOptions): Promise<Row[]>
+  /** What stands below the figures: a plot, and what is to be said of it. */
+  after?(rows: readonly Row[]): string
+}
+
+export interface RunOptions {
+  /** Other servers too, in the same run. */
+  peers: boolean
 }
 
 /** Fewer runs make no median. */

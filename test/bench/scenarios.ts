@@ -4,7 +4,22 @@ import * as list from './client/list.ts'
 import * as memory from './client/memory.ts'
 import * as resume from './client/resume.ts'
 import * as engine from './relay/engine.ts'
+import * as idle from './relay/idle.ts'
+import * as join from './relay/join.ts'
+import * as killed from './relay/killed.ts'
 import * as posts from './relay/posts.ts'
+import * as touched from './relay/touched.ts'
 import type { Scenario } from './scenario.ts'
 
-export const scenarios: readonly Scenario[] = [list, resume, history, memory, posts, engine]
+export const scenarios: readonly Scenario[] = [
+  list,
+  resume,
+  history,
+  memory,
+  posts,
+  idle,
+  touched,
+  join,
+  killed,
+  engine,
+]

@@ -8,12 +8,7 @@ const factories = { native, yWebsocket }
 let device: Device
 
 /** @param random share of the longest wait before each retry */
-export async function connect(
-  kind: keyof typeof factories,
-  url: string,
-  token: string,
-  random = 0,
-): Promise<void> {
+export function start(kind: keyof typeof factories, url: string, token: string, random = 0): void {
   device = new Device({
     identity: 'ada',
     factory: factories[kind](),
@@ -21,6 +16,10 @@ export async function connect(
     token: async () => token,
     random,
   }).start()
+}
+
+export async function connect(...options: Parameters<typeof start>): Promise<void> {
+  start(...options)
   await device.connected()
 }
 
@@ -43,6 +42,12 @@ export async function converse(nonce: string, body: string): Promise<(string | u
 export const disconnected = async () => {
   await device.until(() => device.told.at(-1)?.type === 'disconnected')
   return device.told.at(-1)
+}
+/** An end after which nothing is tried any more. */
+export const ended = async () => {
+  const end = () => device.told.findLast((told) => told.type === 'disconnected' && told.permanent)
+  await device.until(() => end() !== undefined)
+  return end()
 }
 export const connected = async () => {
   await device.connected()

@@ -1,6 +1,6 @@
 /** What the declarations don't say of a member: how it behaves otherwise than Twilio's, and why one is absent. */
 
-const NO_CHANNELS = 'channels deliver nothing yet'
+const NO_METADATA = 'channels carry the text and say how far it came'
 const NO_TRANSFER = 'attachments are not transferred yet'
 const NO_TEMPLATES = 'templates of content are a service of Twilio’s'
 
@@ -17,9 +17,10 @@ export const NOTES: Record<string, string> = {
   'Client getContentTemplates': `none: ${NO_TEMPLATES}`,
   'Client (static) populateInitRegistrations': 'does nothing: there is nothing to prepare',
   'Client (events) connectionError': 'carries `errorCode` and `httpStatusCode` where there is one',
-  'Conversation bindings': `empty: ${NO_CHANNELS}`,
-  'Conversation addNonChatParticipant': `the participant is kept; ${NO_CHANNELS}`,
-  'Conversation getMessageRecipients': `empty: ${NO_CHANNELS}`,
+  'Conversation bindings': `empty: ${NO_METADATA}`,
+  'Conversation addNonChatParticipant':
+    'works offline; the relay’s channels send and receive (docs/channels.md)',
+  'Conversation getMessageRecipients': `empty: ${NO_METADATA}`,
   'Conversation sendMessage': `text; with an attachment it rejects (20001): ${NO_TRANSFER}`,
   'Conversation getParticipantBySid':
     'rejects (50432) where there is none, as Twilio’s does and doesn’t declare',
@@ -27,10 +28,10 @@ export const NOTES: Record<string, string> = {
     'rejects (50432) where there is none, as Twilio’s does and doesn’t declare',
   'Message contentSid': `always null: ${NO_TEMPLATES}`,
   'Message getContentData': `always null: ${NO_TEMPLATES}`,
-  'Message getChannelMetadata': `always null: ${NO_CHANNELS}`,
-  'Message getMessageRecipients': `empty: ${NO_CHANNELS}`,
-  'Message getDetailedDeliveryReceipts': `empty: ${NO_CHANNELS}`,
-  'Message aggregatedDeliveryReceipt': `null: ${NO_CHANNELS}`,
+  'Message getChannelMetadata': `always null: ${NO_METADATA}`,
+  'Message getMessageRecipients': `empty: ${NO_METADATA}`,
+  'Message aggregatedDeliveryReceipt':
+    'what was read counts as delivered too, and what was delivered as sent',
   'Message attachedMedia': '`[]` without attachments, never null',
   'Message attachTemporaryUrlsFor': `rejects (20404): ${NO_TRANSFER}`,
   'Message getTemporaryContentUrlsForMedia': `rejects (20404): ${NO_TRANSFER}`,

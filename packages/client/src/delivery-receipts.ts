@@ -1,3 +1,4 @@
+import { deliveryAmount, type MessageRecord, type ReceiptRecord, receiptSid } from '@confab/core'
 import type { DeliveryAmount, DeliveryStatus } from './types.ts'
 
 /** How far a message came, over all of its recipients on channels. */
@@ -66,4 +67,36 @@ export class DetailedDeliveryReceipt {
     this.dateCreated = receipt.date_created
     this.dateUpdated = receipt.date_updated
   }
+}
+
+/** Over all recipients. What was read counts as delivered, and what was delivered as sent. */
+export function aggregated(receipts: readonly ReceiptRecord[]): AggregatedDeliveryReceipt {
+  const amount = (status: DeliveryStatus) => deliveryAmount(receipts, status)
+  return new AggregatedDeliveryReceipt({
+    total: receipts.length,
+    sent: amount('sent'),
+    delivered: amount('delivered'),
+    read: amount('read'),
+    undelivered: amount('undelivered'),
+    failed: amount('failed'),
+  })
+}
+
+export function detailed(
+  conversationSid: string,
+  message: MessageRecord,
+  receipt: ReceiptRecord,
+): DetailedDeliveryReceipt {
+  const date = (time: number) => new Date(time).toISOString()
+  return new DetailedDeliveryReceipt({
+    sid: receiptSid(message.sid, receipt.participantSid),
+    message_sid: message.sid,
+    conversation_sid: conversationSid,
+    channel_message_sid: receipt.channelMessageSid ?? '',
+    participant_sid: receipt.participantSid,
+    status: receipt.status,
+    error_code: receipt.errorCode === undefined ? null : String(receipt.errorCode),
+    date_created: date(message.dateCreated),
+    date_updated: date(receipt.dateUpdated ?? message.dateCreated),
+  })
 }

@@ -4,7 +4,12 @@ import type { CancellablePromise } from './cancellable-promise.ts'
 import { jsonOf, textOf } from './checks.ts'
 import type { ChannelMetadata, ContentData, RecipientDescriptor } from './content.ts'
 import type { Conversation } from './conversation.ts'
-import type { AggregatedDeliveryReceipt, DetailedDeliveryReceipt } from './delivery-receipts.ts'
+import {
+  type AggregatedDeliveryReceipt,
+  aggregated,
+  type DetailedDeliveryReceipt,
+  detailed,
+} from './delivery-receipts.ts'
 import { ReplayEventEmitter } from './emitter.ts'
 import type { MessageView, OperationDraft } from './engine/engine.ts'
 import { contentUrls, Media, resolved } from './media.ts'
@@ -155,7 +160,8 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
 
   /** How far the message came on its channels; null when it went to chat participants only. */
   get aggregatedDeliveryReceipt(): AggregatedDeliveryReceipt | null {
-    return null
+    const { receipts } = this.#state.view.record
+    return receipts ? aggregated(receipts) : null
   }
 
   /** @deprecated Use `getMediaByCategories`. */
@@ -191,7 +197,8 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
 
   /** How far the message came with each recipient on a channel. */
   async getDetailedDeliveryReceipts(): Promise<DetailedDeliveryReceipt[]> {
-    return []
+    const { record } = this.#state.view
+    return (record.receipts ?? []).map((receipt) => detailed(this.conversation.sid, record, receipt))
   }
 
   /**

@@ -10,7 +10,6 @@ export const RELAY_ROOTS = {
     history: 'map',
     messages: 'array',
     reads: 'array',
-    receipts: 'array',
     commits: 'array',
   },
   user: { conversations: 'map', refusals: 'array', settings: 'map', commits: 'array' },

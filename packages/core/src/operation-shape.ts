@@ -11,7 +11,7 @@ import { bindingType, isLongerThan, normaliseIdentity } from './identity.ts'
 import { INVITE_EXPIRY_LATEST, INVITE_SECRET_BYTES, inviteSecretBytes } from './invite.ts'
 import { isForbiddenKey, isJsonObject, isPlainJson, type Json, type JsonScalar } from './json.ts'
 import type { Limits } from './limits.ts'
-import type { Operation } from './operations.ts'
+import type { DeliveryReport, Operation } from './operations.ts'
 import type { MediaRecord, MessagingBindingRecord, TimersRecord } from './records.ts'
 import { isHexId, isSid, type SidPrefix } from './sid.ts'
 import { timersProblem } from './timers.ts'
@@ -213,6 +213,20 @@ const media: Read<MediaRecord[]> = (value, path, limits) => {
   return mediaList(value, path, limits)
 }
 
+const reportList = list(
+  object<DeliveryReport>({
+    participantSid: sid('MB'),
+    status: oneOf('queued', 'sent', 'delivered', 'read', 'undelivered', 'failed'),
+    channelMessageSid: optional(name),
+    errorCode: optional(count),
+  }),
+)
+const reports: Read<DeliveryReport[]> = (value, path, limits) => {
+  const most = limits.nonChatParticipants
+  if (Array.isArray(value) && value.length > most) throw invalid(path, `Must be at most ${most}`)
+  return reportList(value, path, limits)
+}
+
 const uses: Read<number> = (value, path, limits) => {
   const read = integer(Number.MIN_SAFE_INTEGER, limits.participants)(value, path, limits)
   if (read <= 0) throw invalid(path, 'Must be at least 0')
@@ -283,6 +297,7 @@ const shapes: Shapes = {
     attributes: optional(attributes),
     media: optional(media),
   },
+  'message.report': { sid: sid('IM'), receipts: reports },
   'read.advance': { index: count },
   'read.set': { index: nullable(count) },
   'invite.create': {

@@ -4,6 +4,7 @@
  */
 import type { AttributesPatch } from './attributes.ts'
 import type {
+  DeliveryStatus,
   MediaRecord,
   MessagingBindingRecord,
   NotificationLevelName,
@@ -101,6 +102,18 @@ export interface MessageRestore extends Base<'message.restore'> {
   media?: MediaRecord[]
 }
 
+/** How far a message came with its non-chat recipients. Only a system actor (a channel) says it. */
+export interface MessageReport extends Base<'message.report'> {
+  sid: string
+  receipts: DeliveryReport[]
+}
+export interface DeliveryReport {
+  participantSid: string
+  status: DeliveryStatus
+  channelMessageSid?: string
+  errorCode?: number
+}
+
 /** Moves the horizon forward; never back. */
 export interface ReadAdvance extends Base<'read.advance'> {
   index: number
@@ -161,6 +174,7 @@ export type ConversationOperation =
   | MessageEdit
   | MessageRemove
   | MessageRestore
+  | MessageReport
   | ReadAdvance
   | ReadSet
   | InviteCreate

@@ -78,6 +78,12 @@ const complete: { [Type in Operation['type']]: Extract<Operation, { type: Type }
     body: 'lost',
     attributes: { a: 1 },
   },
+  'message.report': {
+    ...base,
+    type: 'message.report',
+    sid: `IM${ID}`,
+    receipts: [{ participantSid: `MB${ID}`, status: 'sent', channelMessageSid: 'SM1', errorCode: 1 }],
+  },
   'read.advance': { ...base, type: 'read.advance', index: 0 },
   'read.set': { ...base, type: 'read.set', index: null },
   'invite.create': {

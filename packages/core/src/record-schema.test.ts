@@ -56,7 +56,7 @@ test.each([
 })
 
 test('receipts and refusals are recognised', () => {
-  const receipt = { sid: 'DY1', messageSid: 'IM1', participantSid: 'MB1', status: 'sent', dateCreated: 1 }
+  const receipt = { participantSid: 'MB1', status: 'sent', dateUpdated: 1 }
   expect(receiptRecordSchema.safeParse(receipt).success).toBe(true)
   expect(receiptRecordSchema.safeParse({ ...receipt, status: 'lost' }).success).toBe(false)
   const refusal = { id: '1', document: 'CH1', code: 50430, message: 'no', at: 1 }

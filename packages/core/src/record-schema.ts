@@ -63,6 +63,14 @@ export const participantRecordSchema: z.ZodMiniType<ParticipantRecord> = z.loose
   dateUpdated: z.optional(time),
 })
 
+export const receiptRecordSchema: z.ZodMiniType<ReceiptRecord> = z.looseObject({
+  participantSid: z.string(),
+  status: z.enum(['queued', 'sent', 'delivered', 'read', 'undelivered', 'failed']),
+  channelMessageSid: z.optional(z.string()),
+  errorCode: z.optional(z.number()),
+  dateUpdated: z.optional(time),
+})
+
 export const messageRecordSchema: z.ZodMiniType<MessageRecord> = z.looseObject({
   sid: z.string(),
   index,
@@ -86,6 +94,7 @@ export const messageRecordSchema: z.ZodMiniType<MessageRecord> = z.looseObject({
   dateWritten: z.optional(time),
   dateUpdated: z.optional(time),
   lastUpdatedBy: z.optional(z.string()),
+  receipts: z.optional(z.array(receiptRecordSchema)),
   restored: z.optional(z.literal(true)),
 })
 
@@ -93,17 +102,6 @@ export const readRecordSchema: z.ZodMiniType<ReadRecord> = z.looseObject({
   participantSid: z.string(),
   lastReadMessageIndex: z.nullable(index),
   lastReadTimestamp: time,
-})
-
-export const receiptRecordSchema: z.ZodMiniType<ReceiptRecord> = z.looseObject({
-  sid: z.string(),
-  messageSid: z.string(),
-  participantSid: z.string(),
-  channelMessageSid: z.optional(z.string()),
-  status: z.enum(['queued', 'sent', 'delivered', 'read', 'undelivered', 'failed']),
-  errorCode: z.optional(z.number()),
-  dateCreated: time,
-  dateUpdated: z.optional(time),
 })
 
 export const directoryRecordSchema: z.ZodMiniType<DirectoryRecord> = z.looseObject({

@@ -111,6 +111,8 @@ export interface MessageRecord {
   dateWritten?: number
   dateUpdated?: number
   lastUpdatedBy?: Identity
+  /** One for each non-chat participant that it goes to, in the order of their sids. */
+  receipts?: ReceiptRecord[]
   /** The relay had lost it with a restored backup, and somebody else than its author brought it again. */
   restored?: true
 }
@@ -125,15 +127,18 @@ export interface ReadRecord {
 
 export type DeliveryStatus = 'queued' | 'sent' | 'delivered' | 'read' | 'undelivered' | 'failed'
 
-/** One element of the root array `receipts`; the last one of a (message, participant) wins. */
+/**
+ * How far a message came with one non-chat participant. It stands in the message's own record, so that it goes where
+ * the message goes: into pages, into epochs, and away with it.
+ */
 export interface ReceiptRecord {
-  sid: string
-  messageSid: string
   participantSid: string
-  channelMessageSid?: string
   status: DeliveryStatus
+  /** What the channel calls the message. */
+  channelMessageSid?: string
+  /** Why it wasn't delivered. */
   errorCode?: number
-  dateCreated: number
+  /** When the status began; left out while it is the message's `dateCreated`. */
   dateUpdated?: number
 }
 

@@ -69,6 +69,11 @@ export function roleSid(name: string): string {
   return `RL${hashOf('role', name)}`
 }
 
+/** The sid of a delivery receipt: of one message and one participant. */
+export function receiptSid(messageSid: string, participant: string): string {
+  return `DY${hashOf('receipt', messageSid, participant)}`
+}
+
 /** The id of the operation by which a person offers a lost message: the same on all of their devices. */
 export function restoreId(identity: string, messageSid: string): string {
   return hashOf('restore', identity, messageSid)

@@ -45,6 +45,8 @@ export interface DecideContext {
   uniqueNameOwner(uniqueName: string): string | null
   /** Sid of the open conversation in which this pair of addresses is bound; null when free or unknown. */
   bindingOwner(address: string, proxyAddress: string): string | null
+  /** Whether an address can be somebody's, where that is known beyond its form (50407). */
+  isPossibleAddress?(address: string): boolean
   /** How many conversations this identity has; 0 when unknown. */
   conversationCount(identity: string): number
   /** True on a device: an invite that isn't known here is hoped for. A relay judges it by its record. */

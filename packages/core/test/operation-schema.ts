@@ -213,6 +213,20 @@ function makeSchema(limits: Limits) {
         z.array(media).check(z.maxLength(mediaPerMessage, `A message has at most ${mediaPerMessage} media`)),
       ),
     }),
+    z.strictObject({
+      ...base('message.report'),
+      sid: sid('IM'),
+      receipts: z
+        .array(
+          z.strictObject({
+            participantSid: sid('MB'),
+            status: z.enum(['queued', 'sent', 'delivered', 'read', 'undelivered', 'failed']),
+            channelMessageSid: z.optional(name),
+            errorCode: z.optional(count),
+          }),
+        )
+        .check(z.maxLength(limits.nonChatParticipants)),
+    }),
     z.strictObject({ ...base('read.advance'), index: count }),
     z.strictObject({ ...base('read.set'), index: z.nullable(count) }),
     z.strictObject({

@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import { registerBackup } from './backup-command.ts'
+import { registerChannels } from './channels-command.ts'
 import { registerChat } from './chat.ts'
 import { registerRelay } from './relay-command.ts'
 import { registerToken } from './token-command.ts'
@@ -16,6 +17,7 @@ const program = new Command('confab')
 registerRelay(program)
 registerToken(program)
 registerBackup(program)
+registerChannels(program)
 registerChat(program)
 
 try {

@@ -15,6 +15,8 @@ interface RelayCommandOptions {
   database?: string
   key?: string[]
   origin?: string[]
+  channels?: string
+  account: string
   logLevel?: string
   demo?: boolean
   restoreFromMembers?: string | true
@@ -57,6 +59,17 @@ export function registerRelay(program: Command): void {
       collect,
     )
     .addOption(
+      new Option(
+        '-c, --channels <file>',
+        'JSON file that describes SMS, WhatsApp and e-mail (docs/channels.md)',
+      ).env('CONFAB_CHANNELS'),
+    )
+    .addOption(
+      new Option('-a, --account <sid>', 'account whose default service channels are for')
+        .default('ACconfab')
+        .env('CONFAB_ACCOUNT'),
+    )
+    .addOption(
       new Option('--log-level <level>', 'what is logged to stderr')
         .choices(LOG_LEVELS)
         .env('CONFAB_LOG_LEVEL'),
@@ -87,12 +100,20 @@ async function run(options: RelayCommandOptions): Promise<void> {
     ...(demo && { [demo.key]: demo.secret }),
   }
   if (Object.keys(accessKeys).length === 0) keyMissing()
+  const channels = options.channels
+    ? (await import('../channels/configuration.ts')).readChannels(
+        options.channels,
+        demo?.accountSid ?? options.account,
+        process.env,
+      )
+    : undefined
   const relay = await createRelay({
     port: portOf(options.port),
     host: options.host,
     database: withFolder(database),
     accessKeys,
     restoringFrom: restoringFrom(options.restoreFromMembers),
+    ...(channels && { channels }),
     origins: originsOf(options.origin ?? commaSeparated(process.env.CONFAB_ORIGINS)),
     logger: pino(
       { level: options.logLevel ?? (demo ? 'warn' : 'info') },

@@ -43,6 +43,8 @@ interface Ended {
 }
 
 const ORDER: Record<DocumentKind, number> = { profile: 0, user: 1, conversation: 2 }
+/** Operations that are decided on the message whose sid they have. */
+const NAMES_A_MESSAGE: ReadonlySet<string> = new Set(['message.edit', 'message.remove', 'message.report'])
 
 export class Committer {
   readonly #options: EngineSettings
@@ -340,7 +342,7 @@ export class Committer {
           if (id !== null) ids.push(id)
           if (!('ok' in parsed)) continue
           const amended = i === work.next && work.hook?.stage === 'agreed' ? work.hook.operation : parsed.ok
-          if (amended.type === 'message.edit' || amended.type === 'message.remove') sids.add(amended.sid)
+          if (NAMES_A_MESSAGE.has(amended.type) && 'sid' in amended) sids.add(amended.sid)
           if (amended.type === 'message.restore') {
             sids.add(amended.sid)
             ids.push(postOf(amended.sid))

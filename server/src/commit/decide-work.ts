@@ -25,6 +25,7 @@ import {
   type UserChange,
   type UserDecision,
 } from '@confab/core'
+import { isPossibleAddress } from '../address.ts'
 import type { Authorization, Awaitable, BeforeCommitAnswer, Hooks, OperationRequest } from '../hooks.ts'
 import type { DecidedOperation } from '../store/store.ts'
 import type { DocumentModel } from './document.ts'
@@ -168,6 +169,7 @@ function decided(
     conversationSid: document,
     uniqueNameOwner: (name) => lookups.uniqueNameOwner(serviceSid, name),
     bindingOwner: (address, proxyAddress) => lookups.bindingOwner(serviceSid, address, proxyAddress),
+    isPossibleAddress,
     conversationCount: (identity) => lookups.conversationCount(serviceSid, identity),
     trustInvites: false,
   }

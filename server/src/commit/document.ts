@@ -48,7 +48,7 @@ const GONE_KEYS = 10_000
 /** Items that its maps have made beyond what they hold, after which a new epoch forgets them: most don't merge. */
 const PAST_VALUES = 20_000
 /** Root arrays, of which what was deleted merges into a few runs. */
-const ARRAYS = new Set(['messages', 'reads', 'receipts', 'commits', 'refusals'])
+const ARRAYS = new Set(['messages', 'reads', 'commits', 'refusals'])
 /** Client ids of all identities together, as a multiple of what one may have. */
 const CLIENTS_OF_ALL = 10
 

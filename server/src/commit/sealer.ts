@@ -35,6 +35,8 @@ export class Sealer {
   /** Documents of which a page is made anew after a while, so that many removals make it once. */
   readonly #waiting = new Map<number, () => void>()
   #running: Promise<void> | null = null
+  /** Ends the rest between two pages. */
+  #wake: () => void = () => {}
   #isStopped = false
 
   constructor(options: EngineSettings, bounds: SealingOptions, committer: Committer) {
@@ -62,6 +64,7 @@ export class Sealer {
     this.#isStopped = true
     for (const cancel of this.#waiting.values()) cancel()
     this.#waiting.clear()
+    this.#wake()
     await this.#running
   }
 
@@ -229,6 +232,12 @@ export class Sealer {
 
   #rest(milliseconds: number): Promise<void> {
     if (milliseconds <= 0 || this.#isStopped) return this.#pause()
-    return new Promise((resolve) => this.#options.after(milliseconds, resolve))
+    return new Promise((resolve) => {
+      const cancel = this.#options.after(milliseconds, resolve)
+      this.#wake = () => {
+        cancel()
+        resolve()
+      }
+    })
   }
 }

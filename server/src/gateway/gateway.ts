@@ -9,7 +9,7 @@ import { CLOSE_CODES, type Limits, upMessageBytes } from '@confab/core'
 import { WebSocketServer } from 'ws'
 import type { Log, Outlet, Session } from '../session/session.ts'
 import type { PageOf } from './history.ts'
-import { httpHandler, isAllowedOrigin, type Origins, pathOf } from './http.ts'
+import { type HttpHandler, httpHandler, isAllowedOrigin, type Origins, pathOf } from './http.ts'
 import { type Route, routeOf } from './routes.ts'
 import { connect, outletOf } from './socket.ts'
 
@@ -23,6 +23,8 @@ export interface GatewayOptions {
   maxConnections: number
   version: string
   log: Log
+  /** Parts of the relay's HTTP beside it, asked in order. */
+  handlers?: readonly HttpHandler[]
   /** A page of history for whoever has this token. */
   page: PageOf
   /** Starts a session for a WebSocket. */

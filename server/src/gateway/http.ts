@@ -1,4 +1,4 @@
-/** The relay's plain HTTP: whether it lives, pages of history, and a 404 that says so in JSON. */
+/** The relay's plain HTTP: what parts of it answer, whether it lives, pages of history, and a 404 that says so in JSON. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { HistoryEndpoint, type HistoryOptions } from './history.ts'
 
@@ -12,14 +12,21 @@ export const isAllowedOrigin = (origin: string | undefined, origins: Origins): b
 /** A request's path without its query, which may hold a token: the only form that is logged. */
 export const pathOf = (url: string | undefined): string => (url ?? '/').split(/[?#]/, 1)[0] ?? '/'
 
+/** A part of the relay's HTTP. False: the request is not for it, and it has not touched it. */
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => boolean
+
 export function httpHandler(options: {
   origins: Origins
   version: string
   history: HistoryOptions
+  /** Asked first, in order. */
+  handlers?: readonly HttpHandler[]
 }): RequestListener {
+  const { handlers = [] } = options
   const history = new HistoryEndpoint(options.history)
   return (request, response) => {
     allowOrigin(request, response, options.origins)
+    if (handlers.some((handle) => handle(request, response))) return
     if (request.method === 'OPTIONS') {
       response.setHeader('access-control-allow-methods', 'GET, HEAD')
       response.setHeader('access-control-allow-headers', 'authorization')

@@ -13,6 +13,7 @@ import type {
   ReadRecord,
   StateTransition,
 } from '@confab/core'
+import type { ChannelStore } from '../channels/desk.ts'
 
 /** The id of a Yjs item: (client, clock). */
 export type ItemId = [client: number, clock: number]
@@ -311,6 +312,9 @@ export interface Store {
    * Rejects (70502) with nothing left behind.
    */
   backup(file: string): Promise<void>
+
+  /** What is kept for people without the SDK. */
+  readonly channels: ChannelStore
 
   close(): Promise<void>
 }

@@ -1,6 +1,7 @@
-/** Posts for a relay: who sends how many to whom, and what a run of them gives. */
+/** Posts for a relay: who sends how many to whom. */
 import { randomBytes } from 'node:crypto'
 import { conversationSid, type Operation, type Outcome, outboxName, UpdateWriter } from '@confab/core'
+import type { Who } from './targets.ts'
 
 export interface Load {
   name: string
@@ -12,6 +13,8 @@ export interface Load {
   messages: number
   /** Posts on their way at a time. */
   together: number
+  /** Posts a second, where the load doesn't wait for what it has sent. */
+  rate?: number
 }
 
 export interface Figures {
@@ -20,21 +23,50 @@ export interface Figures {
   milliseconds: number
 }
 
-/** Milliseconds from the sending of each measured post until the member who joined last has it, in ascending order. */
-export type Latencies = readonly number[]
-
 /** A part of the posts goes ahead unmeasured, so that compiling the relay's own code isn't counted. */
 export const WARM_UP = 2
 export const warmUpOf = ({ messages }: Load): number => Math.ceil(messages / WARM_UP)
 
+export const ACCOUNT = `AC${'a'.repeat(32)}`
 export const SERVICE = `IS${'5'.repeat(32)}`
+export const KEY = 'SKbench'
+export const SECRET = 'a secret of the benchmark, long enough'
 export const identityOf = (conversation: number, member: number): string => `person-${conversation}-${member}`
 const freshId = (): string => randomBytes(16).toString('hex')
 
+const BEFORE = 'Post number '
+const DIGITS = 8
+
+export const bodyOf = (number: number): string =>
+  `${BEFORE}${String(number).padStart(DIGITS, '0')} of this run`
+
+/** The numbers of the posts whose bodies are in these bytes, in order. */
+export function numbersIn(bytes: Buffer): number[] {
+  const numbers: number[] = []
+  let at = bytes.indexOf(BEFORE)
+  while (at >= 0) {
+    at += BEFORE.length
+    numbers.push(Number(bytes.toString('latin1', at, at + DIGITS)))
+    at = bytes.indexOf(BEFORE, at)
+  }
+  return numbers
+}
+
+/** What servers that know nothing of messages are given to keep. */
+export const recordOf = ({ conversation, member }: Who, body: string) => ({
+  sid: `IM${freshId()}`,
+  author: identityOf(conversation, member),
+  body,
+  dateCreated: 1_700_000_000_000,
+})
+
 type Submit = (serviceSid: string, sid: string, operation: Operation, source: string) => Promise<Outcome>
 
-/** Makes the conversations and their members; gives the sids. */
-export async function setUp({ conversations, members }: Load, submit: Submit): Promise<string[]> {
+/** Makes conversations and their members; gives the sids. */
+export async function setUp(
+  { conversations, members }: Pick<Load, 'conversations' | 'members'>,
+  submit: Submit,
+): Promise<string[]> {
   const make = async (conversation: number): Promise<string> => {
     const nonce = freshId()
     const sid = conversationSid('', nonce)

@@ -1,117 +1,120 @@
-/** A whole relay over real sockets, one connection per member, the load made in this process. */
-import { once } from 'node:events'
-import { decodeDown, encodeFrames, NATIVE_PATH, PROTOCOL_VERSION, type UpFrame } from '@confab/core'
-import { WebSocket } from 'ws'
-import { createAccessToken } from '../../../server/src/index.ts'
-import {
-  Author,
-  conversationsInTurn,
-  type Figures,
-  identityOf,
-  type Latencies,
-  type Load,
-  SERVICE,
-  warmUpOf,
-} from './load.ts'
+/** A load over real sockets: one connection for each member, all in this process. */
+import type { Connection } from './connection.ts'
+import { conversationsInTurn, type Figures, type Load, warmUpOf } from './load.ts'
+import type { ServerProcess } from './process.ts'
+import type { Target } from './targets.ts'
+
+/** Milliseconds from the sending of each measured post until the member it is timed at has it, in ascending order. */
+export type Latencies = readonly number[]
+
+/** Connections that are made at a time. */
+const AT_A_TIME = 50
+
+/** Every member of every conversation, connected: by conversation and member. */
+export async function connectAll(
+  target: Target,
+  { url, documents }: Pick<ServerProcess, 'url' | 'documents'>,
+  members: number,
+): Promise<Connection[][]> {
+  const sockets: Connection[][] = documents.map(() => [])
+  const waiting = documents.flatMap((document, conversation) =>
+    Array.from({ length: members }, (_, member) => ({ document, conversation, member })),
+  )
+  const connectNext = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { document, conversation, member } = next
+      const own = sockets[conversation] as Connection[]
+      own[member] = await target.connect(url, document, { conversation, member })
+    }
+  }
+  await Promise.all(Array.from({ length: AT_A_TIME }, connectNext))
+  return sockets
+}
+
+interface Post {
+  conversation: number
+  author: number
+  sentAt: number
+  arrivedAt: number
+  /** Members who have it, beside its author. */
+  readers: number
+}
 
 export async function overSockets(
+  target: Target,
+  server: ServerProcess,
   load: Load,
-  url: string,
-  sids: readonly string[],
-  cpu: () => Promise<number>,
 ): Promise<Figures & { latencies: Latencies }> {
+  const sockets = await connectAll(target, server, load.members)
+  const posts: Post[] = []
+  const turns = new Array<number>(load.conversations).fill(0)
+  for (const conversation of conversationsInTurn(load)) {
+    const turn = turns[conversation] as number
+    turns[conversation] = turn + 1
+    posts.push({ conversation, author: turn % load.authors, sentAt: 0, arrivedAt: 0, readers: 0 })
+  }
+  let sent = 0
+  /** Posts that are where they are timed, and deliveries of all. */
+  let arrived = 0
+  let deliveries = 0
   let told: () => void = () => {}
-  /** When each post was sent, and of those that were answered the conversation and the number of its commit. */
-  const sentAt = new Map<string, number>()
-  const committed = new Map<string, { conversation: number; clock: number }>()
-  /** What the member who joined last was told, by conversation: the newest commit, and when. */
-  const arrivals = sids.map((): { clock: number; at: number }[] => [])
-  /** The newest commit that each connection was told. */
-  const clocks = sids.map(() => new Array<number>(load.members).fill(0))
-  const connect = async (conversation: number, member: number): Promise<WebSocket> => {
-    const token = await createAccessToken({
-      accountSid: `AC${'a'.repeat(32)}`,
-      key: 'SKbench',
-      secret: 'a secret of the benchmark, long enough',
-      identity: identityOf(conversation, member),
-      serviceSid: SERVICE,
-    })
-    const socket = new WebSocket(url + NATIVE_PATH, { perMessageDeflate: false })
-    await once(socket, 'open')
-    const say = (...up: UpFrame[]) => socket.send(encodeFrames(up))
-    const entry = { document: sids[conversation] as string, epoch: 0, commitsId: 0, clock: 0, pending: false }
-    say(
-      { type: 'hello', version: PROTOCOL_VERSION, token, agent: 'bench' },
-      { type: 'open', entries: [{ channel: 1, ...entry }] },
-    )
-    await new Promise<void>((resolve) => {
-      socket.on('message', (data: Buffer) => {
+  for (const members of sockets) {
+    for (const [member, socket] of members.entries()) {
+      socket.arrived = (numbers) => {
         const at = performance.now()
-        for (const frame of decodeDown(data)) {
-          if (frame.type === 'snapshot') resolve()
-          if (frame.type === 'nack') throw new Error(frame.message)
-          if (frame.type !== 'changes') continue
-          const { clock } = frame.point
-          for (const { id, verdict } of frame.outcomes) {
-            if (verdict !== 'accepted') throw new Error('refused')
-            committed.set(id, { conversation, clock })
-          }
-          answered += frame.outcomes.length
-          if (member === load.members - 1) arrivals[conversation]?.push({ clock, at })
-          const known = clocks[conversation] as number[]
-          known[member] = clock
+        for (const number of numbers) {
+          const post = posts[number] as Post
+          if (post.author === member) continue
+          deliveries++
+          post.readers++
+          // timed at who joined last
+          if (member !== (post.author === load.members - 1 ? 0 : load.members - 1)) continue
+          post.arrivedAt = at
+          arrived++
         }
         told()
-      })
-    })
-    return socket
-  }
-  let answered = 0
-  const sockets: WebSocket[][] = []
-  for (let conversation = 0; conversation < load.conversations; conversation++) {
-    const members = Array.from({ length: load.members }, (_, member) => connect(conversation, member))
-    sockets.push(await Promise.all(members))
-  }
-  const authors = sids.map((_, conversation) =>
-    Array.from({ length: load.authors }, (_, member) => new Author(identityOf(conversation, member))),
-  )
-  let count = 0
-  const posts = [...conversationsInTurn(load)].map((conversation) => {
-    const member = count++ % load.authors
-    const author = (authors[conversation] as Author[])[member] as Author
-    const { id, update } = author.post(`Post number ${count} of this run`)
-    return {
-      id,
-      socket: sockets[conversation]?.[member] as WebSocket,
-      bytes: encodeFrames([{ type: 'update', channel: 1, update }]),
-    }
-  })
-
-  let sent = 0
-  const upTo = async (count: number): Promise<void> => {
-    while (answered < count) {
-      const waiting = new Promise<void>((resolve) => (told = resolve))
-      while (sent < count && sent - answered < load.together) {
-        const { id, socket, bytes } = posts[sent++] as (typeof posts)[number]
-        sentAt.set(id, performance.now())
-        socket.send(bytes)
       }
-      await waiting
     }
-    const behind = (known: number[]) => known.some((clock) => clock < Math.max(...known))
-    while (clocks.some(behind)) await new Promise<void>((resolve) => (told = resolve))
+  }
+  const change = () => new Promise<void>((resolve) => (told = resolve))
+  const send = () => {
+    const post = posts[sent] as Post
+    post.sentAt = performance.now()
+    sockets[post.conversation]?.[post.author]?.post(sent++)
+  }
+  const upTo = async (count: number): Promise<void> => {
+    if (load.rate) await atRate(load.rate, count - sent, send)
+    while (sent < count || deliveries < count * (load.members - 1)) {
+      const changed = change()
+      while (sent < count && sent - arrived < load.together) send()
+      await changed
+    }
   }
   await upTo(warmUpOf(load))
+  const before = (await server.usage()).cpu
   const began = performance.now()
-  const before = await cpu()
   await upTo(posts.length)
-  const spent = (await cpu()) - before
   const milliseconds = performance.now() - began
+  const cpu = (await server.usage()).cpu - before
   for (const members of sockets) for (const socket of members) socket.terminate()
-  const latencies = posts.slice(warmUpOf(load)).map(({ id }) => {
-    const { conversation, clock } = committed.get(id) as { conversation: number; clock: number }
-    const arrival = arrivals[conversation]?.find((one) => one.clock >= clock)
-    return (arrival as { at: number }).at - (sentAt.get(id) as number)
+  if (posts.some(({ readers }) => readers !== load.members - 1)) throw new Error('a post came twice, or not')
+  const latencies = posts.slice(warmUpOf(load)).map(({ sentAt, arrivedAt }) => arrivedAt - sentAt)
+  return { cpu, milliseconds, latencies: latencies.sort((a, b) => a - b) }
+}
+
+/** So many a second, evenly, whatever becomes of them. */
+function atRate(rate: number, count: number, send: () => void): Promise<void> {
+  const began = performance.now()
+  let done = 0
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      while (done < count && performance.now() - began >= (done * 1000) / rate) {
+        send()
+        done++
+      }
+      if (done < count) return
+      clearInterval(timer)
+      resolve()
+    }, 1)
   })
-  return { cpu: spent, milliseconds, latencies: latencies.sort((a, b) => a - b) }
 }

@@ -209,6 +209,16 @@ const FIELDS = {
     attributes: value,
     media,
   },
+  'message.report': {
+    sid: message,
+    receipts: (maker: Maker) =>
+      Array.from({ length: maker.choices.int(4) }, () => ({
+        participantSid: maker.member(),
+        status: maker.choices.pick(['queued', 'sent', 'delivered', 'read', 'undelivered', 'failed', 'lost']),
+        ...(maker.choices.int(2) ? { channelMessageSid: 'a' } : {}),
+        ...(maker.choices.int(2) ? { errorCode: maker.choices.int(9) } : {}),
+      })),
+  },
   'conversation.create': {
     nonce: () => NONCE,
     friendlyName: given,

@@ -71,7 +71,6 @@ export class Replica extends YDocument implements OrderedState {
     this.#participantMap = this.doc.getMap('participants')
     this.#messageArray = this.doc.getArray('messages')
     this.#readArray = this.doc.getArray('reads')
-    this.doc.getArray('receipts')
   }
 
   /** Reads what the document holds and follows it from now on. Call once, after loading. */

@@ -65,6 +65,9 @@ function messageReasons(told: MessageView, seen: MessageView): MessageUpdateReas
     'author',
     'subject',
   ])
+  if (!jsonEqual(told.record.receipts as Json | undefined, seen.record.receipts as Json | undefined)) {
+    reasons.push('deliveryReceipt')
+  }
   // its acceptance time took the place of its author's clock, even when they are the same millisecond
   if (told.status !== seen.status && !reasons.includes('dateCreated')) reasons.push('dateCreated')
   return reasons

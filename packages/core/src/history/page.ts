@@ -32,6 +32,7 @@ const COLUMNS = [
   'dateWritten',
   'dateUpdated',
   'lastUpdatedBy',
+  'receipts',
   'restored',
 ] as const
 const REPEATED = new Set<string>(['author', 'participantSid', 'lastUpdatedBy'])

@@ -63,6 +63,8 @@ function decideOrThrow(state: ConversationState, operation: Operation, context: 
       return message.remove(scene, operation)
     case 'message.restore':
       return message.restore(scene, operation)
+    case 'message.report':
+      return message.report(scene, operation)
     case 'read.advance':
       return read.advance(scene, operation)
     case 'read.set':

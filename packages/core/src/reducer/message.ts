@@ -3,9 +3,11 @@ import {
   type MessageEdit,
   type MessagePost,
   type MessageRemove,
+  type MessageReport,
   type MessageRestore,
   messageSidOf,
 } from '../operations.ts'
+import { receiptsFor, withReports } from '../receipts.ts'
 import type { MessageRecord } from '../records.ts'
 import { can, type Permission, type Standing } from '../roles.ts'
 import { participantSid } from '../sid.ts'
@@ -26,17 +28,19 @@ export function post(scene: Scene, operation: MessagePost): Decision {
   const sid = messageSidOf(operation.id)
   if (state.message(sid)) return refused(70105)
 
+  const writer = standing.identity === null ? authorSid(scene, author) : standing.participant?.sid
   const record: MessageRecord = defined({
     sid,
     index: state.highestIndex + 1,
     author,
-    participantSid: standing.identity === null ? authorSid(scene, author) : standing.participant?.sid,
+    participantSid: writer,
     body: operation.body,
     subject: operation.subject,
     attributes: orAbsent(operation.attributes),
     media: operation.media?.length ? operation.media : undefined,
     dateCreated: now,
     dateWritten: operation.dateWritten === now ? undefined : operation.dateWritten,
+    receipts: receiptsFor(scene.state, writer),
   })
   const changes: Change[] = [{ type: 'message.append', record }]
   if (current === 'inactive') {
@@ -103,6 +107,17 @@ export function restore({ state, context, standing }: Scene, operation: MessageR
     restored: true as const,
   })
   return accepted({ type: 'message.append', record })
+}
+
+/** Statuses that arrive late or twice change nothing; see `withReports`. */
+export function report({ state, context, standing }: Scene, operation: MessageReport): Decision {
+  if (standing.identity !== null) return refused(20403, 'Only a channel says how far a message came')
+  const message = state.message(operation.sid)
+  if (!message) return refused(20404, 'There is no such message')
+  const receipts = withReports(message, operation.receipts, context.now)
+  return receipts === message.receipts
+    ? accepted()
+    : accepted({ type: 'message.replace', record: { ...message, receipts } })
 }
 
 function needFor(standing: Standing, message: MessageRecord, own: Permission, any: Permission): void {

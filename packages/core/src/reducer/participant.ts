@@ -44,6 +44,9 @@ function addNonChat(scene: Scene, operation: ParticipantAdd, binding: MessagingB
   const { limits, now } = context
   need(standing, 'addNonChatParticipant')
   const type = bindingType(binding)
+  if (context.isPossibleAddress?.(binding.address) === false) {
+    return refused(50407, `No network has a number ${binding.address}`)
+  }
   // a pair of addresses is bound to an open conversation
   if (stateOf(conversation) === 'closed') return refused(50382)
   const sid = participantSid(conversation.sid, binding)

@@ -6,6 +6,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
+import { CHANNEL_TABLES } from './channels.ts'
 
 /** Documents that the index of step 5 knows. */
 const TO_SEAL = 'live > 2000 OR live_bytes > 524288 OR edited > 200 OR edited_bytes > 65536 OR unmade > 0'
@@ -215,6 +216,8 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (document, hash)
   ) STRICT;
   `,
+  // 6: channels
+  CHANNEL_TABLES,
 ]
 
 /** Bounds from which on that index has every document, and its condition. */

@@ -4,6 +4,7 @@
  */
 import { ConfabError } from '@confab/core'
 import type { Store } from '../store.ts'
+import { sqliteChannels } from './channels.ts'
 import { copyDatabase } from './copy.ts'
 import { INDEXED_TAIL } from './migrations.ts'
 import { openDatabase } from './open.ts'
@@ -52,6 +53,7 @@ export function openSqliteStore(path: string): Store {
     erase: async (key, before, snapshot, entries) =>
       guarded(() => writes.erase(key, before, snapshot, entries)),
     backup: (file) => copyDatabase(db, file),
+    channels: sqliteChannels(db, guarded),
     close: async () => {
       if (db.isOpen) db.close()
     },

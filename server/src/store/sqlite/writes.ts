@@ -2,6 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import type { DocumentCommit, Head, LiveMessage, MapItem, Snapshot, StoredRead } from '../store.ts'
+import { followReceipts, forgetReceipts } from './channels.ts'
 import type { SqliteReads } from './reads.ts'
 import { encodePrivate, idBytes, outcomeText, rootsText } from './rows.ts'
 
@@ -9,6 +10,9 @@ import { encodePrivate, idBytes, outcomeText, rootsText } from './rows.ts'
 const CONTENT = ['map_items', 'reads', 'outbox_clients', 'log', 'snapshots'] as const
 /** What stays through epochs, because it is no part of the live document. */
 const SEALED = ['messages', 'pages'] as const
+
+/** What follows messages that went to people without the SDK. */
+const FOLLOWED = ['outgoing', 'sent_as'] as const
 
 export class SqliteWrites {
   private readonly db: DatabaseSync
@@ -31,6 +35,9 @@ export class SqliteWrites {
     }
     return statement.run(...values)
   }
+
+  private readonly follow = (sql: string, ...values: (string | number | Uint8Array)[]) =>
+    this.run(sql, ...values)
 
   /** All or nothing. */
   transaction<Result>(work: () => Result): Result {
@@ -192,7 +199,7 @@ export class SqliteWrites {
       for (const table of CONTENT) this.run(`DELETE FROM ${table} WHERE document = ?`, key)
     }
     if (commit.deleted) {
-      for (const table of SEALED) this.run(`DELETE FROM ${table} WHERE document = ?`, key)
+      for (const table of [...SEALED, ...FOLLOWED]) this.run(`DELETE FROM ${table} WHERE document = ?`, key)
     }
     if (commit.epoch) {
       const { snapshot, messages, mapItems, reads } = commit.epoch
@@ -217,6 +224,7 @@ export class SqliteWrites {
           key,
           idBytes(sid, 'IM'),
         )
+        forgetReceipts(this.follow, key, sid)
       }
       this.putPages(key, commit)
       for (const sid of commit.reads.delete) {
@@ -293,6 +301,7 @@ export class SqliteWrites {
         JSON.stringify(record),
         record.index < sealedTo ? 1 : 0,
       )
+      if (record.receipts) followReceipts(this.follow, key, record)
     }
     for (const { record, item } of reads) {
       this.run(

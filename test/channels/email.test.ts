@@ -1,0 +1,214 @@
+/** E-mail: a relay, a mail server on a real socket, and people with the SDK who watch. */
+import type { Conversation } from '@confab/client'
+import { type Channel, type EmailOptions, email } from '@confab/relay'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { defaultServiceSid } from '../../packages/core/src/sid.ts'
+import { connected, decided, relayOf, shows, together, when } from '../conformance/stage.ts'
+import { ACCOUNT } from '../support/relay.ts'
+import { answerTo, type Letter, MailServer, sendTo } from './mail-server.ts'
+
+const OURS = 'support@relay.test'
+const EVE = 'eve@people.test'
+
+let server: MailServer
+beforeEach(async () => {
+  server = await MailServer.start()
+})
+afterEach(() => server.stop())
+
+const portOf = (channel: Channel) => (channel as Channel & { port: number }).port
+
+async function scene(options: Partial<EmailOptions> = {}, channels: object = {}) {
+  const channel = email({
+    addresses: [OURS],
+    smtp: { host: '127.0.0.1', port: server.port },
+    receive: { smtp: { port: 0 } },
+    perSecond: 1000,
+    ...options,
+  })
+  const relay = await relayOf({
+    channels: { serviceSid: defaultServiceSid(ACCOUNT), channels: [channel], ...channels },
+  })
+  const alice = await connected('alice', relay)
+  const [conversation] = await together(alice)
+  await conversation!.addNonChatParticipant(OURS, EVE)
+  await decided(alice)
+  return { relay, conversation: conversation!, port: portOf(channel), channel }
+}
+
+const posted = async (conversation: Conversation, body: string): Promise<Letter> => {
+  const before = server.letters.length
+  await conversation.sendMessage(body)
+  await server.until(() => server.letters.length > before)
+  return server.letters[before] as Letter
+}
+
+const statusOf = async (conversation: Conversation) => {
+  const message = (await conversation.getMessages()).items.at(-1)
+  const [receipt] = (await message?.getDetailedDeliveryReceipts()) ?? []
+  return receipt && [receipt.status, receipt.errorCode]
+}
+
+describe('sending', () => {
+  test('a message is a mail from our address, and all of one conversation are one thread', async () => {
+    const { conversation } = await scene()
+    const first = await posted(conversation, 'Hello Eve, こんにちは 👋')
+    const second = await posted(conversation, 'and again')
+    expect(first).toMatchObject({ to: EVE, mail: { subject: 'Tea' } })
+    expect(first.mail.from?.value).toEqual([{ name: 'alice', address: OURS }])
+    expect(first.mail.text?.trim()).toBe('Hello Eve, こんにちは 👋')
+    expect(first.mail.replyTo?.value[0]?.address).toMatch(/^support\+mb[0-9a-f]{32}@relay\.test$/)
+    expect([first.mail.references].flat()).toEqual([second.mail.references].flat())
+    expect(first.mail.messageId).not.toBe(second.mail.messageId)
+    await when(async () => (await statusOf(conversation))?.[0] === 'sent')
+  })
+
+  test('a mailbox that is full for now is tried again; one that does not exist fails', async () => {
+    const { conversation } = await scene()
+    server.refusals.push(452)
+    await posted(conversation, 'later')
+    server.refusals.push(550)
+    await conversation.sendMessage('never')
+    await when(async () => (await statusOf(conversation))?.[0] === 'failed')
+    expect(await statusOf(conversation)).toEqual(['failed', '550'])
+  })
+
+  test('nothing that a person names a conversation gets out of its header', async () => {
+    const { conversation } = await scene()
+    await conversation.updateFriendlyName('Tea\r\nBcc: victim@people.test\r\n\r\nbody')
+    const letter = await posted(conversation, 'hello')
+    expect(letter.mail.subject).toBe('Tea Bcc: victim@people.test body')
+    expect(letter.mail.bcc).toBeUndefined()
+    expect(letter.mail.text?.trim()).toBe('hello')
+  })
+})
+
+describe('receiving', () => {
+  test('an answer is a message by that person, without what it answers', async () => {
+    const { conversation, port } = await scene()
+    const letter = await posted(conversation, 'When can you come?\nTuesday?')
+    expect(await sendTo(port, answerTo(letter, 'Tuesday is fine.'))).toBe(250)
+    await shows(conversation, ['0 When can you come?\nTuesday?', '1 Tuesday is fine.'])
+    const message = (await conversation.getMessages()).items.at(-1)
+    expect(message).toMatchObject({ author: EVE, subject: 'Re: Tea' })
+    expect((await message!.getParticipant()).type).toBe('email')
+  })
+
+  test('the same mail handed over twice is one message', async () => {
+    const { conversation, port } = await scene()
+    const answer = { ...answerTo(await posted(conversation, 'hello'), 'once'), messageId: '<1@people.test>' }
+    expect([await sendTo(port, answer), await sendTo(port, answer)]).toEqual([250, 250])
+    expect(await sendTo(port, { ...answer, messageId: '<2@people.test>', text: 'twice' })).toBe(250)
+    await shows(conversation, ['0 hello', '1 once', '2 twice'])
+  })
+
+  test('a mail that says it is from Eve and answers nothing is refused', async () => {
+    const { conversation, port } = await scene()
+    const letter = await posted(conversation, 'hello')
+    const forged = { from: EVE, to: OURS, subject: 'hi', text: 'forged' }
+    expect(await sendTo(port, forged)).toBe(550)
+    // what Eve was sent proves nothing about somebody else
+    expect(await sendTo(port, { ...answerTo(letter, 'forged'), from: 'mallory@people.test' })).toBe(550)
+    expect(await sendTo(port, answerTo(letter, 'genuine'))).toBe(250)
+    await shows(conversation, ['0 hello', '1 genuine'])
+  })
+
+  test('a mail server that is trusted may vouch for a sender, and only in its own words', async () => {
+    const { conversation, port } = await scene({ trustAuthenticationResultsOf: 'mx.relay.test' })
+    const by = (results: string[]) => ({
+      from: EVE,
+      to: OURS,
+      subject: 'hi',
+      text: results.join(),
+      headers: { 'Authentication-Results': results },
+    })
+    expect(await sendTo(port, by(['mx.relay.test; dmarc=fail']))).toBe(550)
+    expect(await sendTo(port, by(['mx.evil.test; dmarc=pass']))).toBe(550)
+    expect(await sendTo(port, by(['mx.relay.test; dmarc=fail', 'mx.relay.test; dmarc=pass']))).toBe(550)
+    expect(await sendTo(port, by(['mx.relay.test; spf=pass; dmarc=pass header.from=people.test']))).toBe(250)
+    await shows(conversation, ['0 mx.relay.test; spf=pass; dmarc=pass header.from=people.test'])
+  })
+
+  test('out-of-office notes, lists and our own mails are taken and left out', async () => {
+    const { conversation, port } = await scene({ acceptUnverified: true })
+    const letter = await posted(conversation, 'hello')
+    const automatic = [
+      { 'Auto-Submitted': 'auto-replied' },
+      { Precedence: 'bulk' },
+      { 'List-Id': '<all.people.test>' },
+      { 'X-Confab-Conversation': conversation.sid },
+    ]
+    for (const headers of automatic) {
+      expect(await sendTo(port, { ...answerTo(letter, 'I am away'), headers })).toBe(250)
+    }
+    await sendTo(port, { ...answerTo(letter, 'I am here'), headers: { 'Auto-Submitted': 'no' } })
+    await shows(conversation, ['0 hello', '1 I am here'])
+  })
+
+  test('a mail that bounces later makes its message undelivered, with the code of the bounce', async () => {
+    const { conversation, port } = await scene()
+    const { mail, envelopeFrom } = await posted(conversation, 'hello')
+    const report = [
+      'Reporting-MTA: dns; mx.people.test',
+      '',
+      `Final-Recipient: rfc822; ${EVE}`,
+      'Action: failed',
+      'Status: 5.1.1',
+      '',
+    ].join('\r\n')
+    const code = await sendTo(port, {
+      envelope: { from: '', to: [envelopeFrom] },
+      raw: [
+        'From: Mail Delivery <postmaster@people.test>',
+        `To: <${envelopeFrom}>`,
+        'Subject: Undelivered',
+        'MIME-Version: 1.0',
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
+        '',
+        '--b',
+        'Content-Type: text/plain',
+        '',
+        'Sorry.',
+        '--b',
+        'Content-Type: message/delivery-status',
+        '',
+        report,
+        '--b',
+        'Content-Type: text/rfc822-headers',
+        '',
+        `Message-ID: ${mail.messageId}`,
+        '--b--',
+        '',
+      ].join('\r\n'),
+    })
+    expect(code).toBe(250)
+    await when(async () => (await statusOf(conversation))?.[0] === 'undelivered')
+    expect(await statusOf(conversation)).toEqual(['undelivered', '511'])
+  })
+
+  test('what is for nobody here, or too large, is refused at the door', async () => {
+    const { port } = await scene({ mailBytes: 10_000, acceptUnverified: true })
+    expect(await sendTo(port, { from: EVE, to: 'nobody@relay.test', text: 'x' })).toBe(550)
+    expect(await sendTo(port, { from: EVE, to: OURS, text: 'x'.repeat(20_000) })).toBe(552)
+  })
+
+  test('a stranger begins a conversation where the address says so', async () => {
+    const configuration = { address: OURS, autoCreate: { identities: ['alice'] } }
+    const { relay, port } = await scene({ acceptUnverified: true }, { addresses: [configuration] })
+    expect(
+      await sendTo(port, { from: 'Frank <frank@people.test>', to: OURS, subject: 'Broken', text: 'Help' }),
+    ).toBe(250)
+    const alice = await connected('alice', relay)
+    await when(async () => (await alice.getSubscribedConversations()).items.length === 2)
+    const all = (await alice.getSubscribedConversations()).items
+    const begun = all.find(({ friendlyName }) => friendlyName === 'frank@people.test') as Conversation
+    await shows(begun, ['0 Help'])
+  })
+
+  test('attachments are named', async () => {
+    const { conversation, port } = await scene()
+    const letter = await posted(conversation, 'hello')
+    await sendTo(port, { ...answerTo(letter, 'see'), attachments: [{ filename: 'a.pdf', content: 'x' }] })
+    await shows(conversation, ['0 hello', '1 see\n[a.pdf]'])
+  })
+})
