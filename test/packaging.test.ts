@@ -152,12 +152,17 @@ describe('the build for browsers', () => {
     ['browser.js', 2020],
     // webpack 4 can parse no more, and knows no `exports`
     ['browser.legacy.js', 2018],
-  ] as const)('is one file, %s, in the JavaScript of %i, that imports nothing', (file, ecmaVersion) => {
-    const tree = parse(installed('client', file), { ecmaVersion, sourceType: 'module' })
-    expect(tree.body.filter((node) => /^Import/.test(node.type))).toEqual([])
-    expect(JSON.parse(installed('client', 'package.json')).browser).toBe('./browser.legacy.js')
-    expect(installed('client', 'browser.licenses.txt')).toContain('yjs 13.')
-  })
+  ] as const)(
+    'is one file, %s, in the JavaScript of %i, that imports nothing but its parts',
+    (file, ecmaVersion) => {
+      // webpack 4 knows `import()`, though it is younger than the rest that it knows
+      const code = installed('client', file).replace(/\bimport\((?=["'`]\.\/browser\.)/g, 'load(')
+      const tree = parse(code, { ecmaVersion, sourceType: 'module' })
+      expect(tree.body.filter((node) => /^Import/.test(node.type))).toEqual([])
+      expect(JSON.parse(installed('client', 'package.json')).browser).toBe('./browser.legacy.js')
+      expect(installed('client', 'browser.licenses.txt')).toContain('yjs 13.')
+    },
+  )
 
   test('exposes the same names as the build for Node, and none of Yjs', async () => {
     const exposed = await import(pathToFileURL(join(project, 'node_modules/@confab/client/browser.js')).href)

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join, resolve } from 'node:path'
-import { type BuildOptions, build, type Metafile } from 'esbuild'
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { minifySync } from 'oxc-minify'
 import { forBrowsers } from './browser-sources.ts'
 import { ownYjs } from './own-yjs.ts'
@@ -85,20 +85,37 @@ interface BrowserBundle {
 }
 
 /**
- * One file with everything in it, minified, for bundlers of today (`browser.js`) and for those that can't parse `?.`
+ * What is loaded when it is needed, by `import()`: a file of its own beside the bundle, which shares no code with it.
+ * The bundle of the app makes a chunk of it.
+ */
+const PARTS: { [name: string]: string } = { search: 'src/search/search.ts' }
+
+/**
+ * One file with everything in it but its parts, minified, for bundlers of today (`browser.js`) and for those that can't parse `?.`
  * or class fields, webpack 4 above all (`browser.legacy.js`). It fails if anything is left to be imported: a Node
  * module above all. Beside them stand the licences of what they hold.
  */
 export async function bundleForBrowsers(bundle: BrowserBundle): Promise<void> {
-  await bundleForBrowser(bundle, 'browser.js', 'es2020')
-  await bundleForBrowser(bundle, 'browser.legacy.js', 'es2018')
+  for (const [name, target] of [
+    ['browser', 'es2020'],
+    ['browser.legacy', 'es2018'],
+  ] as const) {
+    const inputs: Metafile['inputs'] = {}
+    for (const [part, path] of [['', bundle.entry], ...Object.entries(PARTS)] as const) {
+      const { code, metafile } = await bundleForBrowser({ ...bundle, entry: path }, name, target)
+      writeFileSync(join(bundle.dist, part === '' ? `${name}.js` : `${name}.${part}.js`), code)
+      Object.assign(inputs, metafile.inputs)
+    }
+    writeFileSync(join(bundle.dist, 'browser.licenses.txt'), licencesOf(bundle.source, inputs))
+  }
 }
 
 async function bundleForBrowser(
-  { source, entry, dist }: BrowserBundle,
-  file: string,
+  { source, entry }: BrowserBundle,
+  name: string,
   target: string,
-): Promise<void> {
+  format: 'esm' | 'iife' = 'esm',
+): Promise<{ code: string; metafile: Metafile }> {
   const { metafile, outputFiles } = await build({
     ...common,
     // what minifies can't carry it on, and the sources are not in the package
@@ -106,30 +123,64 @@ async function bundleForBrowser(
     write: false,
     absWorkingDir: source,
     entryPoints: [entry],
-    outfile: join(dist, file),
-    format: 'esm',
+    outfile: join(source, `${name}.js`),
+    format,
     platform: 'browser',
     conditions: ['browser'],
     mainFields: ['browser', 'module', 'main'],
     target,
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     minifySyntax: true,
-    plugins: [forBrowsers([join(source, 'src'), join(source, '../core/src')])],
+    plugins: [
+      partsApart(name),
+      withWorker(async (path) => {
+        const worker = await bundleForBrowser({ source, entry: path, dist: '' }, name, target, 'iife')
+        return worker.code
+      }),
+      forBrowsers([join(source, 'src'), join(source, '../core/src')]),
+    ],
   })
-  const left = importsLeft(metafile)
+  const left = importsLeft(metafile).filter(
+    (path) => !Object.keys(PARTS).some((part) => path === `./${name}.${part}.js`),
+  )
   if (left.length > 0) throw new Error(`the browser build still imports ${left.join(', ')}`)
   // a twentieth less, gzipped, than esbuild makes of it
-  const { code, errors } = minifySync(file, outputFiles[0]!.text, {
-    module: true,
+  const { code, errors } = minifySync(`${name}.js`, outputFiles[0]!.text, {
+    module: format === 'esm',
     compress: { target },
     mangle: { toplevel: true },
   })
   if (errors.length > 0) throw new Error(`the browser build can't be minified: ${errors[0]!.message}`)
-  writeFileSync(join(dist, file), code)
-  writeFileSync(join(dist, 'browser.licenses.txt'), licencesOf(source, metafile))
+  return { code, metafile }
 }
 
-function licencesOf(source: string, { inputs }: Metafile): string {
+/** Leaves `import()` of a part as it is, with the name of the file that the part becomes. */
+const partsApart = (name: string): Plugin => ({
+  name: 'parts-apart',
+  setup({ onResolve, initialOptions: { absWorkingDir } }) {
+    onResolve({ filter: /\.ts$/ }, ({ kind, path, resolveDir }) => {
+      if (kind !== 'dynamic-import') return undefined
+      const file = join(resolveDir, path)
+      const part = Object.keys(PARTS).find((one) => join(absWorkingDir!, PARTS[one]!) === file)
+      if (part === undefined)
+        throw new Error(`${file} is none of the parts that are loaded when they are needed`)
+      return { path: `./${name}.${part}.js`, external: true }
+    })
+  },
+})
+
+/** A worker's code stands as text in what starts it: no bundler has to know of a file of its own. */
+const withWorker = (bundled: (path: string) => Promise<string>): Plugin => ({
+  name: 'with-worker',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]worker-source\.ts$/ }, async ({ path }) => {
+      const code = await bundled(join(path, '../worker.ts'))
+      return { contents: `export const WORKER = ${JSON.stringify(code)}`, loader: 'js' }
+    })
+  },
+})
+
+function licencesOf(source: string, inputs: Metafile['inputs']): string {
   const folders = new Map<string, string>()
   for (const path of Object.keys(inputs)) {
     const [, folder, name] = /^(.*node_modules\/((?:@[^/]+\/)?[^/]+))\//.exec(path) ?? []

@@ -3,6 +3,7 @@ import * as history from './client/history-scenario.ts'
 import * as list from './client/list.ts'
 import * as memory from './client/memory.ts'
 import * as resume from './client/resume.ts'
+import * as search from './client/search.ts'
 import * as engine from './relay/engine.ts'
 import * as idle from './relay/idle.ts'
 import * as join from './relay/join.ts'
@@ -15,6 +16,7 @@ export const scenarios: readonly Scenario[] = [
   list,
   resume,
   history,
+  search,
   memory,
   posts,
   idle,

@@ -36,6 +36,13 @@ export function jsonOf(value: unknown, depth: number): Json {
   return json
 }
 
+/** A time in milliseconds since the epoch. Throws 20001. */
+export function timeOf(value: unknown, what: string): number {
+  const time = value instanceof Date ? value.getTime() : value
+  if (typeof time === 'number' && !Number.isNaN(time)) return time
+  throw new ConfabError(20001, `${what} must be a Date, or milliseconds since the epoch`)
+}
+
 /** An index of a message: an integer from 0. Throws 20001. */
 export function indexOf(value: unknown): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) {

@@ -1,7 +1,7 @@
 /** Longer than two screens: every member of the public surface carries its documentation. */
 import { ConfabError } from '@confab/core'
 import type { CancellablePromise } from './cancellable-promise.ts'
-import { jsonOf, nameOf, textOf } from './checks.ts'
+import { jsonOf, nameOf, pageSizeOf, textOf, timeOf } from './checks.ts'
 import type { ClientOptions, CreateConversationOptions, TokenSource } from './client-options.ts'
 import type { ContentTemplate } from './content.ts'
 import type { Conversation } from './conversation.ts'
@@ -23,6 +23,8 @@ import type {
   NotificationsChannelType,
   ParticipantUpdatedEventArgs,
   PendingOperation,
+  SearchOptions,
+  SearchResult,
   State,
   UserUpdatedEventArgs,
 } from './types.ts'
@@ -56,6 +58,8 @@ export type ClientEvents = {
   connectionStateChanged: (state: ConnectionState) => void
   connectionError: (data: ConnectionError) => void
   operationRefused: (held: HeldOperation) => void
+  /** What `getPendingOperations` or `getHeldOperations` gives has changed. */
+  operationsChanged: () => void
 }
 
 /**
@@ -102,6 +106,7 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
   static readonly connectionError = 'connectionError'
   /** The relay refused something that was done on this device; its content is held. */
   static readonly operationRefused = 'operationRefused'
+  static readonly operationsChanged = 'operationsChanged'
 
   static readonly version: string = VERSION
   readonly version: string = VERSION
@@ -228,7 +233,7 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
     const engine = surface.working()
     // an app that shows the list, and only then listens for more, would show twice what is yet to be told
     await engine.caughtUp()
-    const views = engine.conversations().toSorted((a, b) => newest(b) - newest(a))
+    const views = [...engine.conversations()].sort((a, b) => newest(b) - newest(a))
     return new Page({ items: views.map((view) => surface.show(view).conversation), next: null, prev: null })
   }
 
@@ -262,6 +267,29 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
   async joinByInvite(invite: string): Promise<Conversation> {
     const surface = await this.#surface()
     return surface.show(await surface.working().joinByInvite(nameOf(invite, 'An invite'))).conversation
+  }
+
+  /**
+   * Searches the messages on this device, with or without a network: every word of the query must begin a word of the
+   * message (its subject and body), whatever the case and the accents; in scripts without spaces it may stand
+   * anywhere. The first search makes an index of all that is here, which is kept; from then on it follows.
+   * @throws ConfabError 20001 for malformed options, 70501 when storage fails, 70702 when this part of the package
+   * can't be loaded
+   */
+  async searchMessages(query: string, options: SearchOptions = {}): Promise<SearchResult> {
+    const { conversation, author, before, after, limit } = options ?? {}
+    const wanted = {
+      text: textOf(query, 'A query'),
+      limit: pageSizeOf(limit),
+      ...(conversation == null ? {} : { conversationSid: conversationSidOf(conversation) }),
+      ...(author == null ? {} : { author: textOf(author, 'An author').normalize('NFC') }),
+      ...(before == null ? {} : { before: timeOf(before, 'before') }),
+      ...(after == null ? {} : { after: timeOf(after, 'after') }),
+    }
+    const surface = await this.#surface()
+    surface.working()
+    const { searchMessages } = await part(import('./search/search.ts'))
+    return searchMessages(surface, wanted)
   }
 
   /** What was done on this device and the relay has not decided yet, oldest first. `[]` before initialisation. */
@@ -374,5 +402,17 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
     if (!view)
       throw new ConfabError(20404, `There is no conversation ${name} for you, or the relay can't be asked`)
     return surface.show(view).conversation
+  }
+}
+
+const conversationSidOf = (conversation: Conversation | string): string =>
+  nameOf(typeof conversation === 'string' ? conversation : conversation?.sid, 'A conversation')
+
+/** A part of the package that is loaded when it is needed. */
+async function part<T>(loading: Promise<T>): Promise<T> {
+  try {
+    return await loading
+  } catch (cause) {
+    throw new ConfabError(70702, 'This part of the package could not be loaded', { cause })
   }
 }

@@ -117,9 +117,12 @@ export type {
   ParticipantUpdatedEventArgs,
   ParticipantUpdateReason,
   PendingOperation,
+  SearchOptions,
+  SearchResult,
   SendEmailOptions,
   SendMediaOptions,
   State,
+  UnseenMessages,
   UserUpdatedEventArgs,
   UserUpdateReason,
 } from './types.ts'

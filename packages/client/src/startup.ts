@@ -65,7 +65,7 @@ export class Startup {
 
   async #stop(): Promise<void> {
     if (!this.surface) return
-    this.surface.close()
+    await this.surface.close()
     const { engine } = this.surface
     await engine.shutdown()
     // an engine that has stopped tells nothing more

@@ -29,6 +29,7 @@ export class Surface {
   /** Where the relay answers HTTP, with no slash at the end. */
   readonly httpUrl: string
   #closed = false
+  readonly #closing: (() => Promise<void>)[] = []
   readonly #conversations = new Map<string, LiveConversation>()
 
   constructor(client: Client, engine: Engine, now: () => number, url: string) {
@@ -44,8 +45,14 @@ export class Surface {
     return this.engine
   }
 
-  close(): void {
+  /** Before the engine stops. */
+  onClose(task: () => Promise<void>): void {
+    this.#closing.push(task)
+  }
+
+  async close(): Promise<void> {
     this.#closed = true
+    for (const task of this.#closing) await task()
   }
 
   /** The objects of the conversation that this view shows. */

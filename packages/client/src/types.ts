@@ -1,5 +1,8 @@
 /** The plain types of the surface: what an app may name. Nothing here refers to the engine. */
 
+import type { Conversation } from './conversation.ts'
+import type { Message } from './message.ts'
+
 /** A JSON value. */
 export type JSONValue = null | string | number | boolean | JSONObject | JSONArray
 /** A JSON object. */
@@ -233,4 +236,38 @@ export interface OperationContent {
 export interface PendingOperation {
   readonly conversationSid: string | null
   readonly operation: OperationContent
+}
+
+/** Indices of a conversation whose messages aren't on this device. */
+export interface UnseenMessages {
+  readonly conversationSid: string
+  readonly from: number
+  /** Included. */
+  readonly to: number
+  /** How many of them exist. */
+  readonly messages: number
+}
+
+/** What `client.searchMessages` looks for, beside the words. */
+export interface SearchOptions {
+  /** A conversation or its sid: nowhere else. */
+  conversation?: Conversation | string
+  /** An identity, or what a participant outside of chat is called. */
+  author?: string
+  /** Accepted before this time (milliseconds since the epoch, when a number); not at it. */
+  before?: Date | number
+  /** Accepted after this time; not at it. */
+  after?: Date | number
+  /** 30 when left out, 100 at most. */
+  limit?: number
+}
+
+/** What `client.searchMessages` found. */
+export interface SearchResult {
+  /** The newest first. */
+  readonly messages: Message[]
+  /** There are more than `limit`. */
+  readonly more: boolean
+  /** What could not be searched, because it isn't on this device. */
+  readonly unseen: UnseenMessages[]
 }

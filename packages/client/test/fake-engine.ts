@@ -33,6 +33,9 @@ export class FakeEngine implements Engine {
   readonly limits = DEFAULT_LIMITS
   readonly options: EngineOptions
   connectionState: ConnectionState = 'connecting'
+  get local(): never {
+    throw new Error('Nothing is stored here')
+  }
   readonly ready: Promise<void>
   /** What the surface listens with. */
   tell!: EngineEvents

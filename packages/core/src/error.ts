@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   20404: { status: 404, title: 'Not found' },
   20429: { status: 429, title: 'Too many requests' },
   20500: { status: 500, title: 'Internal error' },
+  50201: { status: 409, title: 'User already exists' },
   50353: { status: 409, title: 'Unique name is taken' },
   50375: { status: 400, title: 'Invalid timer' },
   50376: { status: 400, title: 'Timer below its minimum' },
@@ -49,6 +50,7 @@ export const ERROR_CODES = {
   70604: { status: 426, title: 'Protocol version is not supported' },
   70605: { status: 502, title: 'A page of history is damaged' },
   70701: { status: 499, title: 'The client was shut down' },
+  70702: { status: 501, title: 'This platform lacks what is needed' },
 } as const satisfies Record<number, { status: number; title: string }>
 
 /** A stable, numeric error code. */

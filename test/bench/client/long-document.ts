@@ -4,6 +4,8 @@ import {
   compactUpdates,
   conversationSid,
   type MessageRecord,
+  PAGES_PER_BOOK,
+  type PageEntry,
   participantSid,
   UpdateWriter,
   userDocument,
@@ -18,8 +20,18 @@ export const sidOf = (number: number): string =>
   conversationSid('friend', number.toString(16).padStart(32, '0'))
 const BEGAN = 1_700_000_000_000
 
-/** One update with the whole document, compacted as the relay sends it. */
-export function longDocument(sid: string, messages: number): Uint8Array {
+/** What messages say, as long as what people write to each other. */
+const plainBody = (index: number) => `Message number ${index}: as long as what people write to each other`
+
+/**
+ * One update with the whole document, compacted as the relay sends it.
+ * @param sealed pages in which the first messages are; what is behind them is in the document
+ */
+export function longDocument(
+  sid: string,
+  messages: number,
+  { bodyOf = plainBody, sealed = [] }: { bodyOf?: (index: number) => string; sealed?: PageEntry[] } = {},
+): Uint8Array {
   const writer = new UpdateWriter()
   const set = (root: string, client: number, entries: [key: string, value: unknown][]) => {
     for (const [clock, [key, value]] of entries.entries())
@@ -39,26 +51,37 @@ export function longDocument(sid: string, messages: number): Uint8Array {
       return [member, { sid: member, type: 'chat', identity, roleSid: CHANNEL_USER, dateCreated: BEGAN }]
     }),
   )
-  const friend = participantSid(sid, { identity: 'friend' })
-  for (let index = 0; index < messages; index++) {
-    const record: MessageRecord = {
-      sid: `IM${index.toString(16).padStart(32, '0')}`,
-      index,
-      author: 'friend',
-      participantSid: friend,
-      body: `Message number ${index}: as long as what people write to each other`,
-      dateCreated: BEGAN + index,
-    }
-    writer.append('messages', [13, index], index === 0 ? null : [13, index - 1], record)
+  const books: [string, PageEntry[]][] = []
+  for (let first = 0; first < sealed.length; first += PAGES_PER_BOOK)
+    books.push([String(books.length), sealed.slice(first, first + PAGES_PER_BOOK)])
+  set('history', 15, books)
+  const first = (sealed.at(-1)?.[0] ?? -1) + 1
+  for (let index = first; index < messages; index++) {
+    const clock = index - first
+    writer.append(
+      'messages',
+      [13, clock],
+      clock === 0 ? null : [13, clock - 1],
+      recordOf(sid, index, bodyOf(index)),
+    )
   }
   writer.appendDeleted('commits', [14, 0], null, messages + 1)
   writer.delete(14, 0, messages + 1)
   return compactUpdates([writer.finish()])
 }
 
+export const recordOf = (sid: string, index: number, body: string): MessageRecord => ({
+  sid: `IM${index.toString(16).padStart(32, '0')}`,
+  index,
+  author: 'friend',
+  participantSid: participantSid(sid, { identity: 'friend' }),
+  body,
+  dateCreated: BEGAN + index,
+})
+
 /** A relay that has these documents, by sid, and says so to whoever asks. */
 export const relayOf =
-  (documents: ReadonlyMap<string, Uint8Array>): TransportFactory =>
+  (documents: ReadonlyMap<string, Uint8Array>, pages?: ReadonlyMap<string, Uint8Array>): TransportFactory =>
   () => {
     let events: Parameters<ReturnType<TransportFactory>['start']>[0] | null = null
     return {
@@ -78,7 +101,7 @@ export const relayOf =
       async stop() {
         events = null
       },
-      page: async () => null,
+      page: async (_, hash) => pages?.get(hash) ?? null,
       open(requests) {
         for (const { document } of requests) {
           setImmediate(() => {

@@ -143,6 +143,16 @@ export class LocalConversation {
     return this.#host.journal.pending(this.sid)
   }
 
+  /** Up to where the relay's decisions are known here; null when nothing is. */
+  get point(): ResumePoint | null {
+    return this.#replica?.point ?? (this.#summary && pointOf(this.#summary))
+  }
+
+  /** What is stored of its sealed history, or being made here; nothing is asked of the relay. */
+  stored(page: SealedPage): ReturnType<History['load']> {
+    return this.#history.load(page, false)
+  }
+
   get channel(): 'closed' | 'open' | 'absent' {
     return this.#channel
   }

@@ -41,6 +41,7 @@ import { findOwner } from './owner.ts'
 import { isFull, PageCache } from './pages.ts'
 import type { PeerMessage } from './peers.ts'
 import { type Platform, platformOf } from './platform.ts'
+import type { LocalAccess } from './reader.ts'
 import { TaskQueue } from './task-queue.ts'
 import { Users } from './users.ts'
 import { shutDownError, Verdicts } from './verdicts.ts'
@@ -80,7 +81,8 @@ class LocalEngine implements Engine {
   readonly #platform: Platform
   readonly #conversations = new Map<string, LocalConversation>()
   readonly #queue: TaskQueue<EngineEvents>
-  readonly #settleReady: { resolve(): void; reject(error: ConfabError): void }
+  #settleReady!: { resolve(): void; reject(error: ConfabError): void }
+  readonly #followers: LocalAccess['followers'] = new Set()
   #parts: Parts | null = null
   #limits: Limits
   readonly #inviteExpiry = new Map<string, number>()
@@ -94,9 +96,9 @@ class LocalEngine implements Engine {
     this.#platform = platformOf(options)
     this.#limits = limitsWith(options.limits)
     this.#queue = new TaskQueue(this.#platform, (error) => this.#warn('A listener threw', error))
-    const settle = Promise.withResolvers<void>()
-    this.ready = settle.promise
-    this.#settleReady = settle
+    this.ready = new Promise<void>((resolve, reject) => {
+      this.#settleReady = { resolve, reject }
+    })
     // Whoever calls something hears of it there.
     this.ready.catch(() => {})
   }
@@ -187,6 +189,16 @@ class LocalEngine implements Engine {
 
   heldOperations(): HeldOperationView[] {
     return (this.#parts?.journal.held() ?? []).map(heldView)
+  }
+
+  get local(): LocalAccess {
+    return {
+      conversation: (sid) => this.#conversations.get(sid),
+      conversations: () => this.conversations(),
+      pages: this.#started.store.pages,
+      warn: (message, details) => this.#warn(message, details),
+      followers: this.#followers,
+    }
   }
 
   // --- what is changed
@@ -360,6 +372,7 @@ class LocalEngine implements Engine {
     const journal = new OperationJournal(stored, entries, platform, (error) =>
       this.#warn('The journal could not be written: it will be brought up to date later', error),
     )
+    journal.onChange = () => tell((events) => events.operationsChanged())
     const verdicts = new Verdicts(platform)
     const connection = new Connection({
       url: this.#options.url,
@@ -375,6 +388,10 @@ class LocalEngine implements Engine {
     const pages = new PageCache(store.pages, connection, platform, keep, (message, details) =>
       this.#warn(message, details),
     )
+    const changed = (sid: string, pages: boolean) => {
+      for (const follower of this.#followers) follower(sid, pages)
+    }
+    pages.changed = (sid) => changed(sid, true)
     const engine = this
     const host: ConversationHost = {
       identity,
@@ -397,10 +414,14 @@ class LocalEngine implements Engine {
         return directory
       },
       changed: (conversation) => {
+        changed(conversation.sid, false)
         // what is loaded at start is told in order, once all of it is there
         if (this.#initialized) this.#queue.once(conversation, (events) => conversation.flush(events))
       },
-      historyChanged: ({ sid }) => keeper.changed(sid),
+      historyChanged: ({ sid }) => {
+        changed(sid, false)
+        keeper.changed(sid)
+      },
       settingChanged: (conversationSid, events) => {
         const view = this.conversation(conversationSid)
         if (view) events.conversationUpdated(view, view, ['notificationLevel'])

@@ -18,6 +18,7 @@ import type {
 import type { Storage, StoreOwner } from '../storage/storage.ts'
 import type { TransportFactory } from '../transport/transport.ts'
 import type { Platform } from './platform.ts'
+import type { LocalAccess } from './reader.ts'
 
 /** `pending`: written here, not yet decided (its index is provisional). */
 export type MessageStatus = 'pending' | 'accepted'
@@ -157,6 +158,8 @@ export interface EngineEvents {
   userUpdated(view: UserView, reasons: UserUpdateReason[]): void
 
   operationRefused(held: HeldOperationView): void
+  /** What is pending or held is no longer what it was. */
+  operationsChanged(): void
 }
 
 export interface ParticipantView {
@@ -276,6 +279,9 @@ export interface Engine {
 
   /** Tells the others that this person is typing; throttled by the caller. */
   typing(conversationSid: string): void
+
+  /** For a `Reader` of what is on this device. Valid after `ready`. */
+  readonly local: LocalAccess
 
   goOffline(): Promise<void>
   goOnline(): Promise<void>

@@ -50,6 +50,9 @@ export class OperationJournal {
   /** Documents of which accepted operations may be kept: as stored when that was first asked, and since. */
   #keptBefore: Promise<ReadonlySet<DocumentName>> | null = null
   readonly #keptSince = new Set<DocumentName>()
+  #isChangeTold = true
+  /** Told after what is pending or held has changed, once for many changes. */
+  onChange: () => void = () => {}
 
   constructor(
     journal: Journal,
@@ -124,6 +127,7 @@ export class OperationJournal {
   add(entry: JournalEntry): void {
     if (this.#entries.has(entry.id)) return
     this.#entries.set(entry.id, entry)
+    this.#changed()
     if (entry.state !== 'pending') return
     const list = this.#pending.get(entry.document)
     if (!list) {
@@ -142,6 +146,7 @@ export class OperationJournal {
     this.#entries.delete(id)
     this.#keptSince.add(entry.document)
     this.#unlist(entry)
+    this.#changed()
   }
 
   /** Forgets operations: withdrawn, discarded or without a purpose. */
@@ -197,6 +202,7 @@ export class OperationJournal {
       const held: JournalEntry = { ...entry, state: 'held', error, heldAt }
       this.#entries.set(id, held)
       moved.push(held)
+      this.#changed()
     }
     return moved
   }
@@ -214,6 +220,15 @@ export class OperationJournal {
   async flush(): Promise<void> {
     this.#writeNow()
     await this.#writing
+  }
+
+  #changed(): void {
+    if (!this.#isChangeTold) return
+    this.#isChangeTold = false
+    this.#platform.macrotask(() => {
+      this.#isChangeTold = true
+      this.onChange()
+    })
   }
 
   #writeSoon() {

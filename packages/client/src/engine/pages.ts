@@ -3,7 +3,7 @@
  * policy, all of them at the relay. What is here is a cache: a page that is missing or damaged is fetched again.
  */
 import { ConfabError, decodePage, encodePage, type MessageRecord, pageHash } from '@confab/core'
-import type { Pages, StoredPage } from '../storage/storage.ts'
+import { FILES, type Pages, type StoredPage } from '../storage/storage.ts'
 import type { Link } from './host.ts'
 import type { Platform } from './platform.ts'
 
@@ -19,6 +19,8 @@ const EVICT_AFTER = 1000
 export class PageCache {
   /** Conversations whose pages stay whatever the policy says. */
   readonly pinned = new Set<string>()
+  /** Called when what is stored of a conversation is another. */
+  changed: (sid: string) => void = () => {}
   readonly #stored: Pages
   readonly #link: Pick<Link, 'page'>
   readonly #platform: Platform
@@ -148,6 +150,7 @@ export class PageCache {
     if (this.#closed || (this.#keep === 0 && !this.pinned.has(sid))) return
     try {
       await this.#stored.put(sid, hash, bytes, this.#platform.now())
+      this.changed(sid)
     } catch (error) {
       this.#warn('A page of history could not be stored', error)
       if (isFull(error)) await this.free()
@@ -160,7 +163,9 @@ export class PageCache {
 
   async #evict(): Promise<void> {
     if (this.#keep === Number.POSITIVE_INFINITY) return
-    const pages = (await this.#list()).filter(({ document }) => !this.pinned.has(document))
+    const pages = (await this.#list()).filter(
+      ({ document }) => document !== FILES && !this.pinned.has(document),
+    )
     await this.#delete(pages.sort((a, b) => b.used - a.used).slice(this.#keep))
   }
 
@@ -179,6 +184,7 @@ export class PageCache {
       for (const sid of documents) {
         const hashes = pages.flatMap(({ document, hash }) => (document === sid ? hash : []))
         await this.#stored.delete(sid, hashes)
+        this.changed(sid)
       }
     } catch (error) {
       this.#warn('Stored pages of history could not be removed', error)

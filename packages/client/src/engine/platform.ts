@@ -1,4 +1,5 @@
 /** The clock, the dice and the event loop: all that the engine takes from outside beside storage and transport. */
+import { ConfabError } from '@confab/core'
 
 export interface Platform {
   /** Milliseconds since the epoch, by this device's clock. */
@@ -12,8 +13,16 @@ export interface Platform {
   macrotask(task: () => void): void
 }
 
-/** The real one, in Node and in browsers. */
+/**
+ * The real one, in Node and in browsers.
+ * @throws ConfabError 70702 where nobody makes random bytes, as in React Native by itself
+ */
 export function systemPlatform(): Platform {
+  if (typeof globalThis.crypto?.getRandomValues !== 'function')
+    throw new ConfabError(
+      70702,
+      'There is no crypto.getRandomValues: in React Native, install react-native-get-random-values and import it first',
+    )
   return {
     now: () => Date.now(),
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),

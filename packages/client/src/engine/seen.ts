@@ -28,6 +28,8 @@ export interface OrderedState extends ConversationState {
   readonly manifest: Manifest
   readonly ordered: readonly MessageRecord[]
   position(index: number): number
+  /** True when nothing is known but the summary: the document was lost. */
+  readonly lost?: boolean
 }
 
 /** The records of a page; undefined when they are yet to be read, null when they can't be had now. */

@@ -89,5 +89,6 @@ export function stateOfSummary(summary: StoredSummary): OrderedState {
     manifest: EMPTY_MANIFEST,
     ordered: [],
     position: () => 0,
+    lost: true,
   }
 }

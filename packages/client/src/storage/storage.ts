@@ -129,6 +129,9 @@ export interface Documents {
   remove(document: string, epoch: number): Promise<void>
 }
 
+/** Instead of a document's name: what can be made again from the rest, such as an index, kept as pages are. */
+export const FILES = '#files'
+
 /** A page of sealed history as it is kept, but for its bytes. */
 export interface StoredPage {
   document: string

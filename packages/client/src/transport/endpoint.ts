@@ -5,9 +5,10 @@ import { ConfabError } from '@confab/core'
  * @throws ConfabError 20001 when the URL isn't one of `ws:`, `wss:`, `http:`, `https:`
  */
 export function endpoint(url: string, path: string): string {
-  const parsed = URL.parse(url)
-  const scheme = parsed && { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' }[parsed.protocol]
-  if (!scheme)
+  // React Native's URL reads no hosts
+  const parts = /^(?:ws|http)(s?):\/\/(?:[^/?#]*@)?([^/?#@\s]+)(?:(\/[^?#\s]*)|[?#]|$)/i
+  const [, secure = '', host, folder = ''] = parts.exec(url) ?? []
+  if (!host)
     throw new ConfabError(20001, `The relay’s URL must begin with wss://, ws://, https:// or http://: ${url}`)
-  return `${scheme}//${parsed.host}${parsed.pathname.replace(/\/+$/, '')}${path}`
+  return `ws${secure.toLowerCase()}://${host}${folder.replace(/\/+$/, '')}${path}`
 }

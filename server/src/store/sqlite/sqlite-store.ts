@@ -7,6 +7,7 @@ import type { Store } from '../store.ts'
 import { sqliteChannels } from './channels.ts'
 import { copyDatabase } from './copy.ts'
 import { INDEXED_TAIL } from './migrations.ts'
+import { sqliteCatalogue, sqliteObjects } from './objects.ts'
 import { openDatabase } from './open.ts'
 import { SqliteReads } from './reads.ts'
 import { SqliteWrites } from './writes.ts'
@@ -53,6 +54,8 @@ export function openSqliteStore(path: string): Store {
     erase: async (key, before, snapshot, entries) =>
       guarded(() => writes.erase(key, before, snapshot, entries)),
     backup: (file) => copyDatabase(db, file),
+    objects: sqliteObjects(db, guarded),
+    catalogue: sqliteCatalogue(db, guarded),
     channels: sqliteChannels(db, guarded),
     close: async () => {
       if (db.isOpen) db.close()
