@@ -350,13 +350,14 @@ export class DocumentModel implements ConversationState {
   }
 
   /**
-   * What a person set for a conversation goes with it.
+   * What a person set for a conversation goes with it, and so does what people called it.
    * @param entered in this very turn: a removal is left nonetheless, by which devices that had the conversation before
    *   a backup was restored tell that nobody has forgotten it
    */
   deleteDirectory(conversationSid: string, entered: boolean): void {
-    if (entered && this.value('conversations', conversationSid) === undefined)
-      this.#set('conversations', conversationSid, null)
+    const before = this.value('conversations', conversationSid) as DirectoryRecord | undefined
+    if (before?.uniqueName !== undefined) this.#gather().removes = true
+    if (entered && before === undefined) this.#set('conversations', conversationSid, null)
     this.#unset('conversations', conversationSid)
     this.#unset('settings', conversationSid)
   }
@@ -381,6 +382,12 @@ export class DocumentModel implements ConversationState {
   setValue(root: string, key: string, value: unknown): void {
     if (value === undefined) this.#unset(root, key)
     else this.#set(root, key, value)
+  }
+
+  /** Empties a map for good: what stood there goes from log and snapshot, too. */
+  eraseValues(root: string): void {
+    for (const [key] of [...this.values(root)]) this.#unset(root, key)
+    this.#gather().removes = true
   }
 
   /** A user document: one more refusal; the oldest beyond a hundred goes. */
