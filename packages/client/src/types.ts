@@ -341,3 +341,39 @@ export interface ConversationExport {
   /** What isn't in it, because it isn't on this device. */
   readonly unseen: UnseenMessages[]
 }
+
+/** Something in a store that isn't as it should be. */
+export interface StoreFinding {
+  /** A word for what it is, the same in every version. */
+  readonly kind: string
+  /** What is wrong. */
+  readonly what: string
+  /** What a repair does; null when there is nothing to be done here. */
+  readonly repair: string | null
+}
+
+/** What was found in one store of a folder. */
+export interface StoreReport {
+  readonly file: string
+  /** Whose it is; null when the folder doesn't tell. */
+  readonly owner: {
+    readonly relay: string
+    readonly accountSid: string
+    readonly serviceSid: string
+    readonly identity: string
+  } | null
+  readonly bytes: number
+  /** Null where the file can't be read. */
+  readonly counts: {
+    readonly pending: number
+    readonly held: number
+    readonly conversations: number
+    readonly pages: number
+  } | null
+  readonly findings: StoreFinding[]
+  /**
+   * Does what the findings say, having copied the file beside it. Gives the copy's name; null when there was nothing
+   * to do. Rejects with what went wrong; then the file is as it was.
+   */
+  repair(): Promise<string | null>
+}

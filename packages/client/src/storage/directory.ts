@@ -1,6 +1,7 @@
 /** Storage in a directory, for Node: one SQLite file for each owner, shared by the processes that open it. */
 import { existsSync, mkdirSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { StoreReport } from '../types.ts'
 import { sqliteDocuments } from './directory-documents.ts'
 import { sqliteJournal } from './directory-journal.ts'
 import { openSqlite, type Sqlite } from './directory-sqlite.ts'
@@ -97,6 +98,11 @@ export function directory(path: string, options: DirectoryOptions = {}): Storage
       })
     },
   }
+}
+
+/** Looks over the stores in a folder that no client has open. @throws when it holds none, or can't be read */
+export async function examineStores(path: string): Promise<StoreReport[]> {
+  return (await import('../doctor/doctor.ts')).examine(path)
 }
 
 /** A database and what SQLite keeps beside it, as far as they exist. */
