@@ -4,6 +4,8 @@ import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import { registerChannels } from './channels-command.ts'
 import { registerChat } from './chat.ts'
+import { registerDoctor } from './doctor-command.ts'
+import { registerExport } from './export-command.ts'
 import { registerRelay } from './relay-command.ts'
 import { registerToken } from './token-command.ts'
 
@@ -17,6 +19,8 @@ registerRelay(program)
 registerToken(program)
 registerChannels(program)
 registerChat(program)
+registerDoctor(program)
+registerExport(program)
 
 try {
   await program.parseAsync()
