@@ -1,22 +1,28 @@
 /** Who is it: the app's own `authenticate` hook, or access tokens. */
 import { ConfabError, type Limits, normaliseIdentity, SERVICE_USER } from '@confab/core'
+import type { Accounts } from './accounts/accounts.ts'
 import type { Authentication, Hooks } from './hooks.ts'
 import type { Authenticate } from './session/session.ts'
-import { type AccessKeys, LAST_TIME, verifyAccessToken } from './token.ts'
+import { type AccessKeys, keySidOf, LAST_TIME, verifyAccessToken } from './token.ts'
 
 export function authenticator(options: {
   accessKeys: AccessKeys
+  /** Whose stored API keys sign tokens, too. */
+  accounts?: Pick<Accounts, 'keySecret'>
   hooks: Pick<Hooks, 'authenticate'>
   limits: Limits
   now(): number
 }): Authenticate {
-  const { accessKeys, hooks, limits, now } = options
+  const { accessKeys, accounts, hooks, limits, now } = options
   if (hooks.authenticate) {
     const authenticate = hooks.authenticate.bind(hooks)
     return async (token) => normalised(await authenticate(token), limits)
   }
   return async (token) => {
-    const claims = await verifyAccessToken(token, accessKeys, { now: now(), limits })
+    const stored = await accounts?.keySecret(keySidOf(token))
+    const claims = await verifyAccessToken(token, stored?.keys ?? accessKeys, { now: now(), limits })
+    // a stored key speaks for its own account
+    if (stored && stored.accountSid !== claims.accountSid) throw new ConfabError(20003)
     const { accountSid, serviceSid, identity, roleSid, expiresAt } = claims
     return {
       principal: { accountSid, serviceSid, identity, serviceRoleSid: roleSid ?? SERVICE_USER },

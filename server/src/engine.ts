@@ -112,6 +112,8 @@ export interface Engine {
     conversationSid: string,
     query?: MessageQuery,
   ): AsyncIterable<MessageRecord>
+  /** Whether the person is connected: their own user document is open. */
+  isOnline(serviceSid: string, identity: string): boolean
   /** Resolves when everything taken so far is decided and stored. */
   idle(): Promise<void>
   /** Stops taking uploads, commits what it has, closes nothing else. */

@@ -8,6 +8,8 @@ import {
   type RoleTable,
 } from '@confab/core'
 import { pino } from 'pino'
+import type { ConfiguredAccounts } from './accounts/accounts.ts'
+import { isSealingKey } from './accounts/secret-box.ts'
 import type { ChannelsOptions } from './channels/channels.ts'
 import { DEFAULT_SEALING, type SealingOptions } from './commit/options.ts'
 import { DEFAULT_PORT } from './default-port.ts'
@@ -28,8 +30,15 @@ export interface RelayOptions {
    * `authenticate` hook.
    */
   accessKeys?: AccessKeys
-  /** Accounts for the REST API. */
-  accounts?: { readonly [accountSid: string]: { authToken: string } }
+  /** Accounts that may use the REST API, by sid, each with an auth token of 32 characters or more. None by default. */
+  accounts?: ConfiguredAccounts
+  /**
+   * 64 hex digits: the key under which the secrets of stored accounts and API keys are sealed. By default a file beside
+   * the database, made when it is needed.
+   */
+  sealingKey?: string
+  /** Where people reach the relay, for addresses that the REST API gives out: `https://relay.example.org`. */
+  publicUrl?: string
   hooks?: Hooks
   /** Ways to people who have no SDK. None by default. */
   channels?: ChannelsOptions
@@ -49,9 +58,11 @@ export interface RelayOptions {
 }
 
 export type CheckedOptions = Required<
-  Omit<RelayOptions, 'limits' | 'timing' | 'logger' | 'sealing' | 'channels'>
+  Omit<RelayOptions, 'limits' | 'timing' | 'logger' | 'sealing' | 'channels' | 'publicUrl' | 'sealingKey'>
 > & {
   channels: ChannelsOptions | null
+  publicUrl: string | null
+  sealingKey: string | undefined
   sealing: SealingOptions | false
   limits: Limits
   timing: Timing
@@ -75,6 +86,20 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
   for (const [sid, secret] of Object.entries(accessKeys)) {
     if (typeof secret !== 'string' || isWeakSecret(secret)) refuse(`accessKeys.${sid}`, SECRET_RULE)
   }
+  for (const [sid, account] of Object.entries(accounts)) {
+    const { authToken } = account ?? {}
+    if (typeof authToken !== 'string' || authToken.length < 32) {
+      refuse(
+        `accounts.${sid}.authToken`,
+        'a text of 32 characters or more: it opens everything that the account has',
+      )
+    }
+  }
+  if (options.sealingKey !== undefined && !isSealingKey(options.sealingKey))
+    refuse('sealingKey', '64 hex digits, such as openssl rand -hex 32 gives')
+  if (options.publicUrl !== undefined && !/^https?:$/.test(URL.parse(options.publicUrl)?.protocol ?? '')) {
+    refuse('publicUrl', "a URL such as 'https://relay.example.org'")
+  }
   if (Object.keys(accessKeys).length === 0 && !hooks.authenticate) {
     refuse('accessKeys', 'at least one API key ({ [keySid]: secret }), unless there is an authenticate hook')
   }
@@ -89,6 +114,8 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     accounts,
     hooks,
     channels: options.channels ?? null,
+    publicUrl: options.publicUrl ?? null,
+    sealingKey: options.sealingKey,
     limits: limitsWith(options.limits),
     roles: options.roles ?? DEFAULT_ROLES,
     origins,

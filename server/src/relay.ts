@@ -1,17 +1,25 @@
 /** A relay: the store, the engine over it, and the gateway in front, put together and taken apart in order. */
-import { CLOSE_CODES, ConfabError, type Operation, type Outcome } from '@confab/core'
+import { CLOSE_CODES, ConfabError, type Operation, type Outcome, type RoleTable } from '@confab/core'
+import { Accounts } from './accounts/accounts.ts'
+import { openSecretBox, type SecretBox } from './accounts/secret-box.ts'
 import { authenticator } from './authenticator.ts'
 import { Channels } from './channels/channels.ts'
 import { channelWebhooks } from './channels/webhooks.ts'
 import { createEngine } from './commit/create-engine.ts'
+import type { Engine } from './engine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
 import type { CommittedOperation, Hooks } from './hooks.ts'
 import { type CheckedOptions, checkedOptions, type RelayOptions } from './relay-options.ts'
+import { restApi } from './rest/api.ts'
+import { Authentication } from './rest/authentication.ts'
+import { ServiceBook } from './services/service-book.ts'
+import { Services } from './services/services.ts'
 import { systemClock } from './session/clock.ts'
 import { NativeSession } from './session/native-session.ts'
 import type { SessionOptions } from './session/session.ts'
 import { YjsSession } from './session/yjs-session.ts'
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts'
+import type { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
 export interface Relay {
@@ -43,12 +51,14 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const checked = checkedOptions(options)
   const { accessKeys, database, hooks, limits, log, roles, timing } = checked
   const store = openSqliteStore(database)
+  const book = await loadedBook(roles, store)
+  const accounts = accountsOf(checked, store)
   let channels: Channels | null = null
   const engine = createEngine({
     store,
     hooks: checked.channels ? alsoTold(hooks, (committed) => channels?.committed(committed)) : hooks,
     limits,
-    roles,
+    book,
     logger: log,
     epochInterval: timing.epoch,
     sealing: checked.sealing,
@@ -56,7 +66,13 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const base: Omit<SessionOptions, 'outlet'> = {
     clock: systemClock,
     engine,
-    authenticate: authenticator({ accessKeys, hooks, limits, now: systemClock.now }),
+    authenticate: authenticator({
+      accessKeys,
+      hooks,
+      limits,
+      now: systemClock.now,
+      accounts,
+    }),
     limits,
     timing,
     log,
@@ -70,7 +86,10 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     gateway = await openGateway({
       ...checked,
       version: VERSION,
-      handlers: channels ? [channelWebhooks(channels, log)] : [],
+      handlers: [
+        ...(channels ? [channelWebhooks(channels, log)] : []),
+        rest(checked, { store, engine, book, accounts }),
+      ],
       page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
       session: (route, outlet) =>
         route.kind === 'native'
@@ -107,6 +126,38 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     },
     close: () => (closed ??= close()),
   }
+}
+
+/** @throws ConfabError 70502 when it can't be read, with the store closed */
+async function loadedBook(roles: RoleTable, store: Store): Promise<ServiceBook> {
+  const book = new ServiceBook(roles, store.objects)
+  try {
+    await book.load()
+    return book
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+function accountsOf({ accounts, database, sealingKey }: CheckedOptions, { objects }: Store): Accounts {
+  let opened: SecretBox | null = null
+  const box = () => (opened ??= openSecretBox(database, sealingKey))
+  return new Accounts({ configured: accounts, objects, box, now: systemClock.now })
+}
+
+/** The REST API. */
+function rest(
+  { limits, publicUrl, log }: CheckedOptions,
+  parts: { store: Store; engine: Engine; book: ServiceBook; accounts: Accounts },
+) {
+  const { now } = systemClock
+  return restApi({
+    relay: { ...parts, services: new Services(parts.store.objects, now), limits, now },
+    authentication: new Authentication(parts.accounts, now),
+    publicUrl,
+    log,
+  })
 }
 
 /** The app's hooks, with somebody else told of commits as well. */

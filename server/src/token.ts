@@ -111,6 +111,15 @@ export const isWeakSecret = (secret: string): boolean => Buffer.byteLength(secre
 /** The last time that a `Date` can hold, and less than the wire can say. */
 export const LAST_TIME = 8_640_000_000_000_000
 
+/** The key that says it signed the token; `''` for what is no token. Nothing is trusted yet. */
+export function keySidOf(token: string): string {
+  try {
+    return decodeJwt(token).iss ?? ''
+  } catch {
+    return ''
+  }
+}
+
 type Claims = { [name: string]: unknown }
 
 async function signedClaims(token: string, accessKeys: AccessKeys): Promise<Claims> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DEFAULT_ROLES, limitsWith, messageSidOf, type Operation, rolesRestoring } from '@confab/core'
 import { afterAll, expect, test } from 'vitest'
 import { createEngine } from '../src/commit/create-engine.ts'
+import { emptyBook } from '../src/services/service-book.ts'
 import { openSqliteStore } from '../src/store/sqlite/sqlite-store.ts'
 import { Device, freshId, operation, post } from './support/device.ts'
 
@@ -22,7 +23,7 @@ function reconnect(device: Device, engine: Device['engine']): Device {
 const restore = (posted: Operation, author: string, body: string): Operation =>
   operation('message.restore', { sid: messageSidOf(posted.id), index: 9, author, dateCreated: 4, body })
 
-const members = { roles: rolesRestoring(DEFAULT_ROLES, 'members') }
+const members = { book: emptyBook(rolesRestoring(DEFAULT_ROLES, 'members')) }
 
 test('a point of an earlier epoch is no loss, and one beyond what that epoch came to is', async () => {
   const [path, backup] = [file(), file()]

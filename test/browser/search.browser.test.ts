@@ -57,25 +57,22 @@ afterAll(async () => {
   rmSync(dist, { recursive: true, force: true })
 })
 
-test.skipIf(!available)(
-  'a page finds what it wrote, by a worker, and after a reload',
-  async () => {
-    const token = await createAccessToken({
-      ...ACCESS,
-      identity: 'ada',
-      serviceSid: 'IS1',
-      relayUrl: relay.url,
-    })
-    await withPage<Page>(entry, async ({ call, page }) => {
-      await call('start', token)
-      await call('write', ['Grüße aus Łódź', 'nothing', '東京タワー'])
-      expect(await call('find', 'grusse lodz')).toEqual({ workers: 1, bodies: ['Grüße aus Łódź'] })
-      expect(await call('find', 'タワ')).toEqual({ workers: 1, bodies: ['東京タワー'] })
-      await call('stop')
-      await page.reload()
-      await call('start', token)
-      expect(await call('find', 'noth')).toEqual({ workers: 1, bodies: ['nothing'] })
-      await call('stop')
-    })
-  },
-)
+test.skipIf(!available)('a page finds what it wrote, by a worker, and after a reload', async () => {
+  const token = await createAccessToken({
+    ...ACCESS,
+    identity: 'ada',
+    serviceSid: 'IS1',
+    relayUrl: relay.url,
+  })
+  await withPage<Page>(entry, async ({ call, page }) => {
+    await call('start', token)
+    await call('write', ['Grüße aus Łódź', 'nothing', '東京タワー'])
+    expect(await call('find', 'grusse lodz')).toEqual({ workers: 1, bodies: ['Grüße aus Łódź'] })
+    expect(await call('find', 'タワ')).toEqual({ workers: 1, bodies: ['東京タワー'] })
+    await call('stop')
+    await page.reload()
+    await call('start', token)
+    expect(await call('find', 'noth')).toEqual({ workers: 1, bodies: ['nothing'] })
+    await call('stop')
+  })
+})

@@ -36,7 +36,7 @@ describe('a request', () => {
     '/yjs/CH',
     '/v1/sync',
     '/',
-    '/v1/Services',
+    '/v2/Services',
     '//',
     '/health/../yjs/CH',
     '/%2e%2e/',

@@ -159,6 +159,7 @@ export class Device {
       typingStarted: nothing,
       typingEnded: nothing,
       operationRefused: nothing,
+      operationsChanged: nothing,
     }
   }
 

@@ -61,6 +61,8 @@ export type ClientEvents = {
   connectionStateChanged: (state: ConnectionState) => void
   connectionError: (data: ConnectionError) => void
   operationRefused: (held: HeldOperation) => void
+  /** What `getPendingOperations` or `getHeldOperations` gives has changed. */
+  operationsChanged: () => void
 }
 
 /**
@@ -107,6 +109,7 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
   static readonly connectionError = 'connectionError'
   /** The relay refused something that was done on this device; its content is held. */
   static readonly operationRefused = 'operationRefused'
+  static readonly operationsChanged = 'operationsChanged'
 
   static readonly version: string = VERSION
   readonly version: string = VERSION

@@ -107,5 +107,6 @@ export function eventsTo(client: Client, surface: Surface, duties: ClientDuties)
     typingEnded: (conversationSid, view) => typing('typingEnded', conversationSid, view),
 
     operationRefused: (held) => client.emit('operationRefused', new HeldOperation(surface, held)),
+    operationsChanged: () => client.emit('operationsChanged'),
   }
 }

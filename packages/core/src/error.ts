@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   20404: { status: 404, title: 'Not found' },
   20429: { status: 429, title: 'Too many requests' },
   20500: { status: 500, title: 'Internal error' },
+  50201: { status: 409, title: 'User already exists' },
   50353: { status: 409, title: 'Unique name is taken' },
   50375: { status: 400, title: 'Invalid timer' },
   50376: { status: 400, title: 'Timer below its minimum' },

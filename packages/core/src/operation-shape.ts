@@ -299,7 +299,7 @@ const shapes: Shapes = {
   },
   'message.report': { sid: sid('IM'), receipts: reports },
   'read.advance': { index: count },
-  'read.set': { index: nullable(count) },
+  'read.set': { participantSid: optional(sid('MB')), index: nullable(count) },
   'invite.create': {
     hash,
     roleSid: sid('RL'),

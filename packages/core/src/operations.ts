@@ -120,6 +120,8 @@ export interface ReadAdvance extends Base<'read.advance'> {
 }
 /** Puts the horizon anywhere; null removes it (everything unread). */
 export interface ReadSet extends Base<'read.set'> {
+  /** Whose; only a system actor may say it. */
+  participantSid?: string
   index: number | null
 }
 

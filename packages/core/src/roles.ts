@@ -102,6 +102,14 @@ export const DEFAULT_ROLES: RoleTable = new Map(
   ]),
 )
 
+/** Other roles to begin with than `CHANNEL_ADMIN` and `CHANNEL_USER`, where an administrator of the service chose some. */
+export interface DefaultRoles {
+  /** What a conversation's creator joins as, and acts as until then. */
+  readonly creator?: string | undefined
+  /** What being added means. */
+  readonly participant?: string | undefined
+}
+
 /** Whom an administrator lets restore messages: nobody but service admins, channel admins too, or all members. */
 export type RestoringFrom = 'service admins' | 'channel admins' | 'members'
 
@@ -150,7 +158,7 @@ export function standingOf(state: ConversationState, context: DecideContext): St
     participantSid: sid,
     participant,
     pendingCreator,
-    conversationRole: roles.get(pendingCreator ? CHANNEL_ADMIN : (participant?.roleSid ?? '')),
+    conversationRole: roles.get(pendingCreator ? creatorRole(context) : (participant?.roleSid ?? '')),
   }
 }
 
@@ -171,6 +179,11 @@ export function standingInService(
   }
 }
 
+export const creatorRole = ({ defaultRoles }: Pick<DecideContext, 'defaultRoles'>): string =>
+  defaultRoles?.creator ?? CHANNEL_ADMIN
+export const participantRole = ({ defaultRoles }: Pick<DecideContext, 'defaultRoles'>): string =>
+  defaultRoles?.participant ?? CHANNEL_USER
+
 /** Whether the actor belongs to the conversation: a participant, its pending creator, or the system. */
 export function belongs(standing: Standing): boolean {
   return standing.identity === null || standing.participant !== undefined || standing.pendingCreator
@@ -189,8 +202,12 @@ export function can(standing: Standing, permission: Permission): boolean {
  * Whether the actor, who may add people, may give them `role`: nobody gives a permission that they don't have. The
  * default role is what adding means, and open to all who may add.
  */
-export function covers(standing: Standing, role: Role): boolean {
-  if (role.sid === CHANNEL_USER) return true
+export function covers(
+  standing: Standing,
+  role: Role,
+  context: Pick<DecideContext, 'defaultRoles'>,
+): boolean {
+  if (role.sid === participantRole(context)) return true
   for (const permission of role.permissions) if (!can(standing, permission)) return false
   return true
 }

@@ -11,7 +11,7 @@ import type {
   ParticipantRecord,
   ReadRecord,
 } from './records.ts'
-import type { RoleTable } from './roles.ts'
+import type { DefaultRoles, RoleTable } from './roles.ts'
 
 /** A conversation as it stands. Reading only; the relay loads the messages an operation names beforehand. */
 export interface ConversationState {
@@ -39,6 +39,7 @@ export interface DecideContext {
   now: number
   limits: Limits
   roles: RoleTable
+  defaultRoles?: DefaultRoles | undefined
   /** The actor's role in the whole service. */
   serviceRoleSid: string
   /** Sid of the conversation that has this unique name in the service; null when free or unknown. */

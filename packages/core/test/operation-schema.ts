@@ -228,7 +228,11 @@ function makeSchema(limits: Limits) {
         .check(z.maxLength(limits.nonChatParticipants)),
     }),
     z.strictObject({ ...base('read.advance'), index: count }),
-    z.strictObject({ ...base('read.set'), index: z.nullable(count) }),
+    z.strictObject({
+      ...base('read.set'),
+      participantSid: z.optional(sid('MB')),
+      index: z.nullable(count),
+    }),
     z.strictObject({
       ...base('invite.create'),
       hash,

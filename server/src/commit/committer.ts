@@ -388,13 +388,13 @@ export class Committer {
     ended: Ended[],
   ): void {
     const model = lane.model as DocumentModel
-    const { limits, roles, hooks } = this.#options
+    const { limits, book, hooks } = this.#options
     const scene: Scene = {
       model,
       lookups,
       decided,
       limits,
-      roles,
+      book,
       hooks,
       now,
       profileOf: (identity) => this.peek(lane.serviceSid, profileDocument(identity))?.model as DocumentModel,

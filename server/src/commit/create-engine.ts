@@ -7,7 +7,6 @@ import {
   admitUpdate,
   ConfabError,
   DEFAULT_LIMITS,
-  DEFAULT_ROLES,
   inviteHash,
   inviteSecretBytes,
   normaliseIdentity,
@@ -20,6 +19,7 @@ import {
   UpdateViolation,
 } from '@confab/core'
 import type { Engine, Principal, Subscriber, UploadAnswer } from '../engine.ts'
+import { emptyBook } from '../services/service-book.ts'
 import { Committer } from './committer.ts'
 import { Compactor } from './compactor.ts'
 import { answerAgainst, EMPTY_STATE_VECTOR, strangersKnowledge } from './judging.ts'
@@ -48,7 +48,7 @@ const SILENT: EngineLogger = { info() {}, warn() {}, error() {} }
 
 const DEFAULTS: Omit<EngineSettings, 'store'> = {
   limits: DEFAULT_LIMITS,
-  roles: DEFAULT_ROLES,
+  book: emptyBook(),
   hooks: {},
   now: Date.now,
   random: randomBytes,
@@ -321,6 +321,8 @@ class RelayEngine implements Engine {
     const [point] = await store.points(serviceSid, identity, [document])
     return point ? store.page(point.key, hash) : null
   }
+
+  isOnline: Engine['isOnline'] = (serviceSid, identity) => this.#readers.isConnected(serviceSid, identity)
 
   readMessages: Engine['readMessages'] = (serviceSid, document, query) =>
     readMessages(this.#settings.store, serviceSid, document, query)

@@ -5,6 +5,7 @@
  */
 import {
   type Change,
+  type ConversationCreate,
   type DecideContext,
   type Decision,
   type DecisionAgainst,
@@ -20,16 +21,17 @@ import {
   parseOperation,
   postOf,
   type RefusalRecord,
-  type RoleTable,
   SERVICE_ADMIN,
   type UserChange,
   type UserDecision,
 } from '@confab/core'
 import { isPossibleAddress } from '../address.ts'
 import type { Authorization, Awaitable, BeforeCommitAnswer, Hooks, OperationRequest } from '../hooks.ts'
+import type { ServiceConfiguration } from '../services/service-book.ts'
 import type { DecidedOperation } from '../store/store.ts'
 import type { DocumentModel } from './document.ts'
 import type { Lookups } from './lookups.ts'
+import type { EngineSettings } from './options.ts'
 import { applyUserChanges, ownerOf, type ProfileOf, userStateOf } from './user-state.ts'
 import {
   type Author,
@@ -47,7 +49,7 @@ export interface Scene {
   /** Decided in this document before, by id: those that the works name, and those of this turn. */
   readonly decided: Map<string, DecidedOperation>
   readonly limits: Limits
-  readonly roles: RoleTable
+  readonly book: EngineSettings['book']
   readonly hooks: Pick<Hooks, 'authorize' | 'beforeCommit'>
   readonly now: number
   readonly profileOf: ProfileOf
@@ -149,7 +151,7 @@ function decided(
   scene: Scene,
   allowed: boolean,
 ): Decision | UserDecision {
-  const { model, lookups, limits, roles, now } = scene
+  const { model, lookups, limits, book, now } = scene
   const { serviceSid, document, kind } = model.head
   if (operation.type === 'conversation.create' && model.head.deleted && owns(document, operation, author)) {
     return { verdict: 'refused', code: 70105, message: 'This conversation was deleted' }
@@ -161,11 +163,15 @@ function decided(
     // a message isn't dated before the one ahead of it, whatever was done to the clock
     now: operation.type === 'message.post' ? Math.max(now, model.newestMessageAt) : now,
     limits,
-    roles,
-    serviceRoleSid: allowed ? SERVICE_ADMIN : (author.principal?.serviceRoleSid ?? SERVICE_ADMIN),
+    roles: book.roles(serviceSid),
+    serviceRoleSid:
+      allowed || !author.principal
+        ? SERVICE_ADMIN
+        : book.serviceRole(serviceSid, author.identity, author.principal.serviceRoleSid),
   }
   const context: DecideContext = {
     ...common,
+    defaultRoles: book.defaultRoles(serviceSid),
     conversationSid: document,
     uniqueNameOwner: (name) => lookups.uniqueNameOwner(serviceSid, name),
     bindingOwner: (address, proxyAddress) => lookups.bindingOwner(serviceSid, address, proxyAddress),
@@ -174,6 +180,8 @@ function decided(
     trustInvites: false,
   }
   try {
+    if (operation.type === 'conversation.create')
+      return decide(model, withTimers(operation, book.configuration(serviceSid)), context)
     if (kind === 'user') {
       const user = { ...common, identity: ownerOf(document), serviceSid }
       return decideUser(userStateOf(model, scene.profileOf), operation, user)
@@ -185,6 +193,10 @@ function decided(
     return { verdict: 'refused', code: 20500, message: 'The relay failed on this operation' }
   }
 }
+
+/** A new conversation that says nothing of timers has its service's. */
+const withTimers = (operation: ConversationCreate, { timers }: ServiceConfiguration): ConversationCreate =>
+  timers && !operation.timers ? { ...operation, timers } : operation
 
 const owns = (
   document: string,

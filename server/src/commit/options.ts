@@ -1,6 +1,7 @@
 /** What the engine is made of: everything that it would otherwise reach for is passed in. */
-import type { Limits, RoleTable } from '@confab/core'
+import type { Limits } from '@confab/core'
 import type { Hooks } from '../hooks.ts'
+import type { ServiceBook } from '../services/service-book.ts'
 import type { Store } from '../store/store.ts'
 
 /** The part of a pino logger that the engine uses. */
@@ -41,7 +42,8 @@ export const DEFAULT_SEALING: Readonly<SealingOptions> = Object.freeze({
 export interface EngineOptions {
   store: Store
   limits?: Limits
-  roles?: RoleTable
+  /** What administrators decided about each service, asked at each decision. Default: nothing, and `DEFAULT_ROLES`. */
+  book?: Pick<ServiceBook, 'roles' | 'defaultRoles' | 'serviceRole' | 'configuration'>
   hooks?: Pick<Hooks, 'authorize' | 'beforeCommit' | 'afterCommit'>
   /** Milliseconds since the epoch. Default: the system's clock. */
   now?: () => number

@@ -138,7 +138,7 @@ export class Readers {
   // ── who is connected ──────────────────────────────────────────────────────────────────────────────
 
   /** Somebody is: whose own private document is open, as every client's is while it is connected. */
-  #isConnected(serviceSid: string, identity: string): boolean {
+  isConnected(serviceSid: string, identity: string): boolean {
     return this.#audiences.has(documentKey(serviceSid, userDocument(identity)))
   }
 
@@ -147,7 +147,7 @@ export class Readers {
     const presence = new Presence()
     const reachability = name?.kind === 'profile' ? this.draw() : null
     if (name && reachability !== null) {
-      presence.announce(reachability, { online: this.#isConnected(serviceSid, name.id) })
+      presence.announce(reachability, { online: this.isConnected(serviceSid, name.id) })
     }
     return { key, document, subscriptions: new Map(), presence, reachability, epochs: 0 }
   }
@@ -158,7 +158,7 @@ export class Readers {
     if (document !== userDocument(identity)) return
     const profile = this.audience(serviceSid, profileDocument(identity))
     if (!profile || profile.reachability === null) return
-    const online = this.#isConnected(serviceSid, identity)
+    const online = this.isConnected(serviceSid, identity)
     tellPresence(profile, profile.presence.announce(profile.reachability, { online }), null)
   }
 

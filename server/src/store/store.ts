@@ -14,6 +14,7 @@ import type {
   StateTransition,
 } from '@confab/core'
 import type { ChannelStore } from '../channels/desk.ts'
+import type { Catalogue, ObjectStore } from './objects.ts'
 
 /** The id of a Yjs item: (client, clock). */
 export type ItemId = [client: number, clock: number]
@@ -308,6 +309,8 @@ export interface Store {
     entries: { seq: number; update: Uint8Array }[],
   ): Promise<void>
 
+  readonly objects: ObjectStore
+  readonly catalogue: Catalogue
   /** What is kept for people without the SDK. */
   readonly channels: ChannelStore
 

@@ -376,6 +376,7 @@ class LocalEngine implements Engine {
     const journal = new OperationJournal(stored, entries, platform, (error) =>
       this.#warn('The journal could not be written: it will be brought up to date later', error),
     )
+    journal.onChange = () => tell((events) => events.operationsChanged())
     const verdicts = new Verdicts(platform)
     const connection = new Connection({
       url: this.#options.url,

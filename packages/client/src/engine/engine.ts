@@ -158,6 +158,8 @@ export interface EngineEvents {
   userUpdated(view: UserView, reasons: UserUpdateReason[]): void
 
   operationRefused(held: HeldOperationView): void
+  /** What is pending or held is no longer what it was. */
+  operationsChanged(): void
 }
 
 export interface ParticipantView {

@@ -33,6 +33,9 @@ export class OperationJournal {
     values: { [key: string]: unknown }
   } | null = null
   #writing: Promise<unknown> = Promise.resolve()
+  #isChangeTold = true
+  /** Told after what is pending or held has changed, once for many changes. */
+  onChange: () => void = () => {}
 
   constructor(
     journal: Journal,
@@ -100,6 +103,7 @@ export class OperationJournal {
   add(entry: JournalEntry): void {
     if (this.#entries.has(entry.id)) return
     this.#entries.set(entry.id, entry)
+    this.#changed()
     if (entry.state !== 'pending') return
     const list = this.#pending.get(entry.document)
     if (!list) {
@@ -117,6 +121,7 @@ export class OperationJournal {
     if (!entry) return
     this.#entries.delete(id)
     this.#unlist(entry)
+    this.#changed()
   }
 
   /** Forgets operations: accepted, withdrawn or discarded. */
@@ -144,6 +149,7 @@ export class OperationJournal {
       const held: JournalEntry = { ...entry, state: 'held', error, heldAt }
       this.#entries.set(id, held)
       moved.push(held)
+      this.#changed()
     }
     return moved
   }
@@ -161,6 +167,15 @@ export class OperationJournal {
   async flush(): Promise<void> {
     this.#writeNow()
     await this.#writing
+  }
+
+  #changed(): void {
+    if (!this.#isChangeTold) return
+    this.#isChangeTold = false
+    this.#platform.macrotask(() => {
+      this.#isChangeTold = true
+      this.onChange()
+    })
   }
 
   #writeSoon() {

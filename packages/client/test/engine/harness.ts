@@ -90,7 +90,11 @@ export function engineFor(
       listeners.push(listener)
     },
     news() {
-      const sentences = told.slice(read).map(sentence)
+      // whether something waits is told beside everything else
+      const sentences = told
+        .slice(read)
+        .map(sentence)
+        .filter((one) => one !== 'operationsChanged')
       read = told.length
       return sentences
     },

@@ -138,6 +138,8 @@ const TABLE: Row[] = [
                                                                'yes',  'yes',  'yes',  'yes',  '50430','50430','50430','50430','50430','50430','50430'],
   ['read.set', 'their horizon', () => ({ type: 'read.set', index: 0 }),
                                                                'yes',  'yes',  'yes',  'yes',  '50430','50430','50430','50430','50430','50430','50430'],
+  ['read.set', "somebody else's horizon", ({ relay }) => ({ type: 'read.set', participantSid: relay.memberSid('bob'), index: 0 }),
+                                                               '20403','20403','20403','20403','20403','20403','50430','50430','50430','50430','yes'],
   ['invite.create', 'for a channel user', () => ({ type: 'invite.create', hash: OTHER_HASH, roleSid: CHANNEL_USER, expiresAt: 1_000_000, maxUses: 1 }),
                                                                'yes',  'yes',  'yes',  'yes',  'yes',  'yes',  '50430','50430','50430','50430','yes'],
   ['invite.create', 'for a channel admin', () => ({ type: 'invite.create', hash: OTHER_HASH, roleSid: CHANNEL_ADMIN, expiresAt: 1_000_000, maxUses: 1 }),

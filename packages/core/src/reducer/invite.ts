@@ -17,7 +17,8 @@ export function create({ conversation, context, standing }: Scene, operation: In
   need(standing, 'addParticipant')
   const role = roles.get(operation.roleSid)
   if (role?.type !== 'conversation') return refused(50434)
-  if (!covers(standing, role)) return refused(20403, `Nobody gives more than they have: ${role.friendlyName}`)
+  if (!covers(standing, role, context))
+    return refused(20403, `Nobody gives more than they have: ${role.friendlyName}`)
   if (operation.expiresAt <= now) return refused(70202)
   const invites = invitesWhere(conversation, (invite) => isUsable(invite, now)) ?? {}
   if (Object.hasOwn(invites, operation.hash)) return refused(70105)

@@ -1,7 +1,7 @@
 /** Coming in and going: joining and leaving, and what both mean for the conversation, however they come about. */
 import type { ConversationJoin } from '../operations.ts'
 import type { ConversationRecord, Identity, ParticipantRecord } from '../records.ts'
-import { CHANNEL_ADMIN, CHANNEL_USER, type Standing } from '../roles.ts'
+import { creatorRole, participantRole, type Standing } from '../roles.ts'
 import { participantSid } from '../sid.ts'
 import type { Change, ConversationState, DecideContext, Decision, DecisionAgainst } from '../state.ts'
 import { redeem, withoutInvitesOf } from './invite.ts'
@@ -18,7 +18,7 @@ export function join(
   if (standing.participant) return accepted()
   const { conversation } = state
   if (conversation && standing.pendingCreator) {
-    return accepted(...entering(conversation, identity, CHANNEL_ADMIN, undefined, context))
+    return accepted(...entering(conversation, identity, creatorRole(context), undefined, context))
   }
   // what this needs of the actor comes before anything that depends on the conversation
   need(standing, 'joinConversation')
@@ -44,7 +44,7 @@ export function join(
   }
   return accepted(
     ...(conversation ? [] : [{ type: 'conversation.set' as const, values: hoped }]),
-    ...entering(hoped, identity, CHANNEL_USER, undefined, context),
+    ...entering(hoped, identity, participantRole(context), undefined, context),
   )
 }
 

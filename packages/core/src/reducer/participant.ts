@@ -2,7 +2,7 @@
 import { bindingType } from '../identity.ts'
 import type { ParticipantAdd, ParticipantRemove, ParticipantUpdate } from '../operations.ts'
 import type { Identity, MessagingBindingRecord, ParticipantRecord } from '../records.ts'
-import { CHANNEL_ADMIN, CHANNEL_USER, can, covers, type Role } from '../roles.ts'
+import { can, covers, creatorRole, participantRole, type Role } from '../roles.ts'
 import { participantSid } from '../sid.ts'
 import type { Change, Decision, DecisionAgainst } from '../state.ts'
 import { stateOf } from './conversation.ts'
@@ -22,7 +22,7 @@ function addChat(scene: Scene, operation: ParticipantAdd, identity: Identity): D
   need(standing, 'addParticipant')
   const sid = participantSid(conversation.sid, { identity })
   if (state.participant(sid)) return refused(50433, `${identity} is a participant already`)
-  const given = givenRole(scene, operation.roleSid ?? CHANNEL_USER)
+  const given = givenRole(scene, operation.roleSid ?? participantRole(context))
   if ('verdict' in given) return given
   const full = isFull(state, identity, context)
   if (full) return full
@@ -30,7 +30,7 @@ function addChat(scene: Scene, operation: ParticipantAdd, identity: Identity): D
   // Being added is the creator's first join. A member who may add people must not thereby demote them.
   const isCreator = conversation.creatorPending === true && conversation.createdBy === identity
   const chosen = operation.roleSid !== undefined && (standing.pendingCreator || standing.identity === null)
-  const roleSid = isCreator && !chosen ? CHANNEL_ADMIN : given.sid
+  const roleSid = isCreator && !chosen ? creatorRole(context) : given.sid
   const attributes = orAbsent(operation.attributes)
   return accepted(
     ...entering(conversation, identity, roleSid, attributes, context),
@@ -53,7 +53,7 @@ function addNonChat(scene: Scene, operation: ParticipantAdd, binding: MessagingB
   if (state.participant(sid)) return refused(50425)
   const owner = context.bindingOwner(binding.address, binding.proxyAddress)
   if (owner !== null && owner !== conversation.sid) return refused(50416)
-  const given = givenRole(scene, operation.roleSid ?? CHANNEL_USER)
+  const given = givenRole(scene, operation.roleSid ?? participantRole(context))
   if ('verdict' in given) return given
   if (state.participantCount >= limits.participants) return refused(50417)
   if (state.nonChatCount >= limits.nonChatParticipants) return refused(50418)
@@ -117,7 +117,7 @@ export function update(scene: Scene, operation: ParticipantUpdate): Decision {
 function givenRole({ context, standing }: Scene, sid: string): Role | DecisionAgainst {
   const role = context.roles.get(sid)
   if (role?.type !== 'conversation') return refused(50434)
-  return covers(standing, role)
+  return covers(standing, role, context)
     ? role
     : refused(20403, `Nobody gives more than they have: ${role.friendlyName}`)
 }

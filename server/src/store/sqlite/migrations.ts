@@ -7,6 +7,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import { CHANNEL_TABLES } from './channels.ts'
+import { defineFunctions, OBJECT_TABLES } from './objects.ts'
 
 /** Documents that the index of step 5 knows. */
 const TO_SEAL = 'live > 2000 OR live_bytes > 524288 OR edited > 200 OR edited_bytes > 65536 OR unmade > 0'
@@ -218,6 +219,8 @@ const MIGRATIONS: readonly string[] = [
   `,
   // 6: channels
   CHANNEL_TABLES,
+  // 7: what administrators write down, and the catalogue of conversations and people
+  OBJECT_TABLES,
 ]
 
 /** Bounds from which on that index has every document, and its condition. */
@@ -239,6 +242,7 @@ export function migrate(db: DatabaseSync, target = MIGRATIONS.length): void {
       `the database has schema ${version} and this relay knows ${MIGRATIONS.length}: run the newer version of the relay`,
     )
   }
+  defineFunctions(db)
   for (let step = version; step < target; step++) {
     db.exec('BEGIN IMMEDIATE')
     try {

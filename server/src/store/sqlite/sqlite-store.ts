@@ -6,6 +6,7 @@ import { ConfabError } from '@confab/core'
 import type { Store } from '../store.ts'
 import { sqliteChannels } from './channels.ts'
 import { INDEXED_TAIL } from './migrations.ts'
+import { sqliteCatalogue, sqliteObjects } from './objects.ts'
 import { openDatabase } from './open.ts'
 import { SqliteReads } from './reads.ts'
 import { SqliteWrites } from './writes.ts'
@@ -51,6 +52,8 @@ export function openSqliteStore(path: string): Store {
     erasable: async (limit) => guarded(() => reads.erasable(limit)),
     erase: async (key, before, snapshot, entries) =>
       guarded(() => writes.erase(key, before, snapshot, entries)),
+    objects: sqliteObjects(db, guarded),
+    catalogue: sqliteCatalogue(db, guarded),
     channels: sqliteChannels(db, guarded),
     close: async () => {
       if (db.isOpen) db.close()

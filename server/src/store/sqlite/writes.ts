@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import type { DocumentCommit, Head, LiveMessage, MapItem, Snapshot, StoredRead } from '../store.ts'
 import { followReceipts, forgetReceipts } from './channels.ts'
+import { noteUser } from './objects.ts'
 import type { SqliteReads } from './reads.ts'
 import { encodePrivate, idBytes, outcomeText, rootsText } from './rows.ts'
 
@@ -145,6 +146,10 @@ export class SqliteWrites {
         epoch ? head.seq : 0,
         deleted ? 1 : 0,
       )
+      if (head.kind === 'profile') {
+        const { document, serviceSid } = head
+        noteUser(this.follow, this.serviceKey(serviceSid), serviceSid, document.slice('profile/'.length))
+      }
       return Number(lastInsertRowid)
     }
     const { changes } = this.run(
@@ -351,6 +356,7 @@ export class SqliteWrites {
       this.run('DELETE FROM members WHERE document = ? AND identity = ?', key, identity)
     }
     for (const { identity, status } of members?.put ?? []) {
+      noteUser(this.follow, service, head.serviceSid, identity)
       this.run(
         `INSERT INTO members (document, identity, service, status) VALUES (?, ?, ?, ?)
           ON CONFLICT (document, identity) DO UPDATE SET status = excluded.status`,
