@@ -6,6 +6,8 @@ import { registerAccounts } from './accounts-command.ts'
 import { registerBackup } from './backup-command.ts'
 import { registerChannels } from './channels-command.ts'
 import { registerChat } from './chat.ts'
+import { registerDoctor } from './doctor-command.ts'
+import { registerExport } from './export-command.ts'
 import { registerRelay } from './relay-command.ts'
 import { registerToken } from './token-command.ts'
 
@@ -21,6 +23,8 @@ registerBackup(program)
 registerChannels(program)
 registerAccounts(program)
 registerChat(program)
+registerDoctor(program)
+registerExport(program)
 
 try {
   await program.parseAsync()

@@ -60,6 +60,8 @@ export class LocalConversation {
   /** For closing the documents that were used least recently. */
   lastUsed = 0
   readonly horizons = new Horizons()
+  /** What the relay said last against an upload. */
+  lastNack: { at: number; code: number; retryAfter: number } | null = null
   readonly #host: ConversationHost
   readonly #kept: KeptDocument
   readonly #history: History
@@ -567,6 +569,7 @@ export class LocalConversation {
   }
 
   nack(error: { code: number; retryAfter: number }): void {
+    this.lastNack = { ...error, at: this.#host.platform.now() }
     if (error.code !== 70602) {
       this.#retry(Math.max(error.retryAfter, RETRY_FIRST))
       return
@@ -754,6 +757,22 @@ export class LocalConversation {
     await this.#kept.close()
     await this.#history.settled()
     this.#history.use(null)
+  }
+
+  /**
+   * Removes what is stored of it but its summary: it stays on the list, and is fetched again when it is opened.
+   * Gives whether it did: not while something of it is undecided.
+   */
+  async forget(): Promise<boolean> {
+    if (this.#compactTimer !== null) this.#compactNow()
+    await this.settled()
+    const epoch = this.#replica?.epoch ?? this.#summary?.epoch
+    if (epoch === undefined || this.waiting > 0) return false
+    await this.close()
+    this.#kept.remove(epoch)
+    await this.#kept.close()
+    await this.#host.pages.sweep(this.sid, new Set())
+    return true
   }
 
   async settled(): Promise<void> {

@@ -196,6 +196,10 @@ class LocalEngine implements Engine {
       conversation: (sid) => this.#conversations.get(sid),
       conversations: () => this.conversations(),
       pages: this.#started.store.pages,
+      journal: this.#started.journal,
+      connection: this.#started.connection,
+      usage: async () => (await this.#started.store.usage?.()) ?? { used: null, quota: null },
+      now: () => this.#platform.now(),
       warn: (message, details) => this.#warn(message, details),
       followers: this.#followers,
     }

@@ -66,6 +66,12 @@ export function memory(): Storage {
     async rememberOwner(owner) {
       lastOwners.set(owner.relay, { ...owner })
     },
+    async destroy(owner) {
+      const key = ownerKey(owner)
+      stores.delete(key)
+      const last = lastOwners.get(owner.relay)
+      if (last && ownerKey(last) === key) lastOwners.delete(owner.relay)
+    },
   }
 }
 

@@ -672,6 +672,43 @@ const peerSentences: Sentence[] = [
   },
 ]
 
+const destructionSentences: Sentence[] = [
+  {
+    sentence: 'what is destroyed is gone, and what another owner has is not',
+    async prove(device) {
+      const owner = freshOwner()
+      const other = { ...owner, identity: 'ben' }
+      const storage = device.storage()
+      for (const one of [other, owner]) {
+        await storage.rememberOwner(one)
+        await withStore(storage, one, async ({ journal, pages, documents }) => {
+          await journal.write({ append: [newEntry('one')], values: { key: 'value' } })
+          await pages.put('CH1', 'hash', new Uint8Array([1]), 1)
+          const doc = new Y.Doc()
+          const stored = documents.open('CH1', 1, doc)
+          await stored.loaded
+          doc.getArray('outbox/ada').push(['text'])
+          await stored.close()
+        })
+      }
+      await storage.destroy?.(owner)
+      checkEqual(await storage.lastOwner(owner.relay), null, 'the last owner')
+      const heldBy = (one: StoreOwner) =>
+        withStore(storage, one, async ({ journal, pages, documents }) => {
+          const { entries, values } = await journal.load()
+          const doc = new Y.Doc()
+          const stored = documents.open('CH1', 1, doc)
+          await stored.loaded
+          await stored.close()
+          const texts = doc.getArray('outbox/ada').length
+          return [entries.length, Object.keys(values).length, (await pages.list()).length, texts]
+        })
+      checkEqual(await heldBy(other), [1, 1, 1, 1], 'what the other has')
+      checkEqual(await heldBy(owner), [0, 0, 0, 0], 'what is left')
+    },
+  },
+]
+
 function collect(store: Store, count: number): Promise<unknown[]> {
   return new Promise((resolve) => {
     const received: unknown[] = []
@@ -687,4 +724,5 @@ export const storageSentences: readonly Sentence[] = [
   ...documentSentences,
   ...pageSentences,
   ...peerSentences,
+  ...destructionSentences,
 ]

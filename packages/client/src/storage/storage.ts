@@ -168,6 +168,8 @@ export interface Store {
   readonly documents: Documents
   readonly pages: Pages
   readonly peers: Peers
+  /** Bytes that the owner's data takes and may take; null for what isn't known. */
+  usage?(): Promise<{ used: number | null; quota: number | null }>
   close(): Promise<void>
 }
 
@@ -178,4 +180,6 @@ export interface Storage {
   /** The owner that last opened a store for this relay, for a start with no network and no token. */
   lastOwner(relay: string): Promise<StoreOwner | null>
   rememberOwner(owner: StoreOwner): Promise<void>
+  /** Removes everything of this owner, whose store is closed. Resolves when nothing of it remains. */
+  destroy?(owner: StoreOwner): Promise<void>
 }
