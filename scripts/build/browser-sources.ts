@@ -43,13 +43,20 @@ const sourcesIn = (folder: string): string[] =>
     .filter((file) => /(?<!\.test|\.d)\.ts$/.test(file))
     .map((file) => join(folder, file))
 
+/** Each source is read once, however many bundles it goes into. */
+const javascript = new Map<string, string>()
+
 function javascriptOf(path: string): string {
+  const known = javascript.get(path)
+  if (known !== undefined) return known
   const settings = { verbatimModuleSyntax: true, useDefineForClassFields: false, target: 'esnext' }
-  return transformSync(readFileSync(path, 'utf8'), {
+  const { code } = transformSync(readFileSync(path, 'utf8'), {
     loader: 'ts',
     target: 'esnext',
     tsconfigRaw: { compilerOptions: settings },
-  }).code
+  })
+  javascript.set(path, code)
+  return code
 }
 
 /** What is used of some of lib0's modules. */

@@ -88,7 +88,10 @@ interface BrowserBundle {
  * What is loaded when it is needed, by `import()`: a file of its own beside the bundle, which shares no code with it.
  * The bundle of the app makes a chunk of it.
  */
-const PARTS: { [name: string]: string } = { search: 'src/search/search.ts' }
+const PARTS: { [name: string]: string } = {
+  search: 'src/search/search.ts',
+  tools: 'src/tools/tools.ts',
+}
 
 /**
  * One file with everything in it but its parts, minified, for bundlers of today (`browser.js`) and for those that can't parse `?.`

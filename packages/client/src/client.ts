@@ -10,6 +10,7 @@ import { HeldOperation, pendingOperation } from './held-operation.ts'
 import { contentUrls, type Media } from './media.ts'
 import type { Message } from './message.ts'
 import { Page, type Paginator } from './paginator.ts'
+import { part } from './part.ts'
 import type { Participant } from './participant.ts'
 import { type PushNotification, readPushNotification } from './push-notification.ts'
 import { Startup } from './startup.ts'
@@ -19,6 +20,7 @@ import type {
   ConnectionError,
   ConnectionState,
   ConversationUpdatedEventArgs,
+  Diagnostics,
   MessageUpdatedEventArgs,
   NotificationsChannelType,
   ParticipantUpdatedEventArgs,
@@ -26,6 +28,7 @@ import type {
   SearchOptions,
   SearchResult,
   State,
+  StorageFigures,
   UserUpdatedEventArgs,
 } from './types.ts'
 import type { User } from './user.ts'
@@ -292,6 +295,58 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
     return searchMessages(surface, wanted)
   }
 
+  /**
+   * Why something isn't sent: the connection and its history, the token, the clock, what is pending in each
+   * conversation, what was refused, and storage. Nothing that a person wrote is in it, and no token: fit for a report.
+   * @throws ConfabError 70501 when storage fails, 70702 when this part of the package can't be loaded
+   */
+  async diagnostics(): Promise<Diagnostics> {
+    const surface = await this.#surface()
+    return (await part(import('./tools/tools.ts'))).diagnosticsOf(surface, VERSION)
+  }
+
+  /**
+   * How many bytes the conversations on this device take, and how many they may.
+   * @throws ConfabError 70501 when storage fails, 70702 when this part of the package can't be loaded
+   */
+  async storage(): Promise<StorageFigures> {
+    const surface = await this.#surface()
+    return (await part(import('./tools/tools.ts'))).figuresOf(surface)
+  }
+
+  /**
+   * Asks the browser not to clear what the app keeps when the device runs low. Browsers decide for themselves, some
+   * by asking the person. Elsewhere than in a page: true where the storage keeps anything at all.
+   */
+  async persistStorage(): Promise<boolean> {
+    const storage = typeof navigator === 'undefined' ? undefined : navigator.storage
+    if (storage?.persist) return storage.persist()
+    return this.#startup.isKept
+  }
+
+  /**
+   * Removes what this device keeps of a conversation: its messages and its history, the index of them too. It stays on
+   * the list, and is fetched again when it is opened. Nobody else notices.
+   * @returns whether it did: not while something that was done there is undecided
+   * @throws ConfabError 20404 when there is no such conversation, 70501 when storage fails, 70702 when this part of
+   * the package can't be loaded
+   */
+  async forget(conversation: Conversation | string): Promise<boolean> {
+    const sid = conversationSidOf(conversation)
+    const surface = await this.#surface()
+    if (!surface.working().conversation(sid)) throw new ConfabError(20404)
+    return (await part(import('./tools/tools.ts'))).forget(surface, sid)
+  }
+
+  /**
+   * Shuts down and removes everything that this client keeps on the device, what isn't sent yet included. Other tabs
+   * with the same person's client lose their store.
+   * @throws ConfabError 70501 when storage fails
+   */
+  async destroy(): Promise<void> {
+    await this.#startup.destroy()
+  }
+
   /** What was done on this device and the relay has not decided yet, oldest first. `[]` before initialisation. */
   getPendingOperations(): PendingOperation[] {
     return this.#startup.surface?.engine.pendingOperations().map(pendingOperation) ?? []
@@ -407,12 +462,3 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
 
 const conversationSidOf = (conversation: Conversation | string): string =>
   nameOf(typeof conversation === 'string' ? conversation : conversation?.sid, 'A conversation')
-
-/** A part of the package that is loaded when it is needed. */
-async function part<T>(loading: Promise<T>): Promise<T> {
-  try {
-    return await loading
-  } catch (cause) {
-    throw new ConfabError(70702, 'This part of the package could not be loaded', { cause })
-  }
-}

@@ -17,12 +17,14 @@ import { MessageBuilder, type OutgoingMessage, UnsentMessage } from './message-b
 import { messagePage } from './message-pages.ts'
 import type { Paginator } from './paginator.ts'
 import { Page } from './paginator.ts'
+import { part } from './part.ts'
 import { Participant } from './participant.ts'
 import { participantResponse } from './participant-response.ts'
 import { ShownAttributes } from './shown-attributes.ts'
 import type { LiveConversation, Surface } from './surface.ts'
 import type {
   ConversationBindings,
+  ConversationExport,
   ConversationLimits,
   ConversationState,
   ConversationStatus,
@@ -442,6 +444,26 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
     const engine = this.#surface.working()
     this.#requireParticipant()
     await engine.submitForUser([{ type: 'setting.set', conversationSid: this.sid, notificationLevel }])
+  }
+
+  /**
+   * The conversation as a file, of what is on this device: `jsonl` is what `confab import` takes, `markdown` and `html`
+   * are for people. What isn't accepted yet is not in it, and `unseen` names what isn't here.
+   * @throws ConfabError 20001 for another format, 20404 when it is gone, 70501 when storage fails, 70702 when this
+   * part of the package can't be loaded
+   */
+  async export({
+    format = 'jsonl',
+  }: {
+    format?: 'jsonl' | 'markdown' | 'html'
+  } = {}): Promise<ConversationExport> {
+    if (!['jsonl', 'markdown', 'html'].includes(format))
+      throw new ConfabError(20001, 'A format is "jsonl", "markdown" or "html"')
+    this.#surface.working()
+    const { exportOf } = await part(import('./tools/tools.ts'))
+    const exported = await exportOf(this.#surface, this.sid, format)
+    if (!exported) throw new ConfabError(20404)
+    return exported
   }
 
   /**

@@ -3,12 +3,13 @@
  * library's.
  */
 
-import { directory as openDirectory } from '#directory'
+import { examineStores as examineDirectory, directory as openDirectory } from '#directory'
 import type { ClientStorage, ClientTransport } from './client-options.ts'
 import { indexedDB as openIndexedDB } from './storage/indexed-db.ts'
 import { memory as openMemory } from './storage/memory.ts'
 import { native as openNative } from './transport/native.ts'
 import { yWebsocket as openYWebsocket } from './transport/y-websocket.ts'
+import type { StoreReport } from './types.ts'
 
 /**
  * Keeps a client's data in one folder (Node). A second client on the same folder shares it. `maxBytes` bounds it:
@@ -16,6 +17,11 @@ import { yWebsocket as openYWebsocket } from './transport/y-websocket.ts'
  */
 export const directory: (path: string, options?: { maxBytes?: number }) => ClientStorage = (path, options) =>
   openDirectory(path, options)
+/**
+ * Looks over the stores in a folder that `directory(path)` made and no client has open (Node): what `confab doctor` does.
+ * Rejects when there is none, or the folder can't be read.
+ */
+export const examineStores: (path: string) => Promise<StoreReport[]> = (path) => examineDirectory(path)
 /** Keeps a client's data in IndexedDB (browsers). Tabs share it. */
 export const indexedDB: () => ClientStorage = () => openIndexedDB()
 /** Keeps a client's data as long as this object lives. Clients given the same object share it. */
@@ -84,7 +90,9 @@ export type {
   ConnectionError,
   ConnectionState,
   ConversationBindings,
+  ConversationDiagnostics,
   ConversationEmailBinding,
+  ConversationExport,
   ConversationLimits,
   ConversationSmsBinding,
   ConversationState,
@@ -94,6 +102,7 @@ export type {
   ConversationUpdateReason,
   DeliveryAmount,
   DeliveryStatus,
+  Diagnostics,
   InviteOptions,
   JSONArray,
   JSONObject,
@@ -122,6 +131,9 @@ export type {
   SendEmailOptions,
   SendMediaOptions,
   State,
+  StorageFigures,
+  StoreFinding,
+  StoreReport,
   UnseenMessages,
   UserUpdatedEventArgs,
   UserUpdateReason,

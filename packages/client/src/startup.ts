@@ -32,6 +32,7 @@ export class Startup {
   readonly #client: Client
   readonly #source: TokenSource
   readonly #options: ClientOptions & { [SEAMS]?: Seams }
+  readonly #storage: Storage
   readonly #users: Users
   #down: Promise<void> | undefined
   /** The connection's state as apps last heard it. */
@@ -41,11 +42,17 @@ export class Startup {
     this.#client = client
     this.#source = source
     this.#options = options
+    this.#storage = (options.storage as Storage | undefined) ?? defaultStorage()
     this.#users = users
     this.token = typeof source === 'string' ? source : ''
     this.ready = this.#start()
     // whoever calls something hears of it there; nobody may be listening
     this.ready.catch(() => {})
+  }
+
+  /** Whether what is stored outlives the process. */
+  get isKept(): boolean {
+    return this.#storage.kind !== 'memory'
   }
 
   get connectionState(): ConnectionState {
@@ -61,6 +68,15 @@ export class Startup {
   shutdown(): Promise<void> {
     this.#down ??= this.#stop()
     return this.#down
+  }
+
+  /** @throws ConfabError 70501 when storage fails, or can't be emptied */
+  async destroy(): Promise<void> {
+    await this.ready
+    const { owner } = (this.surface as Surface).engine
+    await this.shutdown()
+    if (!this.#storage.destroy) throw new ConfabError(70501, 'This storage removes nothing')
+    await this.#storage.destroy(owner)
   }
 
   async #stop(): Promise<void> {
@@ -100,13 +116,13 @@ export class Startup {
   }
 
   #assemble(url: string): Surface {
-    const { storage, transport, limits, history, identity, [SEAMS]: seams = {} } = this.#options
+    const { transport, limits, history, identity, [SEAMS]: seams = {} } = this.#options
     const now = seams.now ?? Date.now
     const engine = (seams.createEngine ?? createEngine)({
       url,
       token: () => this.#fetchToken(),
       ...(identity === undefined ? {} : { identity }),
-      storage: (storage as Storage | undefined) ?? defaultStorage(),
+      storage: this.#storage,
       transport: (transport as TransportFactory | undefined) ?? native(),
       ...(limits === undefined ? {} : { limits }),
       ...(history === undefined ? {} : { history }),

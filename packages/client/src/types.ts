@@ -271,3 +271,109 @@ export interface SearchResult {
   /** What could not be searched, because it isn't on this device. */
   readonly unseen: UnseenMessages[]
 }
+
+/** What the device holds of this client's conversations, in bytes. Null is what the platform doesn't say. */
+export interface StorageFigures {
+  /** Everything; in browsers all that the origin keeps. */
+  readonly used: number | null
+  readonly quota: number | null
+  /** Whether the browser promises not to clear it by itself: see `client.persistStorage()`. */
+  readonly persisted: boolean | null
+  /** The index of `searchMessages`. */
+  readonly index: number
+  /** Pages of older history of all conversations. */
+  readonly history: number
+  readonly conversations: { readonly sid: string; readonly pages: number; readonly bytes: number }[]
+}
+
+/** Why something isn't sent, as far as this device knows: nothing in it was written by a person, and no token is in it. */
+export interface Diagnostics {
+  readonly version: string
+  readonly takenAt: Date
+  /** The relay's URL, without what may be a secret in it. */
+  readonly relay: string
+  readonly connection: {
+    readonly state: ConnectionState
+    readonly since: Date | null
+    readonly lastFailure: { readonly at: Date; readonly closeCode: number; readonly reason: string } | null
+    /** When it is tried again by itself. */
+    readonly nextAttempt: Date | null
+    /** Milliseconds that the relay's clock was ahead of this device's at the last welcome. */
+    readonly clockSkew: number
+    /** The newest fifty changes, oldest first. */
+    readonly history: {
+      readonly at: Date
+      readonly state: ConnectionState
+      readonly closeCode?: number
+      readonly reason?: string
+    }[]
+  }
+  readonly token: { readonly expiresAt: Date | null; readonly expired: boolean }
+  /** Operations of this device that the relay has not decided, and that it refused. */
+  readonly pending: number
+  readonly held: number
+  readonly conversations: ConversationDiagnostics[]
+  readonly storage: StorageFigures
+}
+
+export interface ConversationDiagnostics {
+  readonly sid: string
+  readonly status: ConversationStatus
+  /** Whether the relay tells of it: `absent` when it says that there is no such conversation. */
+  readonly channel: 'closed' | 'open' | 'absent'
+  readonly messages: number
+  readonly pending: { readonly id: string; readonly type: string; readonly since: Date }[]
+  readonly lastRefusal: {
+    readonly at: Date | null
+    readonly type: string
+    readonly code: number
+    readonly message: string
+  } | null
+  /** What the relay said last against an upload, and when that is tried again. */
+  readonly lastError: { readonly at: Date; readonly code: number; readonly nextAttempt: Date } | null
+}
+
+/** A conversation as a file. */
+export interface ConversationExport {
+  readonly blob: Blob
+  /** A name for it, with the ending of its format. */
+  readonly fileName: string
+  /** What isn't in it, because it isn't on this device. */
+  readonly unseen: UnseenMessages[]
+}
+
+/** Something in a store that isn't as it should be. */
+export interface StoreFinding {
+  /** A word for what it is, the same in every version. */
+  readonly kind: string
+  /** What is wrong. */
+  readonly what: string
+  /** What a repair does; null when there is nothing to be done here. */
+  readonly repair: string | null
+}
+
+/** What was found in one store of a folder. */
+export interface StoreReport {
+  readonly file: string
+  /** Whose it is; null when the folder doesn't tell. */
+  readonly owner: {
+    readonly relay: string
+    readonly accountSid: string
+    readonly serviceSid: string
+    readonly identity: string
+  } | null
+  readonly bytes: number
+  /** Null where the file can't be read. */
+  readonly counts: {
+    readonly pending: number
+    readonly held: number
+    readonly conversations: number
+    readonly pages: number
+  } | null
+  readonly findings: StoreFinding[]
+  /**
+   * Does what the findings say, having copied the file beside it. Gives the copy's name; null when there was nothing
+   * to do. Rejects with what went wrong; then the file is as it was.
+   */
+  repair(): Promise<string | null>
+}

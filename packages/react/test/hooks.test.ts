@@ -11,11 +11,13 @@ import {
   useConnection,
   useConversation,
   useConversations,
+  useDiagnostics,
   useHeldOperations,
   useMessage,
   useMessages,
   useParticipants,
   usePendingOperations,
+  useSearch,
   useTyping,
   useUnread,
   useUser,
@@ -268,4 +270,48 @@ test('nothing listens any more when nothing is rendered', async () => {
   expect(listeners()).not.toEqual(before)
   await shown.unmount()
   expect(listeners()).toEqual(before)
+})
+
+test('a search shows what is found, as the query is typed and as messages come, change and go', async () => {
+  const { alice, asAlice, asBob } = await pair()
+  await asBob.sendMessage('green tea')
+  await asBob.sendMessage('coffee')
+  await until(() => asAlice.lastMessage?.index === 1)
+  const Found = ({ query }: { query: string }) => {
+    const { messages, searching, error } = useSearch(query, { conversation: asAlice })
+    return `${error ?? ''}${searching ? '…' : ''}${messages.map(({ body }) => body)}`
+  }
+  const page = (query: string) =>
+    createElement(ConfabProvider, { client: alice }, createElement(Found as never, { query } as never))
+  const shown = await show(page('tea'))
+  await until(() => shown.text() === 'green tea')
+  await shown.render(page('cof'))
+  await until(() => shown.text() === 'coffee')
+  await shown.render(page('tea'))
+  await asBob.sendMessage('black tea')
+  await until(() => shown.text() === 'black tea,green tea')
+  const [green] = (await asBob.getMessages()).items
+  await green?.remove()
+  await until(() => shown.text() === 'black tea')
+  await shown.render(page(' '))
+  expect(shown.text()).toBe('')
+})
+
+test('diagnostics are shown and follow the connection and what is pending', async () => {
+  const { alice, asAlice } = await pair()
+  const shown = await show(
+    within(
+      alice,
+      text(() => {
+        const found = useDiagnostics()
+        return found && `${found.connection.state} ${found.pending}`
+      }),
+    ),
+  )
+  await until(() => shown.text() === 'connected 0')
+  await alice.goOffline()
+  await asAlice.sendMessage('later')
+  await until(() => shown.text() === 'disconnected 1')
+  await alice.goOnline()
+  await until(() => shown.text() === 'connected 0')
 })

@@ -3,8 +3,11 @@
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import { registerAccounts } from './accounts-command.ts'
+import { registerBackup } from './backup-command.ts'
 import { registerChannels } from './channels-command.ts'
 import { registerChat } from './chat.ts'
+import { registerDoctor } from './doctor-command.ts'
+import { registerExport } from './export-command.ts'
 import { registerRelay } from './relay-command.ts'
 import { registerToken } from './token-command.ts'
 
@@ -16,9 +19,12 @@ const program = new Command('confab')
   .showHelpAfterError('(confab --help tells more)')
 registerRelay(program)
 registerToken(program)
+registerBackup(program)
 registerChannels(program)
 registerAccounts(program)
 registerChat(program)
+registerDoctor(program)
+registerExport(program)
 
 try {
   await program.parseAsync()

@@ -27,6 +27,17 @@ export interface ConnectionOptions {
   events: Omit<TransportEvents, 'connecting' | 'tokenExpiring' | 'disconnected'> & { disconnected(): void }
 }
 
+export interface ConnectionLogEntry {
+  /** Milliseconds since the epoch, by this device's clock. */
+  at: number
+  state: ConnectionState
+  /** Of an end; 0 when there was no connection. */
+  closeCode?: number
+  reason?: string
+}
+
+/** Entries of the connection's log that are kept. */
+const LOGGED = 50
 /** Pages of history asked for at a time. */
 const PAGES_AT_ONCE = 4
 
@@ -36,6 +47,12 @@ export class Connection implements Link {
   state: ConnectionState = 'unknown'
   /** What the relay's clock was ahead of this device's at the last welcome, in milliseconds. Decides nothing but when to give up an invite. */
   skew = 0
+  /** What became of the connection lately, oldest first, for who asks why nothing is sent. */
+  readonly log: ConnectionLogEntry[] = []
+  /** When the newest token ends, milliseconds since the epoch; null before there was one. */
+  tokenExpiresAt: number | null = null
+  /** When the next attempt is made by itself; null when none is due. */
+  retryAt: number | null = null
   readonly #options: ConnectionOptions
   #transport: Transport | null = null
   #connected = false
@@ -165,7 +182,9 @@ export class Connection implements Link {
     if (why.code === CLOSE_CODES.tokenExpired) this.#reportExpired()
     if (why.code === CLOSE_CODES.tokenExpired || why.code === CLOSE_CODES.unauthenticated)
       this.#brought = null
-    this.#become(why.permanent ? (DENIED.has(why.code) ? 'denied' : 'error') : 'disconnected')
+    const now = this.#options.platform.now()
+    this.retryAt = why.delay === undefined || why.permanent ? null : now + why.delay
+    this.#become(why.permanent ? (DENIED.has(why.code) ? 'denied' : 'error') : 'disconnected', why)
     this.#options.tell((events) =>
       events.connectionError({
         terminal: why.permanent,
@@ -201,6 +220,7 @@ export class Connection implements Link {
     if (claims.serviceSid !== serviceSid || claims.accountSid !== accountSid) {
       throw new ConfabError(20003, "This client's store is of another service than the token")
     }
+    this.tokenExpiresAt = claims.expiresAt
     return claims
   }
 
@@ -210,8 +230,15 @@ export class Connection implements Link {
     this.#options.tell((events) => events.tokenExpired())
   }
 
-  #become(state: ConnectionState): void {
+  #become(state: ConnectionState, why?: Disconnect): void {
     if (this.state === state) return
+    if (!why) this.retryAt = null
+    this.log.push({
+      at: this.#options.platform.now(),
+      state,
+      ...(why && { closeCode: why.code, reason: why.reason }),
+    })
+    if (this.log.length > LOGGED) this.log.shift()
     this.state = state
     this.#options.tell((events) => events.connectionStateChanged(state))
   }

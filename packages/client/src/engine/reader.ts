@@ -4,14 +4,21 @@
  */
 import { isGone, type Manifest, type MessageRecord, pageOf, type SealedPage } from '@confab/core'
 import { FILES, type Pages, type StoredPage } from '../storage/storage.ts'
+import type { Connection } from './connection.ts'
 import type { LocalConversation } from './conversation.ts'
 import type { ConversationView, MessageView, ParticipantView } from './engine.ts'
+import type { OperationJournal } from './journal.ts'
 
 /** What the engine lets it at. */
 export interface LocalAccess {
   conversation(sid: string): LocalConversation | undefined
   conversations(): ConversationView[]
   readonly pages: Pages
+  readonly journal: Pick<OperationJournal, 'pending' | 'held' | 'allPending'>
+  readonly connection: Pick<Connection, 'state' | 'skew' | 'log' | 'tokenExpiresAt' | 'retryAt'>
+  /** Bytes of the owner's data where the storage knows them. */
+  usage(): Promise<{ used: number | null; quota: number | null }>
+  now(): number
   warn(message: string, details?: unknown): void
   readonly followers: Set<(conversationSid: string, pages: boolean) => void>
 }

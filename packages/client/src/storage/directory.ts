@@ -1,6 +1,7 @@
 /** Storage in a directory, for Node: one SQLite file for each owner, shared by the processes that open it. */
-import { mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { StoreReport } from '../types.ts'
 import { sqliteDocuments } from './directory-documents.ts'
 import { sqliteJournal } from './directory-journal.ts'
 import { openSqlite, type Sqlite } from './directory-sqlite.ts'
@@ -57,6 +58,10 @@ export function directory(path: string, options: DirectoryOptions = {}): Storage
           documents,
           pages: documents.pages,
           peers,
+          usage: async () => ({
+            used: filesOf(file).reduce((sum, one) => sum + statSync(one).size, 0),
+            quota: options.maxBytes ?? null,
+          }),
           async close() {
             peers.close()
             await documents.close()
@@ -78,8 +83,31 @@ export function directory(path: string, options: DirectoryOptions = {}): Storage
         ),
       )
     },
+    async destroy(owner) {
+      const owners = join(path, 'owners.sqlite')
+      attempt('remove the store', () => {
+        for (const file of filesOf(join(path, `${ownerKey(owner)}.sqlite`))) rmSync(file)
+        if (!existsSync(owners)) return
+        const left = withOwners((db) => {
+          const row = db.get('select owner from owners where relay = ?', owner.relay)
+          if (row && ownerKey(JSON.parse(String(row.owner))) === ownerKey(owner))
+            db.run('delete from owners where relay = ?', owner.relay)
+          return db.get('select relay from owners')
+        })
+        if (!left) for (const file of filesOf(owners)) rmSync(file)
+      })
+    },
   }
 }
+
+/** Looks over the stores in a folder that no client has open. @throws when it holds none, or can't be read */
+export async function examineStores(path: string): Promise<StoreReport[]> {
+  return (await import('../doctor/doctor.ts')).examine(path)
+}
+
+/** A database and what SQLite keeps beside it, as far as they exist. */
+const filesOf = (file: string): string[] =>
+  ['', '-wal', '-shm', '-journal'].map((end) => file + end).filter((one) => existsSync(one))
 
 const OWNERS_SCHEMA = [
   'create table owners (relay text primary key, owner text not null) strict, without rowid',

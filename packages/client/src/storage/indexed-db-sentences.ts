@@ -152,6 +152,22 @@ export const indexedDBSentences: readonly Sentence[] = [
     },
   },
   {
+    sentence: 'destroying leaves no database of the owner',
+    async prove({ storage }) {
+      const owner = freshOwner()
+      const before = (await globalThis.indexedDB.databases()).length
+      await storage().rememberOwner(owner)
+      await withStore(storage(), owner, async ({ documents }) => {
+        const stored = documents.open('CH1', 1, new Y.Doc())
+        await stored.loaded
+        await stored.close()
+      })
+      await storage().destroy?.(owner)
+      const names = (await globalThis.indexedDB.databases()).map(({ name }) => name)
+      check(names.length <= before, `left: ${names}`)
+    },
+  },
+  {
     sentence: 'no database is named after a person',
     async prove({ storage }) {
       const owner = { ...freshOwner(), identity: 'grace.hopper' }

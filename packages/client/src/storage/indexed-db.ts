@@ -2,7 +2,7 @@
 import { storageError } from './failure.ts'
 import { indexedDBDocuments } from './indexed-db-documents.ts'
 import { openIndexedDBJournal } from './indexed-db-journal.ts'
-import { completed, openDatabase, result } from './indexed-db-requests.ts'
+import { completed, deleteDatabase, openDatabase, result } from './indexed-db-requests.ts'
 import { ownerKey } from './owner.ts'
 import { broadcastPeers } from './peers.ts'
 import type { Storage, StoreOwner } from './storage.ts'
@@ -38,6 +38,22 @@ export function indexedDB(): Storage {
     lastOwner: (relay) =>
       withOwners('readonly', async (owners) => ((await result(owners.get(relay))) as StoreOwner) ?? null),
     rememberOwner: (owner) => withOwners('readwrite', async (owners) => void owners.put(owner)),
+    async destroy(owner) {
+      const name = storeName(owner)
+      try {
+        const databases = (await globalThis.indexedDB.databases?.()) ?? [{ name }]
+        for (const one of databases)
+          if (one.name === name || one.name?.startsWith(`${name}-`)) await deleteDatabase(one.name)
+        const left = await withOwners('readwrite', async (owners) => {
+          const last: StoreOwner | undefined = await result(owners.get(owner.relay))
+          if (last && storeName(last) === name) owners.delete(owner.relay)
+          return result(owners.count())
+        })
+        if (left === 0) await deleteDatabase('confab')
+      } catch (cause) {
+        throw storageError('remove the local database', cause)
+      }
+    },
   }
 }
 

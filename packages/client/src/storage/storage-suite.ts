@@ -224,6 +224,38 @@ const journalSentences: Sentence[] = [
       }),
   },
   {
+    sentence: 'what is kept is passed over at start, found by its document, and pending again where it stood',
+    prove: (device) =>
+      withStore(device.storage(), freshOwner(), async ({ journal }) => {
+        const [first, second, other, after] = await journal.write({
+          append: [newEntry('one'), newEntry('two'), newEntry('elsewhere', 'CH2'), newEntry('three')],
+        })
+        const acceptedBy = { commitsId: 4_294_967_295, clock: 7 }
+        const keep = [second, first, other].map((entry) => ({ id: entry?.id ?? '', heldAt: 5, acceptedBy }))
+        await journal.write({ keep: [...keep, { id: 'f'.repeat(32), heldAt: 5, acceptedBy }] })
+        await journal.write({ keep: keep.map((one) => ({ ...one, heldAt: 9 })) })
+        checkEqual((await journal.load()).entries, [after], 'what a start reads')
+        const kept = [first, second].map((entry) => ({ ...entry, state: 'kept', heldAt: 5, acceptedBy }))
+        checkEqual(await journal.kept('CH1'), kept, 'what is kept')
+        checkEqual(await journal.write({ append: [second as NewJournalEntry] }), [second], 'what is written')
+        checkEqual((await journal.load()).entries, [second, after], 'what a start reads then')
+        checkEqual(bodies(await journal.kept('CH1')), ['one'], 'what is kept then')
+      }),
+  },
+  {
+    sentence: 'of what is kept the newest remain, and none that is older than asked for',
+    prove: (device) =>
+      withStore(device.storage(), freshOwner(), async ({ journal }) => {
+        const entries = await journal.write({ append: ['1', '2', '3', '4'].map((body) => newEntry(body)) })
+        const acceptedBy = { commitsId: 1, clock: 1 }
+        await journal.write({ keep: entries.map(({ id }, at) => ({ id, heldAt: at, acceptedBy })) })
+        await journal.write({ prune: { before: 0, most: 3 } })
+        checkEqual(bodies(await journal.kept('CH1')), ['2', '3', '4'], 'the newest')
+        await journal.write({ prune: { before: 2, most: 3 } })
+        checkEqual(bodies(await journal.kept('CH1')), ['3', '4'], 'the young')
+      }),
+  },
+  {
     sentence: 'summaries and values are replaced and removed by key',
     prove: (device) =>
       withStore(device.storage(), freshOwner(), async ({ journal }) => {
@@ -640,6 +672,43 @@ const peerSentences: Sentence[] = [
   },
 ]
 
+const destructionSentences: Sentence[] = [
+  {
+    sentence: 'what is destroyed is gone, and what another owner has is not',
+    async prove(device) {
+      const owner = freshOwner()
+      const other = { ...owner, identity: 'ben' }
+      const storage = device.storage()
+      for (const one of [other, owner]) {
+        await storage.rememberOwner(one)
+        await withStore(storage, one, async ({ journal, pages, documents }) => {
+          await journal.write({ append: [newEntry('one')], values: { key: 'value' } })
+          await pages.put('CH1', 'hash', new Uint8Array([1]), 1)
+          const doc = new Y.Doc()
+          const stored = documents.open('CH1', 1, doc)
+          await stored.loaded
+          doc.getArray('outbox/ada').push(['text'])
+          await stored.close()
+        })
+      }
+      await storage.destroy?.(owner)
+      checkEqual(await storage.lastOwner(owner.relay), null, 'the last owner')
+      const heldBy = (one: StoreOwner) =>
+        withStore(storage, one, async ({ journal, pages, documents }) => {
+          const { entries, values } = await journal.load()
+          const doc = new Y.Doc()
+          const stored = documents.open('CH1', 1, doc)
+          await stored.loaded
+          await stored.close()
+          const texts = doc.getArray('outbox/ada').length
+          return [entries.length, Object.keys(values).length, (await pages.list()).length, texts]
+        })
+      checkEqual(await heldBy(other), [1, 1, 1, 1], 'what the other has')
+      checkEqual(await heldBy(owner), [0, 0, 0, 0], 'what is left')
+    },
+  },
+]
+
 function collect(store: Store, count: number): Promise<unknown[]> {
   return new Promise((resolve) => {
     const received: unknown[] = []
@@ -655,4 +724,5 @@ export const storageSentences: readonly Sentence[] = [
   ...documentSentences,
   ...pageSentences,
   ...peerSentences,
+  ...destructionSentences,
 ]

@@ -100,7 +100,7 @@ export class Dialer {
       }, delay)
       this.#cancelRetry = () => clearTimeout(timer)
     }
-    this.#events.disconnected({ code, reason, permanent })
+    this.#events.disconnected({ code, reason, permanent, ...(permanent ? {} : { delay }) })
   }
 
   /** In a later turn: the engine is never told anything from within a call of its own. */

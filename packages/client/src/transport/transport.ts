@@ -31,6 +31,8 @@ export type Disconnect = {
   reason: string
   /** The transport will not try again by itself. */
   permanent: boolean
+  /** Milliseconds until it does. */
+  delay?: number
 }
 
 /** Updates to apply in one transaction. */

@@ -276,7 +276,7 @@ test('when one room ends, all end together, and the next attempt has a fresh tok
   visitsTo('CH1')[0]?.socket.close(4500, 'restarting')
   await until(() => told.filter(([name]) => name === 'connected').length === 2)
   expect(told.filter(([name]) => name === 'disconnected')).toEqual([
-    ['disconnected', { code: 4500, reason: 'restarting', permanent: false }],
+    ['disconnected', { code: 4500, reason: 'restarting', permanent: false, delay: expect.any(Number) }],
   ])
   expect(visitsTo('user/ada').map(({ params }) => params.get('token'))).toEqual([
     tokenOf('ada', 0),
