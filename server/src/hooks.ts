@@ -22,6 +22,11 @@ export interface OperationRequest {
   conversationSid: string
   /** Null for a system actor (REST, a channel, a timer). */
   principal: Principal | null
+  /**
+   * Which system actor: `api` or `api-silent` (REST with and without `X-Twilio-Webhook-Enabled`), `timer`, a channel's
+   * name, or what `relay.system.submit` was given; null for a person.
+   */
+  source: string | null
   operation: Operation
   /** The conversation as it stands before the operation; messages only as far as the operation names them. */
   state: ConversationState
@@ -40,6 +45,8 @@ export interface CommittedOperation {
   /** As in `OperationRequest`. */
   conversationSid: string
   principal: Principal | null
+  /** As in `OperationRequest`. */
+  source: string | null
   /** As it was committed, amended or not. */
   operation: Operation
   changes: readonly (Change | UserChange)[]

@@ -225,3 +225,31 @@ describe('with participants', () => {
       ).toMatchObject({ code: 20001, status: 400 })
   })
 })
+
+test('an app’s hooks hear of what servers do, and from which kind of request', async () => {
+  const heard: [type: string, source: string | null, principal: string | null][] = []
+  const { rest, url } = await onStage({
+    hooks: {
+      beforeCommit: ({ operation }) =>
+        operation.type === 'message.post' && operation.body === 'rude'
+          ? { refuse: 'Please stay kind' }
+          : undefined,
+      afterCommit: ({ operation, source, principal }) =>
+        void heard.push([operation.type, source, principal?.identity ?? null]),
+    },
+  })
+  const { sid } = await rest.conversations.create({ xTwilioWebhookEnabled: 'true' })
+  await rest.conversations(sid).messages.create({ body: 'kind' })
+  expect(await refusal(rest.conversations(sid).messages.create({ body: 'rude' }))).toMatchObject({
+    code: 70301,
+    status: 403,
+    message: 'Please stay kind',
+  })
+  const ada = await person({ url }, 'ada')
+  await ada.createConversation()
+  expect(heard).toEqual([
+    ['conversation.create', 'api', null],
+    ['message.post', 'api-silent', null],
+    ['conversation.create', null, 'ada'],
+  ])
+})

@@ -211,6 +211,7 @@ function ask(work: Work, scene: Scene, name: HookName, operation: Operation): Pr
     serviceSid: model.head.serviceSid,
     conversationSid: model.head.document,
     principal: work.author.principal,
+    source: work.author.principal ? null : work.author.source,
     operation,
     state: model,
     user: model.head.kind === 'user' ? userStateOf(model, scene.profileOf) : null,
@@ -289,6 +290,7 @@ function accept(
     serviceSid,
     conversationSid: document,
     principal: author.principal,
+    source: author.principal ? null : author.source,
     operation,
     changes: decision.changes,
   })
