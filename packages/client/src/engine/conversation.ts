@@ -763,7 +763,7 @@ export class LocalConversation {
    * Removes what is stored of it but its summary: it stays on the list, and is fetched again when it is opened.
    * Gives whether it did: not while something of it is undecided.
    */
-  async forget(): Promise<boolean> {
+  async dropStored(): Promise<boolean> {
     if (this.#compactTimer !== null) this.#compactNow()
     await this.settled()
     const epoch = this.#replica?.epoch ?? this.#summary?.epoch
