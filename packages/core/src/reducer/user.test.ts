@@ -211,6 +211,26 @@ describe('push registrations', () => {
   })
 })
 
+describe('an administrator', () => {
+  test('alone deletes a person, whoever else asks', () => {
+    const ada = userOf()
+    expect(verdictOf(ada.ask({ type: 'user.delete' }))).toBe('20403')
+    expect(verdictOf(ada.ask({ type: 'user.delete' }, { serviceRoleSid: SERVICE_ADMIN }))).toBe('20403')
+    expect(ada.must({ type: 'user.delete' }, { actor: SYSTEM })).toEqual([
+      { type: 'user.erase', identity: 'ada' },
+    ])
+  })
+
+  test('makes somebody known of whom nothing is said yet, which nobody does of themselves', () => {
+    const ada = userOf()
+    expect(ada.must({ type: 'user.update' })).toEqual([])
+    expect(ada.must({ type: 'user.update' }, { actor: SYSTEM })).toMatchObject([
+      { type: 'profile.set', identity: 'ada', values: { identity: 'ada', dateCreated: 1000 } },
+    ])
+    expect(ada.must({ type: 'user.update' }, { actor: SYSTEM })).toEqual([])
+  })
+})
+
 test('operations of users are for no conversation, and those of conversations for no user', () => {
   const update = operationOf({ type: 'user.update', friendlyName: 'X' })
   const asked = decide(EMPTY_STATE, update, {
