@@ -1,5 +1,11 @@
 /** What every store must do, as tests. An implementation's own test calls this with a way to open an empty one. */
-import { type MessageRecord, type Outcome, parseDocumentName, userSid } from '@confab/core'
+import {
+  type MessageRecord,
+  type Outcome,
+  parseDocumentName,
+  type ReceiptRecord,
+  userSid,
+} from '@confab/core'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type DocumentCommit, type Head, NO_HISTORY, type Store } from './store.ts'
 
@@ -490,6 +496,98 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
         await catalogue.forgetUser(SERVICE, 'bob')
         const left = await catalogue.users(SERVICE, { after: -1 }, 10)
         expect(left.map(({ identity }) => identity)).toEqual(['ada', 'cleo', 'dan'])
+      })
+    })
+
+    describe('keeps for channels', () => {
+      const [one, two] = [`MB${hex(1)}`, `MB${hex(2)}`]
+      const reported = (index: number, ...statuses: ReceiptRecord[]): MessageRecord => ({
+        ...message(index),
+        receipts: statuses,
+      })
+      const put = (record: MessageRecord): Pick<DocumentCommit, 'messages'> => ({
+        messages: { put: [{ record, item: [12, record.index] }], delete: [] },
+      })
+      const outgoing = async () =>
+        (await store.channels.outgoing(-1, 10)).map(({ conversationSid, messageSid }) => [
+          conversationSid,
+          messageSid,
+        ])
+
+      it('what is still to be sent, until nobody is left to whom it is', async () => {
+        const queued: ReceiptRecord[] = [
+          { participantSid: one, status: 'queued' },
+          { participantSid: two, status: 'queued' },
+        ]
+        const key = await create(first, { ...put(reported(0, ...queued)), decided: [posted(0)] })
+        const next = (seq: number, record: MessageRecord) =>
+          store.commit([commit(first, seq, { head: head(first, seq + 1, { key }), ...put(record) })])
+        expect(await outgoing()).toEqual([[first, `IM${hex(0)}`]])
+        const sent: ReceiptRecord = { participantSid: one, status: 'sent', channelMessageSid: 'smsc-1' }
+        await next(1, reported(0, sent, queued[1] as ReceiptRecord))
+        expect(await outgoing()).toHaveLength(1)
+        await next(2, reported(0, sent, { participantSid: two, status: 'failed', errorCode: 7 }))
+        expect(await outgoing()).toEqual([])
+        expect(await store.channels.sentAs('smsc-1')).toEqual([
+          { serviceSid: SERVICE, conversationSid: first, messageSid: `IM${hex(0)}`, participantSid: one },
+        ])
+        expect(await store.channels.sentAs('smsc-2')).toEqual([])
+      })
+
+      it('nothing of a message that was removed, or of a conversation that was deleted', async () => {
+        const both = (index: number): MessageRecord =>
+          reported(
+            index,
+            { participantSid: one, status: 'queued' },
+            { participantSid: two, status: 'sent', channelMessageSid: `name-${index}` },
+          )
+        const puts = [0, 1].map((index) => ({ record: both(index), item: [12, index] as [number, number] }))
+        const key = await create(first, {
+          messages: { put: puts, delete: [] },
+          decided: [posted(0), posted(1)],
+        })
+        const removal = { messages: { put: [], delete: [`IM${hex(0)}`] } }
+        await store.commit([commit(first, 1, { head: head(first, 2, { key }), ...removal })])
+        expect(await outgoing()).toEqual([[first, `IM${hex(1)}`]])
+        expect(await store.channels.sentAs('name-0')).toEqual([])
+        const deletion = { head: head(first, 3, { key, deleted: true }), deleted: true }
+        await store.commit([commit(first, 2, deletion)])
+        expect(await outgoing()).toEqual([])
+        expect(await store.channels.sentAs('name-1')).toEqual([])
+      })
+
+      it('who wants to hear no more from which of our addresses, in one service', async () => {
+        const { channels } = store
+        const asked = (service: string, proxy: string) => channels.isOptedOut(service, '+1', proxy)
+        await channels.setOptedOut(SERVICE, '+1', '+9', true)
+        await channels.setOptedOut(SERVICE, '+1', '+9', true)
+        expect([
+          await asked(SERVICE, '+9'),
+          await asked(SERVICE, '+8'),
+          await asked(OTHER_SERVICE, '+9'),
+        ]).toEqual([true, false, false])
+        await channels.setOptedOut(SERVICE, '+1', '+9', false)
+        expect(await asked(SERVICE, '+9')).toBe(false)
+      })
+
+      it('parts of a message until all are here, each once, and not for ever', async () => {
+        const { channels } = store
+        const part = (number: number, text: string) => ({
+          from: '+1',
+          to: '+9',
+          reference: 5,
+          total: 2,
+          number,
+          text,
+        })
+        expect(await channels.putPart('smpp', part(2, 'b'), 0)).toBeNull()
+        expect(await channels.putPart('smpp', part(2, 'b'), 0)).toBeNull()
+        expect(await channels.putPart('other', part(1, 'x'), 0)).toBeNull()
+        expect(await channels.putPart('smpp', part(1, 'a'), 0)).toEqual(['a', 'b'])
+        await channels.deleteParts('smpp', part(1, ''))
+        expect(await channels.putPart('smpp', part(1, 'c'), 0)).toBeNull()
+        const aWeek = 7 * 24 * 60 * 60 * 1000
+        expect(await channels.putPart('smpp', part(2, 'd'), aWeek)).toBeNull()
       })
     })
   })
