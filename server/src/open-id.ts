@@ -35,7 +35,7 @@ export interface OpenIdOptions {
    * Who somebody is: the name of a claim that holds the identity, or a function of all claims, which throws to turn
    * them away. Default: `'sub'`.
    */
-  claims?: string | ((claims: Readonly<JWTPayload>) => Awaitable<OpenIdClaims>)
+  claims?: string | ((claims: { readonly [claim: string]: unknown }) => Awaitable<OpenIdClaims>)
   /** Milliseconds that keys are kept. Default 600,000. */
   cacheFor?: number
   /** Milliseconds between two fetches, at least. Default 30,000. */

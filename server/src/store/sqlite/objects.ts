@@ -20,7 +20,6 @@ export const OBJECT_TABLES = `
     service INTEGER NOT NULL,
     identity TEXT NOT NULL,
     sid TEXT NOT NULL,
-    -- milliseconds since the epoch
     noted INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
     UNIQUE (service, identity)
   ) STRICT;
