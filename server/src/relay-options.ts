@@ -5,7 +5,9 @@ import {
   DEFAULT_ROLES,
   type Limits,
   limitsWith,
+  type RestoringFrom,
   type RoleTable,
+  rolesRestoring,
 } from '@confab/core'
 import { pino } from 'pino'
 import type { ConfiguredAccounts } from './accounts/accounts.ts'
@@ -45,6 +47,11 @@ export interface RelayOptions {
   /** Bounds to replace (`Limits`). */
   limits?: Partial<Limits>
   roles?: RoleTable
+  /**
+   * Who may bring again what others had written and a restored backup lacks: service admins by default. For a time,
+   * after a backup was restored.
+   */
+  restoringFrom?: RestoringFrom
   /** Pages from which browsers may connect: any by default. No cookies are ever used. */
   origins?: Origins
   /** WebSockets at a time; 10,000 by default. */
@@ -58,7 +65,10 @@ export interface RelayOptions {
 }
 
 export type CheckedOptions = Required<
-  Omit<RelayOptions, 'limits' | 'timing' | 'logger' | 'sealing' | 'channels' | 'publicUrl' | 'sealingKey'>
+  Omit<
+    RelayOptions,
+    'limits' | 'restoringFrom' | 'timing' | 'logger' | 'sealing' | 'channels' | 'publicUrl' | 'sealingKey'
+  >
 > & {
   channels: ChannelsOptions | null
   publicUrl: string | null
@@ -77,6 +87,10 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
   if (typeof host !== 'string' || host === '') refuse('host', 'an address to listen on')
   if (typeof options.database !== 'string' || options.database === '') {
     refuse('database', "a file's path or ':memory:'")
+  }
+  const { restoringFrom = 'service admins' } = options
+  if (!['service admins', 'channel admins', 'members'].includes(restoringFrom)) {
+    refuse('restoringFrom', "'service admins', 'channel admins' or 'members'")
   }
   if (!Number.isInteger(maxConnections) || maxConnections < 1)
     refuse('maxConnections', 'a whole number above 0')
@@ -117,7 +131,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     publicUrl: options.publicUrl ?? null,
     sealingKey: options.sealingKey,
     limits: limitsWith(options.limits),
-    roles: options.roles ?? DEFAULT_ROLES,
+    roles: rolesRestoring(options.roles ?? DEFAULT_ROLES, restoringFrom),
     origins,
     maxConnections,
     sealing: options.sealing === false ? false : { ...DEFAULT_SEALING, ...options.sealing },

@@ -36,6 +36,11 @@ export interface Relay {
     submit(serviceSid: string, document: string, operation: Operation, source?: string): Promise<Outcome>
   }
   /**
+   * Copies everything as it is at one moment into a new file, while the relay runs.
+   * @throws ConfabError 70502 when there is such a file, or it can't be written
+   */
+  backup(file: string): Promise<void>
+  /**
    * Drains: takes no more connections and uploads, commits what it has, tells every client to come back later
    * (4500), closes the database. Resolves when nothing of the relay is left. Idempotent.
    */
@@ -124,6 +129,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       submit: (serviceSid, document, operation, source = 'system') =>
         engine.submit(serviceSid, document, operation, source),
     },
+    backup: (file) => store.backup(file),
     close: () => (closed ??= close()),
   }
 }

@@ -237,6 +237,18 @@ describe('a stranger at the stock endpoint', () => {
     ])
   })
 
+  it('who creates hears so behind the document: what they made is never gone in between', async () => {
+    const { send, heard, engine } = session({ outcomes: true })
+    await send(step1)
+    heard()
+    engine.onUpload = () => {
+      engine.onStateVector = () => member()
+      return { kind: 'taken', outcomes: [accepted] }
+    }
+    await send(step2)
+    expect(heard().map((one) => one.slice(0, 6))).toEqual(['step 2', '100 [{', '101 {"', 'step 1'])
+  })
+
   it('may have to be asked twice, when a keystroke comes before the rest', async () => {
     const { send, heard, engine, wire } = session()
     await send(step1)

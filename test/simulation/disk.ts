@@ -7,6 +7,7 @@ import * as Y from 'yjs'
 import type {
   JournalEntry,
   JournalWrite,
+  NewJournalEntry,
   Storage,
   Store,
   StoredDocument,
@@ -74,6 +75,12 @@ export class Disk {
     }
   }
 
+  /** The last writes of a document are lost, as when a browser is killed. */
+  loseRows(document: string, count: number): void {
+    for (const [key, rows] of this.#documents) if (key.startsWith(`${document} `)) rows.splice(-count)
+    this.lostRows += count
+  }
+
   /** A write takes a moment, and is lost with the process that asked for it. */
   async #written(session: Session): Promise<void> {
     await this.#time.delay(this.#random.int(0, 3))
@@ -87,7 +94,7 @@ export class Disk {
       journal: {
         load: async () =>
           structuredClone({
-            entries: this.#entries,
+            entries: this.#entries.filter(({ state }) => state !== 'kept'),
             summaries: [...this.#summaries.values()],
             values: Object.fromEntries(this.#values),
           }),
@@ -98,6 +105,13 @@ export class Disk {
           })
           queue = done
           return done
+        },
+        kept: async (document) => {
+          await this.#written(session)
+          const kept = this.#entries.filter(
+            (entry) => entry.state === 'kept' && entry.document === (document ?? entry.document),
+          )
+          return structuredClone(kept.sort((a, b) => a.position - b.position))
         },
         close: async () => {},
       },
@@ -151,15 +165,17 @@ export class Disk {
   }
 
   #apply(write: JournalWrite): JournalEntry[] {
-    const appended = (write.append ?? []).map((entry) => ({ ...entry, position: ++this.#position }))
-    this.#entries.push(...structuredClone(appended))
-    this.everAppended.push(...structuredClone(appended))
+    const appended = (write.append ?? []).map((entry) => this.#append(entry))
     // a person's removal of a message takes its pending post with it, in one write
     if (write.append?.some(({ operation }) => operation.type === 'message.remove'))
       for (const id of write.remove ?? []) this.#withdrawn.add(id)
     for (const { id, error, heldAt } of write.hold ?? []) {
       const entry = this.#entries.find((one) => one.id === id)
       if (entry) Object.assign(entry, { state: 'held', error, heldAt })
+    }
+    for (const { id, ...keep } of write.keep ?? []) {
+      const entry = this.#entries.find((one) => one.id === id)
+      if (entry && entry.state !== 'kept') Object.assign(entry, keep, { state: 'kept' })
     }
     for (const id of write.remove ?? []) {
       const at = this.#entries.findIndex((one) => one.id === id)
@@ -172,6 +188,18 @@ export class Disk {
       else this.#values.set(key, value)
     }
     return appended
+  }
+
+  #append(entry: NewJournalEntry): JournalEntry {
+    const known = this.#entries.find(({ id }) => id === entry.id)
+    if (known && known.state !== 'kept') return structuredClone(known)
+    const stored = { ...structuredClone(entry), position: known?.position ?? ++this.#position }
+    if (known) this.#entries.splice(this.#entries.indexOf(known), 1, stored)
+    else {
+      this.#entries.push(stored)
+      this.everAppended.push(structuredClone(stored))
+    }
+    return structuredClone(stored)
   }
 
   #openDocument(
@@ -191,8 +219,13 @@ export class Disk {
       if (rows) rows.push(update)
       else this.#documents.set(key, [update])
     }
+    // what the doc held before it was opened is kept, too, and what it comes to hold meanwhile
+    const held: Uint8Array[] = doc.store.clients.size > 0 ? [Y.encodeStateAsUpdate(doc)] : []
+    const meanwhile = (update: Uint8Array) => void held.push(update)
+    doc.on('update', meanwhile)
     const loaded = (async () => {
       await this.#written(session)
+      doc.off('update', meanwhile)
       Y.transact(
         doc,
         () => {
@@ -202,6 +235,7 @@ export class Disk {
         false,
       )
       doc.on('update', row)
+      for (const update of held) row(update, null)
     })()
     return {
       loaded,

@@ -163,6 +163,11 @@ class Connection {
   readonly #ended: (why: Disconnect) => void
   readonly #subscriber: Subscriber
   #alive = true
+  /** As in the wire format: what is said of an opening that the device has closed since doesn't reach it. */
+  readonly #channels = new Map<string, number>()
+  #nextChannel = 0
+  /** The channels as the relay knows them. */
+  readonly #relayChannels = new Map<string, number>()
   /** Rejects pages that were asked for. */
   readonly #cutOff = new Set<() => void>()
   /** Messages of one direction arrive in the order of sending. */
@@ -195,7 +200,7 @@ class Connection {
       if (news.updates.length > 0) net.delivered(identity, document)
       // the bytes as they are now: nobody else's buffer travels
       const updates = news.updates.map((update) => update.slice())
-      this.down(() =>
+      this.#tell(document, () =>
         events.received(document, { replace, point: news.point, updates, outcomes: news.outcomes }),
       )
     }
@@ -203,7 +208,7 @@ class Connection {
       principal,
       changes: (document, news) => receive(document, false, news),
       replaced: (document, news) => receive(document, true, news),
-      absent: (document) => this.down(() => events.absent(document)),
+      absent: (document) => this.#tell(document, () => events.absent(document)),
       awareness: () => {},
     }
   }
@@ -215,6 +220,13 @@ class Connection {
     time.setTimeout(() => {
       if (this.#alive) deliver()
     }, this.#downAt - time.now())
+  }
+
+  /** Of one document, on the channel that the relay knows for it. */
+  #tell(document: string, deliver: () => void, channel = this.#relayChannels.get(document)): void {
+    this.down(() => {
+      if (channel !== undefined && this.#channels.get(document) === channel) deliver()
+    })
   }
 
   /** Towards the relay. What was sent before a cut sometimes still arrives, later than what came after it. */
@@ -243,8 +255,14 @@ class Connection {
   }
 
   open(requests: OpenRequest[]): void {
+    const channels = requests.map(({ document }) => {
+      const channel = this.#channels.get(document) ?? this.#nextChannel++
+      this.#channels.set(document, channel)
+      return [document, channel] as const
+    })
     this.#up(async () => {
       if (!this.#alive) return
+      for (const [document, channel] of channels) this.#relayChannels.set(document, channel)
       const answers = await this.#relay.open(
         this.#subscriber,
         requests.map(({ document, point, pending }) => ({ document, ...point, pending })),
@@ -257,18 +275,19 @@ class Connection {
   #opened(answer: OpenAnswer): void {
     const { document } = answer
     if (answer.status === 'absent') {
-      this.down(() => this.#events.absent(document))
+      this.#tell(document, () => this.#events.absent(document))
     } else if (answer.status === 'current') {
       this.#net.delivered(this.#subscriber.principal.identity, document)
-      this.down(() => this.#events.current(document))
+      this.#tell(document, () => this.#events.current(document))
     } else {
       const { point, updates, outcomes } = answer.news
       const replace = answer.status === 'snapshot' && answer.replace
+      const lost = answer.status === 'snapshot' && answer.lost === true
       this.#net.delivered(this.#subscriber.principal.identity, document)
-      this.down(() => this.#events.received(document, { replace, point, updates, outcomes }))
+      this.#tell(document, () => this.#events.received(document, { replace, lost, point, updates, outcomes }))
     }
     const { request } = answer
-    if (request) this.down(() => this.#events.requested(document, request))
+    if (request) this.#tell(document, () => this.#events.requested(document, request))
   }
 
   page(document: string, hash: string): Promise<Uint8Array | null> {
@@ -283,23 +302,32 @@ class Connection {
   }
 
   close(documents: string[]): void {
-    this.#up(() => this.#relay.close(this.#subscriber, documents))
+    const channels = documents.map((document) => [document, this.#channels.get(document)] as const)
+    for (const document of documents) this.#channels.delete(document)
+    this.#up(() => {
+      for (const [document, channel] of channels)
+        if (this.#relayChannels.get(document) === channel) this.#relayChannels.delete(document)
+      this.#relay.close(this.#subscriber, documents)
+    })
   }
 
   update(document: string, update: Uint8Array): void {
     const copy = update.slice()
+    const channel = this.#channels.get(document)
+    if (channel === undefined) return
+    const tell = (deliver: () => void) => this.#tell(document, deliver, channel)
     this.#up(async () => {
       const answer = await this.#relay.upload(this.#subscriber, document, copy)
       switch (answer.kind) {
         case 'taken':
-          if (answer.outcomes.length > 0) this.down(() => this.#events.outcomes(document, answer.outcomes))
+          if (answer.outcomes.length > 0) tell(() => this.#events.outcomes(document, answer.outcomes))
           break
         case 'request':
-          this.down(() => this.#events.requested(document, answer.stateVector))
+          tell(() => this.#events.requested(document, answer.stateVector))
           break
         case 'nack': {
           const { code, message } = answer.error
-          this.down(() => this.#events.nack(document, { code, message, retryAfter: answer.retryAfter }))
+          tell(() => this.#events.nack(document, { code, message, retryAfter: answer.retryAfter }))
           break
         }
         case 'violation':

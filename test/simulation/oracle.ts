@@ -1,6 +1,7 @@
 /** What must be true at the end of every simulated world. Each check says what it found, in words. */
 
-import type { MessageRecord } from '@confab/core'
+import { type MessageRecord, participantSid } from '@confab/core'
+import type { JournalEntry } from '../../packages/client/src/storage/storage.ts'
 import type { Device } from './device.ts'
 import type { World } from './world.ts'
 
@@ -39,6 +40,7 @@ export async function judge(world: World): Promise<string[]> {
       for (const tab of device.tabs) {
         const view = tab.engine.conversation(sid)
         const shown = view?.status === 'joined'
+        if (shown && (await isForgotten(world, device.identity, sid))) continue
         const isParticipant = loaded.mapItems.some(
           ({ root, value }) =>
             root === 'participants' &&
@@ -67,6 +69,13 @@ export async function judge(world: World): Promise<string[]> {
   }
   for (const device of world.devices) wrong.push(...nothingLost(world, device))
   return wrong
+}
+
+/** Nobody has let them in since the relay was restored, or removed them: what their devices have stays. */
+async function isForgotten(world: World, identity: string, sid: string): Promise<boolean> {
+  if (world.restores === 0 || world.commits.members.get(sid)?.has(identity)) return false
+  const entry = (await world.listOf(identity)).get(sid)
+  return entry === undefined || entry === world.listed.get(identity)?.get(sid)
 }
 
 async function compare(
@@ -138,25 +147,35 @@ function difference(shown: readonly string[], expected: readonly string[]): stri
 }
 
 /** Nothing that a person wrote, and without a purpose once they are gone from the conversation. */
-const MOOT = new Set(['conversation.leave', 'read.advance', 'read.set'])
+const isMoot = ({ document, operation }: JournalEntry, identity: string): boolean =>
+  ['conversation.leave', 'read.advance', 'read.set'].includes(operation.type) ||
+  (operation.type === 'participant.remove' && operation.sid === participantSid(document, { identity }))
+
+/** Of no conversation that a restored relay knows to be this person's, and still on the disk. */
+function isShutOut(world: World, device: Device, { id, document }: JournalEntry): boolean {
+  const isThere = device.disk.entries.some((entry) => entry.id === id && entry.state !== 'held')
+  return world.restores > 0 && isThere && !world.commits.members.get(document)?.has(device.identity)
+}
 
 /** Everything that became durable on a device is accepted, or held there. Nothing is still undecided. */
 function nothingLost(world: World, device: Device): string[] {
   const wrong: string[] = []
   for (const entry of device.disk.everAppended) {
     const outcome = world.commits.outcomes.get(entry.id)
-    const kept = device.disk.entries.find(({ id }) => id === entry.id)
+    const kept = device.disk.entries.find(({ id, state }) => id === entry.id && state !== 'kept')
     if (outcome?.verdict === 'accepted') {
       // somebody who was removed can't be told any more: what they wrote is kept rather than lost
-      if (kept && kept.error?.code !== 70401)
+      if (kept && kept.error?.code !== 70401 && !isShutOut(world, device, entry))
         wrong.push(
           `${device.name} still keeps ${entry.id} (${entry.operation.type}, ${kept.state}), which was accepted`,
         )
+    } else if (isShutOut(world, device, entry)) {
+      // their own list says that they were removed, or nobody has added them again: it stays where it is
     } else if (kept?.state === 'pending') {
       wrong.push(
         `${device.name} still waits for ${entry.id} (${entry.operation.type}) in ${entry.document}; outcome: ${outcome?.verdict ?? 'none'}`,
       )
-    } else if (!kept && !device.disk.withdrawn(entry.id) && !MOOT.has(entry.operation.type)) {
+    } else if (!kept && !device.disk.withdrawn(entry.id) && !isMoot(entry, device.identity)) {
       wrong.push(
         `${device.name} lost ${entry.id} (${entry.operation.type}); outcome: ${outcome?.verdict ?? 'none'}`,
       )

@@ -13,9 +13,12 @@ export interface Result {
   epochs: number
   /** Document writes that crashes lost. */
   lostRows: number
+  /** How often the relay got an older copy of its disk. */
+  restores: number
 }
 
-export async function simulate(seed: number): Promise<Result> {
+/** @param restoring share of the worlds in which the relay gets an older copy of its disk */
+export async function simulate(seed: number, restoring = 0.15): Promise<Result> {
   const world = await World.create(seed)
   const { random } = world
   const people = ['ann', 'ben', 'cleo', 'dan'].slice(0, random.int(2, 4))
@@ -30,7 +33,12 @@ export async function simulate(seed: number): Promise<Result> {
   // most worlds begin with a conversation that people are in
   if (random.chance(0.8)) await begin(world)
   const happenings = random.int(10, 70)
+  // some relays lose their disk, and get an older copy of it
+  const backUpAt = random.chance(restoring) ? random.int(0, happenings) : -1
+  const restoreAt = backUpAt < 0 ? -1 : random.int(backUpAt, happenings)
   for (let i = 0; i < happenings && world.failures.length === 0; i++) {
+    if (i === backUpAt) await world.backUp()
+    if (i === restoreAt) await world.restore()
     await happen(world)
     await world.time.advance(random.chance(0.1) ? random.int(0, 10_000) : random.int(0, 200))
   }
@@ -46,6 +54,7 @@ export async function simulate(seed: number): Promise<Result> {
     messages,
     epochs: world.commits.epochs,
     lostRows: world.devices.reduce((sum, { disk }) => sum + disk.lostRows, 0),
+    restores: world.restores,
   }
   await world.end()
   return result

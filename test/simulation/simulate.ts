@@ -1,12 +1,13 @@
 /**
- * `npm run simulate -- [first seed] [count]`: runs seeds on every core; prints what is wrong with one that fails,
- * and for a single seed everything that happened.
+ * `npm run simulate -- [first seed] [count] [restoring]`: runs seeds on every core; prints what is wrong with one that
+ * fails, and for a single seed everything that happened. `restoring` is the share of relays, in percent, that get an
+ * older copy of their disk.
  */
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type Result, simulate } from './run.ts'
 
-const USAGE = 'usage: npm run simulate -- [first seed] [count]'
+const USAGE = 'usage: npm run simulate -- [first seed] [count] [restoring, in percent]'
 /** Failing seeds after which a run has said enough. */
 const FAILURES = 10
 /** Seeds from which on starting threads pays. */
@@ -14,15 +15,17 @@ const WORTH_THREADS = 50
 
 interface Share {
   seeds: number[]
+  restoring: number
 }
 
 if (isMainThread) await main()
 else {
-  for (const seed of (workerData as Share).seeds) parentPort?.postMessage(await simulate(seed))
+  const { seeds, restoring } = workerData as Share
+  for (const seed of seeds) parentPort?.postMessage(await simulate(seed, restoring))
 }
 
 async function main(): Promise<void> {
-  const [first = 1, count = 1] = process.argv.slice(2).map((argument) => {
+  const [first = 1, count = 1, percent = 15] = process.argv.slice(2).map((argument) => {
     const number = Number(argument)
     if (!Number.isSafeInteger(number) || number < 0) {
       console.error(USAGE)
@@ -44,9 +47,10 @@ async function main(): Promise<void> {
     console.log(`seed ${result.seed}:\n${result.wrong.slice(0, 5).join('\n')}\n`)
   }
 
+  const restoring = percent / 100
   const all = Array.from({ length: count }, (_, at) => first + at)
-  if (count < WORTH_THREADS) for (const seed of all) take(await simulate(seed))
-  else await inThreads(all, availableParallelism(), take, () => failed >= FAILURES)
+  if (count < WORTH_THREADS) for (const seed of all) take(await simulate(seed, restoring))
+  else await inThreads(all, restoring, availableParallelism(), take, () => failed >= FAILURES)
 
   const { user, system } = process.cpuUsage(started.cpu)
   console.log(
@@ -60,13 +64,14 @@ async function main(): Promise<void> {
 /** Each thread has a share of the seeds; one that dies fails the run. */
 async function inThreads(
   seeds: number[],
+  restoring: number,
   threads: number,
   take: (result: Result) => void,
   enough: () => boolean,
 ) {
   await Promise.all(
     Array.from({ length: threads }, (_, thread) => {
-      const share: Share = { seeds: seeds.filter((_seed, at) => at % threads === thread) }
+      const share: Share = { seeds: seeds.filter((_seed, at) => at % threads === thread), restoring }
       const worker = new Worker(new URL(import.meta.url), { workerData: share })
       return new Promise<void>((resolve, reject) => {
         worker.on('message', (result: Result) => {

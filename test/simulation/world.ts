@@ -2,6 +2,9 @@
  * A simulated world: people with devices and tabs, a relay, and a network that can't be trusted, in one
  * process, without sockets, driven by one seed. The engines on both sides are the real ones.
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import { DEFAULT_LIMITS, limitsWith, type Operation, type Outcome } from '@confab/core'
 import { createEngine as createRelayEngine } from '../../server/src/commit/create-engine.ts'
@@ -27,19 +30,26 @@ export interface Commits {
   epochs: number
 }
 
+const copyOf = (commits: Commits): Commits => structuredClone(commits)
+
 export class World implements Net {
   readonly seed: number
   readonly time = new VirtualTime()
   readonly random: Random
   readonly devices: Device[] = []
-  readonly commits: Commits = {
+  commits: Commits = {
     indices: new Map(),
     outcomes: new Map(),
     members: new Map(),
     epochs: 0,
   }
   readonly failures: string[] = []
-  readonly store: Store
+  store: Store
+  /** How often the relay got an older disk. */
+  restores = 0
+  /** What people's lists of conversations said when the older disk was put in place: items by identity and sid. */
+  readonly listed = new Map<string, Map<string, string>>()
+  #backup: { file: string; commits: Commits } | null = null
   readonly #sealing: Partial<SealingOptions> | false
   #relay: Relay | null = null
   /** Tokens end after this many milliseconds of virtual time. */
@@ -47,22 +57,15 @@ export class World implements Net {
   /** What has happened, newest last: printed with a failing seed. */
   readonly trace: string[] = []
 
-  private constructor(seed: number, store: Store) {
+  private constructor(seed: number, store: Store, sealing: Partial<SealingOptions> | false) {
     this.seed = seed
     this.random = seeded(seed)
-    // a few messages to a page, so that conversations of a dozen have some
-    const random = seeded(seed ^ 0x5ea1)
-    this.#sealing = random.chance(0.75) && {
-      messages: random.int(2, 12),
-      pageMessages: random.int(1, 5),
-      edited: random.int(0, 3),
-      settle: random.int(1, 5_000),
-    }
+    this.#sealing = sealing
     this.store = store
   }
 
-  static async create(seed: number): Promise<World> {
-    const world = new World(seed, await openSqliteStore(':memory:'))
+  static async create(seed: number, sealing = sealingOf(seed)): Promise<World> {
+    const world = new World(seed, await openSqliteStore(':memory:'), sealing)
     world.startRelay()
     return world
   }
@@ -104,6 +107,44 @@ export class World implements Net {
   crashRelay(): void {
     this.note('relay crashes')
     this.#crash()
+  }
+
+  /** Copies the relay's disk. */
+  async backUp(): Promise<void> {
+    if (this.#backup) return
+    this.note('the disk is copied')
+    const file = join(mkdtempSync(join(tmpdir(), 'confab-simulated-')), 'backup')
+    await this.store.backup(file)
+    this.#backup = { file, commits: copyOf(this.commits) }
+  }
+
+  /** The relay ends, and begins again with the older copy of its disk: what came after it never happened to it. */
+  async restore(): Promise<void> {
+    const backup = this.#backup
+    if (!backup) return
+    this.note('the older copy is put in place')
+    if (this.#relay) this.#crash()
+    await this.store.close()
+    this.store = openSqliteStore(backup.file)
+    this.commits = copyOf(backup.commits)
+    this.restores++
+    this.#dropBackup()
+    for (const { identity } of this.devices) this.listed.set(identity, await this.listOf(identity))
+    this.startRelay()
+  }
+
+  /** What the relay's list of somebody's conversations says of each: an item, and whether it stands. */
+  async listOf(identity: string): Promise<Map<string, string>> {
+    const loaded = await this.store.load(SERVICE, `user/${identity}`)
+    const entries = loaded?.mapItems.filter(({ root }) => root === 'conversations') ?? []
+    return new Map(entries.map(({ key, item, value }) => [key, `${item} ${value !== undefined}`]))
+  }
+
+  #dropBackup(): void {
+    if (!this.#backup) return
+    // an open file stays as long as it is open
+    rmSync(dirname(this.#backup.file), { recursive: true, force: true })
+    this.#backup = null
   }
 
   /** The store as one life of the relay reaches it: nothing after a crash, and half of the writes in flight. */
@@ -243,7 +284,21 @@ export class World implements Net {
   async end(): Promise<void> {
     for (const device of this.devices) await device.shutdown()
     await this.store.close()
+    this.#dropBackup()
   }
+}
+
+/** A few messages to a page, so that conversations of a dozen have some. */
+function sealingOf(seed: number): Partial<SealingOptions> | false {
+  const random = seeded(seed ^ 0x5ea1)
+  return (
+    random.chance(0.75) && {
+      messages: random.int(2, 12),
+      pageMessages: random.int(1, 5),
+      edited: random.int(0, 3),
+      settle: random.int(1, 5_000),
+    }
+  )
 }
 
 export function mapAt<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -124,6 +124,11 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
     return new Date(dateUpdated ?? dateCreated)
   }
 
+  /** The relay had lost it with a restored backup, and somebody else than its author brought it again. */
+  get restored(): boolean {
+    return this.#state.view.record.restored === true
+  }
+
   /** Identity of who last changed it; null when nobody did. */
   get lastUpdatedBy(): string | null {
     return this.#state.view.record.lastUpdatedBy ?? null

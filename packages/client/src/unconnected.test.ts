@@ -137,15 +137,18 @@ describe('events', () => {
     conversation.on('messageAdded', ({ body }) => order.push(`added ${body}`))
     conversation.on('updated', ({ updateReasons }) => order.push(`updated ${updateReasons}`))
     conversation.on('messageUpdated', ({ message }) => order.push(`edited ${message.body}`))
+    const renamed = once(conversation, 'updated')
     await conversation.updateFriendlyName('Coffee')
     order.push('renamed')
-    await once(conversation, 'updated')
+    await renamed
+    const sent = once(conversation, 'updated')
     await conversation.sendMessage('hello')
-    await once(conversation, 'updated')
+    await sent
     const [message] = (await conversation.getMessages()).items
+    const edited = once(conversation, 'messageUpdated')
     await message?.updateBody('bye')
     order.push('edit resolved')
-    await once(conversation, 'messageUpdated')
+    await edited
     expect(order).toEqual([
       'renamed',
       'updated dateUpdated,friendlyName',

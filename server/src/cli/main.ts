@@ -2,6 +2,7 @@
 /** The `confab` command. */
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
+import { registerBackup } from './backup-command.ts'
 import { registerChannels } from './channels-command.ts'
 import { registerChat } from './chat.ts'
 import { registerDoctor } from './doctor-command.ts'
@@ -18,6 +19,7 @@ const program = new Command('confab')
   .showHelpAfterError('(confab --help tells more)')
 registerRelay(program)
 registerToken(program)
+registerBackup(program)
 registerChannels(program)
 registerChat(program)
 registerDoctor(program)

@@ -1,10 +1,11 @@
 /** `confab relay`: runs a relay until it is told to end. */
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { ConfabError } from '@confab/core'
+import { ConfabError, type RestoringFrom } from '@confab/core'
 import { type Command, Option } from 'commander'
 import { DEFAULT_PORT } from '../default-port.ts'
 import type { Relay } from '../relay.ts'
+import { type Control, serveControl } from './control.ts'
 import { DEMO_DATABASE, type DemoKeys, demoKeys } from './demo.ts'
 import { collect, commaSeparated, keyMissing, parseKeys } from './keys.ts'
 
@@ -18,6 +19,7 @@ interface RelayCommandOptions {
   account: string
   logLevel?: string
   demo?: boolean
+  restoreFromMembers?: string | true
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -72,6 +74,14 @@ export function registerRelay(program: Command): void {
         .choices(LOG_LEVELS)
         .env('CONFAB_LOG_LEVEL'),
     )
+    .addOption(
+      new Option(
+        '--restore-from-members [who]',
+        'after a backup was restored: lets admins of a conversation, or all of its members, bring again what others had written',
+      )
+        .choices(['admins', 'all'])
+        .preset('all'),
+    )
     .option('--demo', 'make keys of its own, kept beside the database, and print commands to try it with')
     .addHelpText(
       'after',
@@ -102,6 +112,7 @@ async function run(options: RelayCommandOptions): Promise<void> {
     host: options.host,
     database: withFolder(database),
     accessKeys,
+    restoringFrom: restoringFrom(options.restoreFromMembers),
     ...(channels && { channels }),
     origins: originsOf(options.origin ?? commaSeparated(process.env.CONFAB_ORIGINS)),
     logger: pino(
@@ -109,7 +120,8 @@ async function run(options: RelayCommandOptions): Promise<void> {
       pino.destination({ fd: 2, sync: true }),
     ),
   })
-  endOnSignal(relay)
+  const control = database === ':memory:' ? null : await serveControl(database, relay)
+  endOnSignal(relay, control)
   console.log(`confab relay at ${relay.url}, database ${database}`)
   if (demo) await printDemo(relay, demo)
 }
@@ -147,7 +159,10 @@ Open two more terminals in this folder and run, one in each:
 Then write something. /offline disconnects, /online catches up, /help lists the rest. ^C ends the relay.`)
 }
 
-function endOnSignal(relay: Relay): void {
+const restoringFrom = (who: string | true | undefined): RestoringFrom =>
+  who === undefined ? 'service admins' : who === 'admins' ? 'channel admins' : 'members'
+
+function endOnSignal(relay: Relay, control: Control | null): void {
   let firstAt: number | null = null
   const end = () => {
     const now = Date.now()
@@ -156,6 +171,7 @@ function endOnSignal(relay: Relay): void {
       return
     }
     firstAt = now
+    control?.close()
     relay.close().then(
       () => process.exit(0),
       (error) => {

@@ -42,6 +42,7 @@ interface Ended {
   work: Work
 }
 
+const ORDER: Record<DocumentKind, number> = { profile: 0, user: 1, conversation: 2 }
 /** Operations that are decided on the message whose sid they have. */
 const NAMES_A_MESSAGE: ReadonlySet<string> = new Set(['message.edit', 'message.remove', 'message.report'])
 
@@ -234,8 +235,9 @@ export class Committer {
 
     const commits: DocumentCommit[] = []
     const committed: Lane[] = []
-    // profiles first: whoever changed theirs has it before they hear that the change was accepted
-    const inOrder = [...involved].sort((a, b) => Number(b.kind === 'profile') - Number(a.kind === 'profile'))
+    // Profiles first: whoever changed theirs has it before they hear that the change was accepted. Then private
+    // documents: who is removed hears it of their own list before they lose the conversation.
+    const inOrder = [...involved].sort((a, b) => ORDER[a.kind] - ORDER[b.kind])
     for (const lane of inOrder) {
       const commit = lane.model?.finish()
       if (!commit) continue
@@ -513,7 +515,7 @@ export class Committer {
       const model = lane.model as DocumentModel
       for (const change of changes.directory.values()) {
         if (change.type === 'directory.put') model.putDirectory(change.record)
-        else model.deleteDirectory(change.conversationSid)
+        else model.deleteDirectory(change.conversationSid, changes.entered.has(change.conversationSid))
       }
       for (const refusal of changes.refusals) model.putRefusal(refusal)
     }

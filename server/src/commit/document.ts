@@ -349,8 +349,14 @@ export class DocumentModel implements ConversationState {
     this.#set('conversations', record.sid, record)
   }
 
-  /** What a person set for a conversation goes with it. */
-  deleteDirectory(conversationSid: string): void {
+  /**
+   * What a person set for a conversation goes with it.
+   * @param entered in this very turn: a removal is left nonetheless, by which devices that had the conversation before
+   *   a backup was restored tell that nobody has forgotten it
+   */
+  deleteDirectory(conversationSid: string, entered: boolean): void {
+    if (entered && this.value('conversations', conversationSid) === undefined)
+      this.#set('conversations', conversationSid, null)
     this.#unset('conversations', conversationSid)
     this.#unset('settings', conversationSid)
   }

@@ -9,6 +9,8 @@ interface ChangesOfOne {
   document: string
   /** By conversation: the last one of a turn counts. */
   directory: Map<string, DirectoryChange>
+  /** Conversations that were entered in this turn, whatever came after. */
+  entered: Set<string>
   refusals: Parameters<DocumentModel['putRefusal']>[0][]
 }
 
@@ -24,8 +26,10 @@ export class PrivateChanges {
   }
 
   directory(serviceSid: string, change: DirectoryChange): void {
+    const { directory, entered } = this.#of(serviceSid, change.identity)
     const sid = change.type === 'directory.put' ? change.record.sid : change.conversationSid
-    this.#of(serviceSid, change.identity).directory.set(sid, change)
+    directory.set(sid, change)
+    if (change.type === 'directory.put') entered.add(sid)
   }
 
   #of(serviceSid: string, identity: string): ChangesOfOne {
@@ -33,7 +37,7 @@ export class PrivateChanges {
     const key = documentKey(serviceSid, document)
     let changes = this.byDocument.get(key)
     if (!changes) {
-      changes = { serviceSid, document, directory: new Map(), refusals: [] }
+      changes = { serviceSid, document, directory: new Map(), entered: new Set(), refusals: [] }
       this.byDocument.set(key, changes)
     }
     return changes

@@ -254,9 +254,12 @@ export class YjsSession implements Session, Subscriber {
   }
 
   async #strangerUploaded(answer: UploadAnswer, isAnswer: boolean): Promise<void> {
-    this.#uploaded(answer)
-    if (answer.kind !== 'taken' || !this.#connection.isOpen || this.#standing === 'member') return
+    if (answer.kind !== 'taken' || !this.#connection.isOpen || this.#standing === 'member')
+      return this.#uploaded(answer)
+    // behind the document, should it be theirs now: what they made must not be gone in between
+    this.#firstOutcomes.push(...answer.outcomes)
     if ((await this.#answer()) !== 'stranger') return
+    this.#sendOutcomes({ outcomes: this.#firstOutcomes.splice(0) })
     // An answer is everything that the client has, and an outcome is the relay's last word on it.
     if (isAnswer || answer.outcomes.length > 0) this.#absent()
   }

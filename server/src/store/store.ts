@@ -308,6 +308,11 @@ export interface Store {
     snapshot: Snapshot | null,
     entries: { seq: number; update: Uint8Array }[],
   ): Promise<void>
+  /**
+   * Copies everything as it is at one moment between commits into a new file, while others go on.
+   * Rejects (70502) with nothing left behind.
+   */
+  backup(file: string): Promise<void>
 
   readonly objects: ObjectStore
   readonly catalogue: Catalogue

@@ -6,6 +6,7 @@ import {
   type Limits,
   type Operation,
   type Role,
+  rolesRestoring,
   SERVICE_USER,
 } from '@confab/core'
 import type { ConversationView } from './engine.ts'
@@ -19,7 +20,8 @@ class DeviceRoles extends Map<string, Role> {
   }
 }
 
-const ROLES = new DeviceRoles(DEFAULT_ROLES)
+// who may restore messages is an administrator's to say, for a time
+const ROLES = new DeviceRoles(rolesRestoring(DEFAULT_ROLES, 'members'))
 
 export function contextMaker(
   identity: string,

@@ -16,7 +16,7 @@ import {
 } from '@confab/core'
 import * as Y from 'yjs'
 import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
-import type { OpenRequest } from '../transport/transport.ts'
+import type { DocumentNews, OpenRequest } from '../transport/transport.ts'
 import { applyOutcomes, isDoor, strand } from './decided.ts'
 import type { ConversationView, EngineEvents, MessagePage, MessageView, ParticipantView } from './engine.ts'
 import { History } from './history.ts'
@@ -25,21 +25,26 @@ import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
 import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
 import { LOCAL } from './outbox.ts'
+import type { PeerMessage, PeerNews } from './peers.ts'
 import { randomFraction, randomUint32 } from './platform.ts'
 import { Replica, type ReplicaChanges } from './replica.ts'
+import { isComparable, isLostWith, lostMessages, offer, type Restored } from './restored.ts'
 import { type OrderedState, type PageQuery, type ReadPage, Seen } from './seen.ts'
 import { Serial } from './serial.ts'
-import { highestIndexOf, pointOf, stateOfSummary, summarise, viewOf } from './summary.ts'
+import {
+  forgottenOf,
+  highestIndexOf,
+  pointOf,
+  stateOfSummary,
+  summarise,
+  viewOf,
+  withForgotten,
+} from './summary.ts'
 import type { SeenParticipant } from './timeline.ts'
 import { Typing } from './typing.ts'
 import { covers, PEER, RELAY } from './y-document.ts'
 
-export interface RelayNews {
-  replace: boolean
-  point: ResumePoint | null
-  updates: Uint8Array[]
-  outcomes: Outcome[]
-}
+export type RelayNews = DocumentNews
 
 const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
 /** Milliseconds after a removal until the stored copy is rewritten: several removals share one rewriting. */
@@ -76,12 +81,19 @@ export class LocalConversation {
   #channel: 'closed' | 'open' | 'absent' = 'closed'
   /** Where the relay believes this device to be; null when not open. */
   #asked: ResumePoint | null = null
+  /** The relay takes this device to have nothing: what it says next is all there is. */
+  #givesAll = false
   /** The next news is a whole document: this one can't be continued. */
   #startOver = false
   #compactTimer: unknown = null
   #retryTimer: unknown = null
   #retryDelay = RETRY_FIRST
   #answered: (() => void)[] = []
+  /**
+   * The relay knows no more of this conversation, having been restored from an older backup: what is here stays. Which
+   * removal its list showed then, '' for none; null while it is known.
+   */
+  #forgotten: string | null
   /** A page was read while the relay's messages were not here: none of them is history to its reader. */
   #readWithout = false
   /** The highest index known here when it was last projected. */
@@ -98,6 +110,7 @@ export class LocalConversation {
     this.#host = host
     this.#summary = summary
     this.#view = summary && viewOf(summary)
+    this.#forgotten = summary && forgottenOf(summary)
     const warn = (message: string, error: unknown) => host.warn(message, { sid, error })
     this.#history = new History(host, sid, {
       changed: (before, record) => {
@@ -285,13 +298,7 @@ export class LocalConversation {
       this.#pendingHorizons().length > entries.length
     if (waits) this.#horizonWaits = true
     const updates = this.#write(waits ? [] : operations, new Set(withdrawn))
-    this.#host.post({
-      kind: 'appended',
-      document: this.sid,
-      entries: [...entries],
-      removed: [...withdrawn],
-      updates,
-    })
+    this.#tellPeers(entries, updates, withdrawn)
     if (withdrawn.length > 0 || !this.#extend(operations)) this.#rebuild(null)
     this.#openChannel()
     this.#refresh()
@@ -331,6 +338,7 @@ export class LocalConversation {
     this.#asked = this.#startOver
       ? NOTHING
       : (this.#replica?.point ?? (this.#summary ? pointOf(this.#summary) : NOTHING))
+    this.#givesAll = this.#asked.commitsId === 0
     return { document: this.sid, point: this.#asked, pending: this.pending.length > 0 }
   }
 
@@ -356,36 +364,161 @@ export class LocalConversation {
 
   received(news: RelayNews): void {
     const asked = this.#asked ?? NOTHING
-    this.#withReplica((replica) => {
-      if (!news.replace && !this.#startOver && !covers(replica.point, asked)) {
+    // outcomes alone say nothing of the document
+    const hasUpdates = news.updates.length > 0
+    const isAll = this.#givesAll && hasUpdates
+    // at once: until this has its turn the relay may have said something else
+    if (this.#channel !== 'closed') this.#channel = 'open'
+    if (hasUpdates) this.#givesAll = false
+    this.#withReplica((replica, isFresh) => {
+      if (!news.replace && !isAll && (this.#startOver || !covers(replica.point, asked))) {
         // the stored copy lost a write that the summary has: this news doesn't fit on it
         this.#reopen()
         return
       }
-      const replace = news.replace || this.#startOver
-      const epoch = news.point?.epoch ?? replica.epoch
-      const known = this.#knownHistory(replica)
-      if (this.#channel !== 'closed') this.#channel = 'open'
-      const accepted = this.#settle(news.outcomes)
-      this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates: news.updates, accepted })
-      if (replace) this.#replaceWith(epoch, news.updates)
-      else {
-        const current = this.#replica as Replica
-        if (current.conversation === null) current.epoch = epoch
-        current.apply(news.updates, RELAY)
-        this.#baseChanged(current, known)
-      }
-      if (this.#channel !== 'closed') {
-        this.#asked = this.#replica?.point ?? null
-      }
-      this.#answer()
-      this.#catchUp()
+      const isOther = news.lost === true || (isAll && this.#forgotten !== null)
+      const replace = news.replace || (isAll && (this.#startOver || isOther))
+      // who lost their copy, or was removed in one of two histories, may have something to bring, too
+      if (!isOther && !isAll) this.#take(news, replace, null)
+      else
+        return this.#bringAgain(replica, news, isOther, isFresh).then((restored) =>
+          this.#take(news, replace || restored !== null, restored),
+        )
     })
+  }
+
+  #take({ updates, outcomes, point }: RelayNews, replace: boolean, restored: Restored | null): void {
+    const replica = this.#replica as Replica
+    const epoch = point?.epoch ?? replica.epoch
+    const known = this.#knownHistory(replica)
+    if (restored) this.#leaveHistory()
+    // without the change that it made nobody can tell which commit an outcome is of
+    const accepted = this.#settle(outcomes, updates.length > 0 ? (point ?? replica.point) : NOTHING)
+    const other = replace && restored ? { again: restored.again, from: this.#reached(replica) } : null
+    this.#host.post({ kind: 'news', document: this.sid, replace, epoch, updates, accepted, restored: other })
+    if (replace) this.#replaceWith(epoch, updates, restored?.anew)
+    else {
+      const current = this.#replica as Replica
+      if (current.conversation === null) current.epoch = epoch
+      if (updates.length > 0) this.#forgotten = null
+      current.apply(updates, RELAY)
+      this.#baseChanged(current, known)
+    }
+    if (this.#channel === 'open') this.#asked = this.#replica?.point ?? null
+    this.#answer()
+    this.#catchUp()
+  }
+
+  /**
+   * What the relay's document lacks of this person's own is undecided again, and what it lacks of other people's is
+   * offered: durable before the old document goes. Null when nothing shows that there is another history.
+   * @param isOther the document is known to be of another history; otherwise it may be
+   * @param isFresh what is here was read from the store just now
+   */
+  async #bringAgain(
+    old: Replica,
+    { point, updates }: RelayNews,
+    isOther: boolean,
+    isFresh: boolean,
+  ): Promise<Restored | null> {
+    const { journal, identity } = this.#host
+    const accepted = await journal.kept(this.sid)
+    if (!isOther && accepted.length === 0 && old.conversation === null && !this.#summary) return null
+    const next = this.#read(point?.epoch ?? old.epoch, updates)
+    const differs = isOther || !this.#goesOn(old, next)
+    const kept = accepted.filter((entry) => !next.knows(entry.acceptedBy))
+    const own = new Set([...kept, ...this.pending].map(({ id }) => messageSidOf(id)))
+    const offers = differs ? lostMessages(old, next).filter(({ sid }) => !own.has(sid)) : []
+    const again = [...kept, ...offers.map((record) => offer(record, this.sid, identity))]
+    if (!differs && again.length === 0) return null
+    // should storing fail, whatever comes next is answered with this question again
+    this.#asked = point
+    const anew = differs && !this.#isToldOf(old, next, isFresh)
+    next.doc.destroy()
+    return { again: again.length > 0 ? await journal.again(again) : [], anew }
+  }
+
+  /** How far this conversation had come here: further than the document, if its stored copy lost a write. */
+  #reached(replica: Replica): ResumePoint {
+    const summary = this.#summary
+    return summary && summary.commitsId !== 0 && !replica.knows(summary) ? pointOf(summary) : replica.point
+  }
+
+  /** Whether `next` goes on from what was here, as far as that shows. */
+  #goesOn(old: Replica, next: Replica): boolean {
+    const reached = this.#reached(old)
+    const isUnknown = old.conversation === null && reached.epoch !== next.epoch
+    return reached.commitsId === 0 || isUnknown || next.knows(reached)
+  }
+
+  /** Whether what the app was told is what `old` says, and can be compared. */
+  #isToldOf(old: Replica, next: Replica, isFresh: boolean): boolean {
+    // another client on this store may have put the newer one there already
+    return !(isFresh && next.knows(old.point)) && isComparable(old, next)
+  }
+
+  /** What the relay said of indices holds no more. */
+  #leaveHistory(): void {
+    this.#history.leave()
+    this.#accepted = []
+    this.#postedAfter.clear()
+  }
+
+  #read(epoch: number, updates: readonly Uint8Array[]): Replica {
+    const replica = this.#make(epoch)
+    replica.apply(updates, RELAY)
+    replica.attach()
+    return replica
+  }
+
+  /** The relay has forgotten it. @param removal an older removal that its list shows instead */
+  forget(removal: string | null): void {
+    if (!this.#summary && !this.#replica?.conversation) return
+    this.#setForgotten(removal ?? '')
+  }
+
+  /** It was forgotten, and came to be removed. */
+  get isRemovedAfterAll(): boolean {
+    if (this.#forgotten === null) return false
+    const removal = this.#host.listing.removal(this.sid)
+    return removal !== null && removal !== this.#forgotten
+  }
+
+  #setForgotten(forgotten: string | null): void {
+    if (this.#forgotten === forgotten) return
+    this.#forgotten = forgotten
+    if (this.#summary) this.#summary = withForgotten(this.#summary, forgotten)
+    this.#saveSummary()
+  }
+
+  /** The relay may lack what was accepted here, and nothing of it is at hand: it was made here, and left. */
+  bringBack(): void {
+    this.#withReplica(async () => {
+      if (this.#view) return
+      await this.#outlive()
+      this.#openChannel()
+    })
+  }
+
+  /** Goes on with what is here: what was accepted is undecided again, until somebody lets this identity in. */
+  async #outlive(): Promise<void> {
+    this.#host.inviteExpiry.delete(this.sid)
+    const kept = await this.#host.journal.kept(this.sid)
+    if (kept.length === 0) return
+    const entries = await this.#host.journal.again(kept)
+    this.#tellPeers(entries, [], [])
+    // in the order of writing: what creates the conversation comes before what is undecided for longer
+    const { outbox } = this.#replica as Replica
+    outbox.write(this.#operations(), outbox.live())
+    this.#rebuild(null)
+    this.#refresh()
   }
 
   outcomes(outcomes: readonly Outcome[]): void {
     this.#withReplica(() => {
-      const accepted = this.#settle(outcomes)
+      const accepted = this.#settle(outcomes, NOTHING)
+      // it is known again, and whoever is let in is given the document first: they were removed since
+      if (this.#forgotten !== null && accepted.length > 0) this.lose(true)
       if (accepted.length > 0) this.#host.post({ kind: 'removed', document: this.sid, ids: accepted })
       this.#rebuild(null)
       this.#refresh()
@@ -402,19 +535,33 @@ export class LocalConversation {
     if (this.#channel !== 'closed') {
       this.#channel = 'absent'
       this.#asked = NOTHING
+      this.#givesAll = true
     }
     this.#serial.run(async () => {
-      if (this.#replica?.conversation && asked.commitsId === 0) {
+      if (this.#replica?.conversation && asked.commitsId === 0 && !this.#startOver) {
         // What another client on this store heard since this one asked is newer than the answer: ask with that.
         this.#reopen()
         return
       }
       if (this.#summary || this.#replica?.conversation) {
         if (!this.#replica) await this.#load()
-        this.lose(true)
+        await this.#miss()
       } else this.#strandIfShut()
       this.#answer()
     })
+  }
+
+  /** The relay gives this identity nothing: it was removed, or the relay has forgotten. Its own list tells. */
+  async #miss(): Promise<void> {
+    const { listing } = this.#host
+    await listing.settled()
+    // the connection went meanwhile, or it was let in: it is asked again, or was
+    if (this.#channel !== 'absent') return
+    if (this.#forgotten === null && !listing.has(this.sid) && listing.removal(this.sid) === null)
+      this.forget(null)
+    if (this.#forgotten === null || this.isRemovedAfterAll) this.lose(true)
+    else if (listing.has(this.sid)) this.#reopen()
+    else await this.#outlive()
   }
 
   awareness(update: Uint8Array): void {
@@ -439,11 +586,19 @@ export class LocalConversation {
 
   // --- other clients on the same store
 
-  peerAppended(
-    entries: readonly JournalEntry[],
-    removed: readonly string[],
-    updates: readonly Uint8Array[],
-  ): void {
+  #tellPeers(entries: readonly JournalEntry[], updates: Uint8Array[], withdrawn: readonly string[]): void {
+    this.#host.post({
+      kind: 'appended',
+      document: this.sid,
+      entries: [...entries],
+      removed: [...withdrawn],
+      updates,
+      inviteEnds: this.#host.inviteExpiry.get(this.sid),
+    })
+  }
+
+  peerAppended({ entries, removed, updates, inviteEnds }: Extract<PeerMessage, { kind: 'appended' }>): void {
+    if (inviteEnds !== undefined) this.#host.inviteExpiry.set(this.sid, inviteEnds)
     for (const id of removed) this.#host.journal.forget(id)
     for (const entry of entries) this.#host.journal.add(entry)
     this.#withReplica((replica) => {
@@ -456,23 +611,32 @@ export class LocalConversation {
     }, updates)
   }
 
-  peerNews(
-    replace: boolean,
-    epoch: number,
-    updates: readonly Uint8Array[],
-    accepted: readonly string[],
-  ): void {
-    this.#withReplica((replica) => {
+  peerNews({ replace, epoch, updates, accepted, restored }: PeerNews): void {
+    this.#withReplica((replica, isFresh) => {
+      for (const entry of restored?.again ?? []) this.#host.journal.add(entry)
       // this client's own connection says more, and in order
       if (this.#channel === 'absent') return
+      const next = restored && this.#read(epoch, updates)
+      const told = isFresh && this.#summary ? pointOf(this.#summary) : replica.point
+      const isLost = next && !next.knows(told) && isLostWith(restored, replica, told)
+      if (isLost) this.#leaveHistory()
       this.#awaitPosts(accepted)
       for (const id of accepted) {
         this.#host.journal.forget(id)
         this.#host.verdicts.accepted(id)
       }
+      if (isLost) {
+        this.#replaceWith(epoch, updates, !this.#isToldOf(replica, next, isFresh))
+        return
+      }
       const known = this.#knownHistory(replica)
-      if (replace) {
-        if (replica.epoch !== epoch) this.#replaceWith(epoch, updates)
+      if (replica.epoch === epoch && restored) {
+        // it goes on in the other history already, or hears of it itself
+        this.pendingChanged()
+        return
+      }
+      if (replace && replica.epoch !== epoch) {
+        this.#replaceWith(epoch, updates)
         return
       }
       const lost = replica.conversation === null && this.#summary !== null
@@ -548,6 +712,7 @@ export class LocalConversation {
     this.#ledger.lose()
     this.#readWithout = false
     this.#summary = null
+    this.#forgotten = null
     this.#install(this.#make(0))
     this.#kept.remove(epoch)
     this.#history.lose()
@@ -598,7 +763,7 @@ export class LocalConversation {
    * Removes what is stored of it but its summary: it stays on the list, and is fetched again when it is opened.
    * Gives whether it did: not while something of it is undecided.
    */
-  async forget(): Promise<boolean> {
+  async dropStored(): Promise<boolean> {
     if (this.#compactTimer !== null) this.#compactNow()
     await this.settled()
     const epoch = this.#replica?.epoch ?? this.#summary?.epoch
@@ -615,10 +780,14 @@ export class LocalConversation {
     await this.#history.settled()
   }
 
-  #withReplica(task: (replica: Replica) => void | Promise<void>, before: readonly Uint8Array[] = []): void {
+  /** @param task is told whether the document was read from the store just now */
+  #withReplica(
+    task: (replica: Replica, isFresh: boolean) => void | Promise<void>,
+    before: readonly Uint8Array[] = [],
+  ): void {
     this.#serial.run(() => {
-      if (this.#replica) return task(this.#replica)
-      return this.#load(before).then(() => task(this.#replica as Replica))
+      if (this.#replica) return task(this.#replica, false)
+      return this.#load(before).then(() => task(this.#replica as Replica, true))
     })
   }
 
@@ -640,6 +809,8 @@ export class LocalConversation {
     const from = summary ? replica.position(highestIndexOf(summary) + 1) : replica.ordered.length
     for (const record of replica.ordered.slice(from)) this.#ledger.note(record.sid, undefined)
     this.#ledger.takeParticipants(this.#participants())
+    // what the relay has for it now tells whether anything of this person's went with the writes that were lost
+    if (summary && summary.commitsId !== 0 && !replica.knows(summary)) this.#startOver = true
     if (this.#asked && !covers(replica.point, this.#asked)) this.#reopen()
     this.#refresh()
   }
@@ -768,12 +939,16 @@ export class LocalConversation {
     this.#refresh()
   }
 
-  /** Goes on with a whole document that the relay sent in place of this one. */
-  #replaceWith(epoch: number, updates: readonly Uint8Array[]): void {
+  /**
+   * Goes on with a whole document that the relay sent in place of this one.
+   * @param anew the app is told the conversation anew, because the two can't be compared
+   */
+  #replaceWith(epoch: number, updates: readonly Uint8Array[], anew = false): void {
     const old = (this.#replica as Replica).epoch
     const next = this.#make(epoch)
     next.apply(updates, RELAY)
-    this.#adopt(next)
+    if (anew) this.#begin(next)
+    else this.#adopt(next)
     this.#kept.replace(next, old, () => this.#host.journal.flush())
   }
 
@@ -795,12 +970,9 @@ export class LocalConversation {
     const was = this.#seen as Seen
     const history = this.#knownHistory(old)
     const known = history === null ? this.#known : -1
-    this.#startOver = false
     this.#install(next)
     const changes = changesTo(next, old)
-    this.#restoreOutbox()
-    const seen = this.#project(next)
-    this.#seen = seen
+    const seen = this.#goOn(next)
     const edited = new Set(changes.edited)
     for (const record of [...old.ordered, ...next.ordered]) {
       if (!edited.has(record)) this.#note(record.sid, was.message(record.sid), history)
@@ -808,6 +980,31 @@ export class LocalConversation {
     for (const sid of [...was.touched(), ...seen.touched()]) this.#note(sid, was.message(sid), history)
     if (history !== null) this.#ledger.takeParticipants(this.#participants())
     this.#history.follow(changes, was, known)
+    this.#adopted()
+  }
+
+  /** Goes on with another document as with one that was never here. */
+  #begin(next: Replica): void {
+    this.#ledger.lose()
+    this.#readWithout = false
+    this.#install(next)
+    // nobody is shown them as undecided
+    this.#accepted = []
+    this.#goOn(next)
+    for (const { operation, messageIndex } of this.pending)
+      if ('sid' in operation) void this.#history.recall(operation.sid, messageIndex, true)
+    this.#adopted()
+  }
+
+  #goOn(next: Replica): Seen {
+    this.#startOver = false
+    this.#forgotten = null
+    this.#restoreOutbox()
+    this.#seen = this.#project(next)
+    return this.#seen
+  }
+
+  #adopted(): void {
     this.#compactSoon()
     this.#host.historyChanged(this)
     this.#saveSummary()
@@ -815,13 +1012,14 @@ export class LocalConversation {
   }
 
   /** Applies outcomes to the journal; gives the ids of what was accepted. */
-  #settle(outcomes: readonly Outcome[]): string[] {
+  #settle(outcomes: readonly Outcome[], point: ResumePoint): string[] {
     this.#awaitPosts(outcomes.flatMap(({ id, verdict }) => (verdict === 'accepted' ? id : [])))
     const { accepted, later } = applyOutcomes(
       this.#host,
       this.sid,
       outcomes,
       this.#replica?.conversation === null,
+      point,
     )
     if (this.#replica?.conversation === null && this.pending.length === 0) {
       // what was refused with the creation, or the joining, must not be sent after all
@@ -840,7 +1038,7 @@ export class LocalConversation {
    * Gives whether it was.
    */
   #strandIfShut(): boolean {
-    if (this.#channel !== 'absent' || this.pending.length === 0) return false
+    if (this.#channel !== 'absent' || this.#forgotten !== null || this.pending.length === 0) return false
     if (this.pending.some((entry) => isDoor(entry.operation))) return false
     strand(this.#host, this.sid, 70401)
     if (this.#replica) {
@@ -932,7 +1130,8 @@ export class LocalConversation {
       this.#history.atHand,
       this.#view?.lastMessage,
     )
-    this.#summary = accepted && summarise(accepted, replica.point, replica.highestIndex)
+    this.#summary =
+      accepted && withForgotten(summarise(accepted, replica.point, replica.highestIndex), this.#forgotten)
     return this.#summary
   }
 

@@ -414,6 +414,9 @@ class LocalEngine implements Engine {
         () => this.conversations(),
       ),
       inviteExpiry: this.#inviteExpiry,
+      get listing() {
+        return directory
+      },
       changed: (conversation) => {
         changed(conversation.sid, false)
         // what is loaded at start is told in order, once all of it is there
@@ -434,6 +437,9 @@ class LocalEngine implements Engine {
     const writer = new Writer(host, (sid) => this.#conversationOf(sid))
     const directory = new Directory(host, userDocument(identity), {
       changed: (records) => this.#directoryChanged(records),
+      forgotten: (sid, removal) => this.#conversations.get(sid)?.forget(removal),
+      lost: () => void this.#bringBack(journal),
+      removed: (sid) => this.#conversations.get(sid)?.lose(true),
       userChanged: () => users.changed(),
       refused: (document, outcome) => this.#conversations.get(document)?.outcomes([outcome]),
     })
@@ -523,6 +529,12 @@ class LocalEngine implements Engine {
     for (const conversation of this.#conversations.values()) conversation.disconnected()
   }
 
+  /** The others need the conversations that this person made and then left. */
+  async #bringBack(journal: OperationJournal): Promise<void> {
+    for (const { document, operation } of await journal.kept())
+      if (operation.type === 'conversation.create') this.#conversationOf(document).bringBack()
+  }
+
   /**
    * Conversations that the directory names, and that nobody has asked for or that were absent when somebody did. One
    * that it no longer names is told `absent` by itself.
@@ -530,6 +542,8 @@ class LocalEngine implements Engine {
   #directoryChanged(records: readonly DirectoryRecord[]): void {
     const { connection } = this.#started
     const named = records.map(({ sid }) => this.#conversationOf(sid))
+    for (const conversation of this.#conversations.values())
+      if (conversation.isRemovedAfterAll) conversation.lose(true)
     if (!connection.connected) return
     const fresh = named.filter((conversation) => conversation.channel === 'closed')
     const again = named.filter((conversation) => conversation.channel === 'absent')
@@ -550,10 +564,10 @@ class LocalEngine implements Engine {
     const conversation = this.#conversationOf(message.document)
     switch (message.kind) {
       case 'appended':
-        conversation.peerAppended(message.entries, message.removed, message.updates)
+        conversation.peerAppended(message)
         break
       case 'news':
-        conversation.peerNews(message.replace, message.epoch, message.updates, message.accepted)
+        conversation.peerNews(message)
         break
       case 'held':
         this.#heldElsewhere(message)
@@ -627,6 +641,7 @@ const pinKey = (conversationSid: string): string => `pin ${conversationSid}`
 /** The journal of a device that is full: what can be fetched again goes first. */
 const roomy = (journal: Journal, free: () => Promise<boolean>): Journal => ({
   load: () => journal.load(),
+  kept: (document) => journal.kept(document),
   async write(write) {
     try {
       return await journal.write(write)

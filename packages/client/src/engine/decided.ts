@@ -10,6 +10,7 @@ import {
   isSid,
   type Operation,
   type Outcome,
+  type ResumePoint,
   uuidV7,
 } from '@confab/core'
 import type { JournalEntry } from '../storage/storage.ts'
@@ -52,7 +53,8 @@ export function refuse(
   if (moved.length === 0) return
   host.post({ kind: 'held', document: (moved[0] as JournalEntry).document, holds })
   for (const entry of moved) {
-    if (!host.verdicts.refused(entry.id, error))
+    // what somebody else wrote is only offered: nobody waits for it
+    if (!host.verdicts.refused(entry.id, error) && entry.operation.type !== 'message.restore')
       host.tell((events) => events.operationRefused(heldView(entry)))
   }
 }
@@ -73,13 +75,15 @@ export function strand(host: ConversationHost, document: DocumentName, code: Err
 
 /**
  * Applies the relay's outcomes. Those of operations that this device doesn't have (another device's) mean nothing
- * here. `unknown`: the conversation isn't known to exist, so a refused door shuts out everything behind it.
+ * here. `unknown`: the conversation isn't known to exist, so a refused door shuts out everything behind it. `point`: where
+ * the document stands with them.
  */
 export function applyOutcomes(
   host: ConversationHost,
   document: DocumentName,
   outcomes: readonly Outcome[],
   unknown: boolean,
+  point: ResumePoint,
 ): { accepted: string[]; later: boolean } {
   const accepted: string[] = []
   let later = false
@@ -89,7 +93,7 @@ export function applyOutcomes(
     const { operation } = entry
     if (outcome.verdict === 'accepted') {
       accepted.push(entry.id)
-      host.journal.remove([entry.id])
+      host.journal.keep(entry, point)
       host.verdicts.accepted(entry.id)
       for (const warning of outcome.warnings ?? []) holdRefusedField(host, entry, warning)
     } else if (outcome.verdict === 'refused') {

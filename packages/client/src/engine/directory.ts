@@ -22,9 +22,9 @@ import { applyOutcomes } from './decided.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
 import { LOCAL, Outbox } from './outbox.ts'
-import type { PeerMessage } from './peers.ts'
+import type { PeerMessage, PeerNews } from './peers.ts'
 import { randomUint32 } from './platform.ts'
-import { PEER, RELAY, YDocument } from './y-document.ts'
+import { covers, PEER, RELAY, YDocument } from './y-document.ts'
 
 const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
 /** Milliseconds before what the relay could not take is sent again, at least. */
@@ -45,12 +45,26 @@ class UserDocument extends YDocument {
     this.settings = this.doc.getMap('settings')
     this.outbox = new Outbox(this.doc, identity)
   }
+
+  /** The newest item of a conversation's entry, which Yjs keeps when it is deleted (`_map`, internal). */
+  entry(conversationSid: string): Y.Item | undefined {
+    return this.conversations._map.get(conversationSid)
+  }
 }
 
 export interface DirectoryListener {
   changed(records: DirectoryRecord[]): void
   /** Settings, or what is pending, may have changed. */
   userChanged(): void
+  /**
+   * The relay has lost a conversation's entry, as far as this document tells.
+   * @param removal the older removal that shows instead, if one does
+   */
+  forgotten(conversationSid: string, removal: string | null): void
+  /** The relay was restored from an older backup. */
+  lost(): void
+  /** The entry went with an epoch: it was removed meanwhile. */
+  removed(conversationSid: string): void
   /** A refusal that the relay keeps; its outcome may have been lost on the way. */
   refused(document: DocumentName, outcome: Outcome): void
 }
@@ -65,6 +79,12 @@ export class Directory {
   #isOpen = false
   /** The next news is a whole document: this one can't be continued. */
   #startOver = false
+  /** What is here is no part of the relay's history, and is compared with what comes. */
+  #isLost = false
+  /** How far this document had gone, if the stored copy has lost a write since. */
+  #went: StoredSummary | null = null
+  /** Who waits for the relay's answer; null when it was given. */
+  #unsettled: (() => void)[] | null = null
   #retryTimer: unknown = null
 
   constructor(host: ConversationHost, name: DocumentName, listener: DirectoryListener) {
@@ -80,11 +100,28 @@ export class Directory {
     // followed once it is loaded, because Yjs encodes a transaction again when anybody listens
     if (summary)
       this.#document = this.#follow(await this.#kept.load(summary.epoch, (epoch) => this.#bare(epoch)))
+    if (summary && !covers(this.#document.point, summary)) {
+      this.#went = summary
+      this.#startOver = true
+    }
     this.#restoreOutbox()
   }
 
   conversations(): DirectoryRecord[] {
     return [...this.#document.conversations.values()]
+  }
+
+  settled(): Promise<void> {
+    return new Promise((resolve) => (this.#unsettled ? void this.#unsettled.push(resolve) : resolve()))
+  }
+
+  has(conversationSid: string): boolean {
+    return this.#document.conversations.has(conversationSid)
+  }
+
+  removal(conversationSid: string): string | null {
+    const item = this.#document.entry(conversationSid)
+    return item?.deleted ? `${item.id.client} ${item.id.clock}` : null
   }
 
   byUniqueName(uniqueName: string): DirectoryRecord | undefined {
@@ -135,6 +172,7 @@ export class Directory {
   connected(): OpenRequest {
     this.#restoreOutbox()
     this.#isOpen = true
+    this.#unsettled ??= []
     return {
       document: this.name,
       point: this.#startOver ? NOTHING : this.#document.point,
@@ -146,9 +184,14 @@ export class Directory {
     this.#isOpen = false
     this.#host.platform.clearTimeout(this.#retryTimer)
     this.#retryTimer = null
+    this.#settled()
   }
 
-  current(): void {}
+  current(): void {
+    // to who asked for everything: there is nothing
+    if (this.#startOver) this.received({ replace: true, point: NOTHING, updates: [], outcomes: [] })
+    else this.#settled()
+  }
 
   /** One's own private document is never another's. */
   absent(): void {}
@@ -156,13 +199,28 @@ export class Directory {
   awareness(): void {}
 
   received(news: RelayNews): void {
+    if (news.lost) {
+      this.#isLost = true
+      this.#bringAgain(() => {
+        this.#startOver = true
+        if (this.#isOpen) this.#host.link.reopen(this.connected())
+      })
+    }
+    if (news.lost || (this.#isLost && !this.#startOver)) return
     const old = this.#document
-    const accepted = this.#settle(news.outcomes)
+    const accepted = this.#settle(news.outcomes, news.point ?? old.point)
     const replace = news.replace || this.#startOver
     if (replace) {
-      this.#startOver = false
       this.#document = this.#make(news.point?.epoch ?? old.epoch)
       this.#document.apply(news.updates, RELAY)
+      if (this.#went && !this.#document.knows(this.#went)) {
+        this.#isLost = true
+        this.#bringAgain(() => this.#restoreOutbox())
+      }
+      this.#went = null
+      this.#compare(old)
+      if (this.#isLost) this.#listener.lost()
+      this.#startOver = this.#isLost = false
       this.#kept.replace(this.#document, old.epoch, () => this.#host.journal.flush())
       this.#restoreOutbox()
     } else {
@@ -172,12 +230,50 @@ export class Directory {
     }
     const { epoch } = this.#document
     const { updates } = news
-    this.#host.post({ kind: 'news', document: this.name, replace, epoch, updates, accepted })
+    this.#host.post({ kind: 'news', document: this.name, replace, epoch, updates, accepted, restored: null })
+    this.#settled()
     this.#changed()
   }
 
+  /** What the relay has lost of this person's own is undecided again; then, when that is durable, it goes on. */
+  #bringAgain(then: () => void): void {
+    const { journal, warn } = this.#host
+    journal
+      .kept(this.name)
+      .then((kept) => journal.again(kept))
+      .then((entries) => {
+        this.#host.post({ kind: 'appended', document: this.name, entries, removed: [], updates: [] })
+        then()
+      })
+      .catch((error) => warn('What a restored relay lacks could not be brought again', { error }))
+  }
+
+  /** What has gone from the list with the document: forgotten by the relay, or removed. */
+  #compare(old: UserDocument): void {
+    for (const sid of old.conversations.keys()) {
+      if (this.has(sid)) continue
+      const before = old.entry(sid)
+      const now = this.#document.entry(sid)
+      if (!this.#isLost) {
+        if (!now) this.#listener.removed(sid)
+        continue
+      }
+      // removed in the history that goes on: of the entry that was here, or of one that came after it
+      const isRemoval =
+        now &&
+        (Y.compareIDs(now.id, before?.id ?? null) || now.id.clock >= Y.getState(old.doc.store, now.id.client))
+      if (!isRemoval) this.#listener.forgotten(sid, this.removal(sid))
+    }
+  }
+
+  #settled(): void {
+    const waiting = this.#unsettled ?? []
+    this.#unsettled = null
+    for (const resolve of waiting) resolve()
+  }
+
   outcomes(outcomes: readonly Outcome[]): void {
-    const accepted = this.#settle(outcomes)
+    const accepted = this.#settle(outcomes, NOTHING)
     if (accepted.length > 0) this.#host.post({ kind: 'removed', document: this.name, ids: accepted })
     this.#listener.userChanged()
   }
@@ -218,7 +314,7 @@ export class Directory {
     this.#listener.userChanged()
   }
 
-  #peerNews(message: Extract<PeerMessage, { kind: 'news' }>): void {
+  #peerNews(message: PeerNews): void {
     const { replace, epoch, updates, accepted } = message
     for (const id of accepted) {
       this.#host.journal.forget(id)
@@ -283,8 +379,8 @@ export class Directory {
   }
 
   /** Applies outcomes to the journal; gives the ids of what was accepted. */
-  #settle(outcomes: readonly Outcome[]): string[] {
-    const { accepted, later } = applyOutcomes(this.#host, this.name, outcomes, false)
+  #settle(outcomes: readonly Outcome[], point: ResumePoint): string[] {
+    const { accepted, later } = applyOutcomes(this.#host, this.name, outcomes, false, point)
     if (later) this.#retry(RETRY)
     return accepted
   }

@@ -20,7 +20,7 @@ export function operationOf(draft: OperationDraft, limits: Limits, platform: Pla
   const now = platform.now()
   const id = uuidV7(now, (bytes) => platform.random(bytes))
   const parsed = parseOperation(
-    { ...(mend(draft, limits.jsonDepth) as JsonObject), id, dateWritten: now },
+    { dateWritten: now, ...(mend(draft, limits.jsonDepth) as JsonObject), id },
     limits,
   )
   if ('error' in parsed) throw new ConfabError(parsed.error.code, parsed.error.message)

@@ -46,6 +46,8 @@ export class History {
   readonly #stale = new Map<number, Records>()
   #stored: Promise<unknown> = Promise.resolve()
   #waiting: (() => void)[] = []
+  /** Of which history the document is: what was begun in another is no longer said. */
+  #life = 0
 
   constructor(host: ConversationHost, sid: string, events: HistoryEvents) {
     this.#host = host
@@ -61,9 +63,15 @@ export class History {
 
   /** This identity is no participant any more. */
   lose(): void {
+    this.leave()
+    this.sweep()
+  }
+
+  /** What comes is of another history: its indices are others. */
+  leave(): void {
+    this.#life++
     this.#made.clear()
     this.#stale.clear()
-    this.sweep()
   }
 
   /** Goes on with another document, or none. */
@@ -93,13 +101,14 @@ export class History {
       this.#recall(known)
       return known
     }
+    const life = this.#life
     let { hash } = page
     if (hash === '') {
       if (!ask || !this.#host.link.connected) return null
       hash = await this.#named(page)
     }
     const records = hash && (await this.#host.pages.read(this.#sid, hash, ask && this.#host.link.connected))
-    if (!records) return null
+    if (!records || life !== this.#life) return null
     this.#recall(records)
     return records
   }
@@ -130,17 +139,7 @@ export class History {
     if (!replica) return
     const noted = new Set(changes.messages.keys())
     const before = changes.manifest
-    if (before) {
-      this.#wake()
-      for (const page of replica.manifest.pages) {
-        const old = before.pages[page.number]
-        if (old?.hash === page.hash && old.gone === page.gone && old.last === page.last) continue
-        const sealed = changes.sealed.filter(({ index }) => index >= page.first && index <= page.last)
-        const same = old?.first === page.first && old.last === page.last ? old : undefined
-        if (!same && sealed.length === 0) continue
-        this.#serial.run(() => this.#turn(same, page, sealed, was, noted))
-      }
-    }
+    // first: how they were is in the page that is about to be another
     for (const record of changes.edited) {
       if (record.index > known) continue
       const page = pageOf(before ?? replica.manifest, record.index) ?? pageOf(replica.manifest, record.index)
@@ -150,8 +149,24 @@ export class History {
         const { sid, index, author, dateCreated } = record
         this.#tell(old ?? { sid, index, author, dateCreated }, record, was)
       }
-      this.#serial.run(() => this.#atHandOr(page, tell))
+      this.#soon(() => this.#atHandOr(page, tell))
     }
+    if (before) {
+      this.#wake()
+      for (const page of replica.manifest.pages) {
+        const old = before.pages[page.number]
+        if (old?.hash === page.hash && old.gone === page.gone && old.last === page.last) continue
+        const sealed = changes.sealed.filter(({ index }) => index >= page.first && index <= page.last)
+        const same = old?.first === page.first && old.last === page.last ? old : undefined
+        if (!same && sealed.length === 0) continue
+        this.#soon(() => this.#turn(same, page, sealed, was, noted))
+      }
+    }
+  }
+
+  #soon(task: () => void | Promise<void>): void {
+    const life = this.#life
+    this.#serial.run(() => (life === this.#life ? task() : undefined))
   }
 
   /**
@@ -219,8 +234,8 @@ export class History {
       if (old) this.#tellGone(records ?? [], old, page, was, noted)
       const made = this.#made.get(page.first)
       this.#made.delete(page.first)
-      // it never was here
-      if (old && !records) return
+      // it never was here, and nothing of it was shown as something newer
+      if (old && !records && sealed.length === 0) return
       const held = new Map((records ?? []).map((record) => [record.index, record]))
       for (const record of sealed) held.set(record.index, record)
       this.#make(page, held, made?.hash)
@@ -279,19 +294,19 @@ export class History {
     }
   }
 
-  /** @param old how the relay had it; a pending change of this device's may have been shown in its place */
+  /** @param old how the relay had it. What an undecided operation showed in its place was noted with the operation. */
   #tell(old: MessageRecord, record: MessageRecord, was: Seen): void {
-    this.#events.changed(
-      was.message(record.sid, () => old),
-      record,
-    )
+    if (!was.isTouched(record.sid)) this.#events.changed({ record: old, status: 'accepted' }, record)
   }
 
   /** The records of a page as they are on this device: at once if they are decoded. */
   #atHandOr(page: SealedPage | undefined, use: (records: Records | null) => void): void | Promise<void> {
     const records = page ? (this.atHand(page) ?? this.#stale.get(page.first)) : null
     if (records !== undefined || !page?.hash) return use(records ?? null)
-    return this.#host.pages.read(this.#sid, page.hash, false).then(use)
+    const life = this.#life
+    return this.#host.pages.read(this.#sid, page.hash, false).then((read) => {
+      if (life === this.#life) use(read)
+    })
   }
 
   /** Of a page that was just read: what operations of this device are about. */

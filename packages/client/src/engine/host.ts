@@ -24,6 +24,15 @@ export interface Link {
   relayNow(): number
 }
 
+export interface Listing {
+  /** Resolves when the relay has answered for it on this connection, or there is none. */
+  settled(): Promise<void>
+  /** Whether the relay says that this identity takes part. */
+  has(conversationSid: string): boolean
+  /** Which entry was removed; null when none was. */
+  removal(conversationSid: string): string | null
+}
+
 export interface ConversationHost {
   readonly identity: string
   readonly platform: Platform
@@ -36,6 +45,8 @@ export interface ConversationHost {
   contextFor(conversationSid: string): (operation: Operation) => DecideContext
   /** By conversation: when the invite ends by which it was opened, milliseconds since the epoch. */
   readonly inviteExpiry: Map<string, number>
+  /** What this identity's own private document says of its conversations. */
+  readonly listing: Listing
   /** Events of the conversation are due. */
   changed(conversation: LocalConversation): void
   /** There may be pages that this device doesn't have. */

@@ -3,11 +3,12 @@
  * document, in the order of writing. Operations enter memory when they are durable; they leave it at once, and the
  * disk soon after, together with the summaries that show their effect.
  */
-import { type DocumentName, messageSidOf } from '@confab/core'
+import { type DocumentName, messageSidOf, type Operation, type ResumePoint } from '@confab/core'
 import type {
   Journal,
   JournalEntry,
   JournalWrite,
+  Keep,
   NewJournalEntry,
   StoredSummary,
 } from '../storage/storage.ts'
@@ -19,6 +20,15 @@ export interface Hold {
   heldAt: number
 }
 
+/** Accepted operations are kept so long, in milliseconds, and so many of them: docs/design.md, "A restored backup". */
+const KEEP_FOR = 7 * 24 * 3_600_000
+const KEEP_MOST = 1000
+const PRUNE_EVERY = 200
+
+/** Nothing to bring again: a horizon stands on an index, which may come to be another message's. */
+const isForTheMoment = ({ type }: Operation): boolean =>
+  type === 'read.advance' || type === 'read.set' || type === 'message.restore'
+
 export class OperationJournal {
   readonly #journal: Journal
   readonly #platform: Platform
@@ -29,10 +39,17 @@ export class OperationJournal {
   #soon: {
     remove: string[]
     hold: Hold[]
+    keep: Keep[]
     summaries: Map<DocumentName, () => StoredSummary | null>
     values: { [key: string]: unknown }
   } | null = null
   #writing: Promise<unknown> = Promise.resolve()
+  /** What was kept for long goes with the first write, and with one now and then. */
+  #isPruneDue = true
+  #keeps = 0
+  /** Documents of which accepted operations may be kept: as stored when that was first asked, and since. */
+  #keptBefore: Promise<ReadonlySet<DocumentName>> | null = null
+  readonly #keptSince = new Set<DocumentName>()
   #isChangeTold = true
   /** Told after what is pending or held has changed, once for many changes. */
   onChange: () => void = () => {}
@@ -99,6 +116,13 @@ export class OperationJournal {
     return entries
   }
 
+  /** Appends operations as undecided ones, those that are kept where they stood. Resolves when it is durable. */
+  again(entries: readonly Pick<JournalEntry, 'id' | 'document' | 'operation'>[]): Promise<JournalEntry[]> {
+    return this.append(
+      entries.map(({ id, document, operation }) => ({ id, document, operation, state: 'pending' })),
+    )
+  }
+
   /** Takes in an entry that is durable: one's own, or one that another client on this store wrote. */
   add(entry: JournalEntry): void {
     if (this.#entries.has(entry.id)) return
@@ -120,14 +144,43 @@ export class OperationJournal {
     const entry = this.#entries.get(id)
     if (!entry) return
     this.#entries.delete(id)
+    this.#keptSince.add(entry.document)
     this.#unlist(entry)
     this.#changed()
   }
 
-  /** Forgets operations: accepted, withdrawn or discarded. */
+  /** Forgets operations: withdrawn, discarded or without a purpose. */
   remove(ids: readonly string[]): void {
     for (const id of ids) this.forget(id)
     this.#writeSoon().remove.push(...ids)
+  }
+
+  /** Sets an accepted operation aside. @param point where its document stands with it */
+  keep({ id, operation }: JournalEntry, { commitsId, clock }: ResumePoint): void {
+    if (isForTheMoment(operation)) {
+      this.remove([id])
+      return
+    }
+    this.forget(id)
+    if (++this.#keeps % PRUNE_EVERY === 0) this.#isPruneDue = true
+    this.#writeSoon().keep.push({ id, heldAt: this.#platform.now(), acceptedBy: { commitsId, clock } })
+  }
+
+  /** What was accepted lately in a document, or in all, in the order of writing. */
+  async kept(document?: DocumentName): Promise<JournalEntry[]> {
+    if (document && !this.#keptSince.has(document) && !(await this.#keptAtFirst()).has(document)) return []
+    await this.flush()
+    return this.#journal.kept(document)
+  }
+
+  #keptAtFirst(): Promise<ReadonlySet<DocumentName>> {
+    const reading =
+      this.#keptBefore ?? this.#journal.kept().then((kept) => new Set(kept.map((one) => one.document)))
+    reading.catch(() => {
+      this.#keptBefore = null
+    })
+    this.#keptBefore = reading
+    return reading
   }
 
   /** Moves operations to the held list; gives those that were not there. */
@@ -180,7 +233,7 @@ export class OperationJournal {
 
   #writeSoon() {
     if (!this.#soon) {
-      this.#soon = { remove: [], hold: [], summaries: new Map(), values: {} }
+      this.#soon = { remove: [], hold: [], keep: [], summaries: new Map(), values: {} }
       this.#platform.macrotask(() => this.#writeNow())
     }
     return this.#soon
@@ -190,8 +243,11 @@ export class OperationJournal {
     const soon = this.#soon
     if (!soon) return
     this.#soon = null
-    const write: JournalWrite = { remove: soon.remove, hold: soon.hold, summaries: [], removeSummaries: [] }
-    if (Object.keys(soon.values).length > 0) write.values = soon.values
+    const write: JournalWrite = { ...soon, summaries: [], removeSummaries: [] }
+    if (this.#isPruneDue) {
+      this.#isPruneDue = false
+      write.prune = { before: this.#platform.now() - KEEP_FOR, most: KEEP_MOST }
+    }
     for (const [document, make] of soon.summaries) {
       const summary = make()
       if (summary) write.summaries?.push(summary)

@@ -142,6 +142,17 @@ export class Replica extends YDocument implements OrderedState {
     return low
   }
 
+  /** Accepted messages with the items that hold them. */
+  *messageItems(): Iterable<[record: MessageRecord, client: number, clock: number]> {
+    // `_start` is internal to Yjs
+    let item = (this.#messageArray as unknown as { _start: Y.Item | null })._start
+    for (; item; item = item.right) {
+      if (item.deleted || !(item.content instanceof Y.ContentAny)) continue
+      for (const [at, record] of (item.content.arr as MessageRecord[]).entries())
+        yield [record, item.id.client, item.id.clock + at]
+    }
+  }
+
   /** What changed since the last call. */
   takeChanges(): ReplicaChanges {
     const changes = this.#changes

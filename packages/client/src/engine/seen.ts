@@ -83,6 +83,10 @@ export class Seen {
     return [...this.#posts.keys(), ...this.#edited.keys(), ...this.#removed]
   }
 
+  isTouched(sid: string): boolean {
+    return this.#posts.has(sid) || this.#edited.has(sid) || this.#removed.has(sid)
+  }
+
   /**
    * One message as it is shown.
    * @param accepted looks up what the relay has accepted; the records of before, when asking how it was

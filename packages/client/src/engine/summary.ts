@@ -19,6 +19,8 @@ interface SummaryData {
   unreadCount: number | null
   /** Messages above it were not told of yet. */
   highestIndex: number
+  /** See `LocalConversation.forget`. */
+  forgotten?: string
 }
 
 export function summarise(view: ConversationView, point: ResumePoint, highestIndex: number): StoredSummary {
@@ -42,6 +44,14 @@ export const pointOf = ({ epoch, commitsId, clock }: StoredSummary): ResumePoint
 })
 
 export const highestIndexOf = (summary: StoredSummary): number => (summary.data as SummaryData).highestIndex
+
+export const forgottenOf = (summary: StoredSummary): string | null =>
+  (summary.data as SummaryData).forgotten ?? null
+
+export function withForgotten(summary: StoredSummary, forgotten: string | null): StoredSummary {
+  const { forgotten: _, ...data } = summary.data as SummaryData
+  return { ...summary, data: forgotten === null ? data : { ...data, forgotten } }
+}
 
 export function viewOf(summary: StoredSummary): ConversationView {
   // field by field: a rest of an object costs ten times as much, and a start makes a thousand of these

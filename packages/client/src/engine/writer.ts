@@ -88,7 +88,9 @@ export class Writer {
     if (entry?.state !== 'held') throw new ConfabError(20404, 'There is no such held operation')
     const conversation = this.#conversation(entry.document)
     await conversation.opened()
-    const { id, dateWritten: _, ...draft } = entry.operation
+    const { id, dateWritten, ...rest } = entry.operation
+    // somebody else's words keep their date
+    const draft = rest.type === 'message.restore' ? { ...rest, dateWritten } : rest
     // a removal may have come between its acceptance and the news of it: then it is there already
     if (draft.type === 'message.post' && conversation.seen.message(messageSidOf(id))) {
       await this.#host.journal.append([], { remove: [id] })

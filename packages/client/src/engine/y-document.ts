@@ -31,6 +31,15 @@ export class YDocument {
     return { epoch: this.epoch, commitsId: client, clock: Y.getState(this.doc.store, client) }
   }
 
+  /** Whether it holds this commit, as far as that shows: not when it went into an earlier epoch. */
+  knows(commit: { commitsId: number; clock: number } | undefined): boolean {
+    return (
+      commit !== undefined &&
+      commit.commitsId !== 0 &&
+      Y.getState(this.doc.store, commit.commitsId) >= commit.clock
+    )
+  }
+
   /** Whether everything in it is integrated. What isn't is a copy that lost a write. */
   get complete(): boolean {
     return this.doc.store.pendingStructs === null && this.doc.store.pendingDs === null

@@ -30,7 +30,7 @@ export function sqliteJournal(file: string, maxBytes: number | undefined): Journ
   return {
     async load() {
       return attempt('read the local store', () => ({
-        entries: db.all('select * from entries order by position').map(entryOf),
+        entries: db.all('select * from entries where position > 0 order by position').map(entryOf),
         summaries: db.all('select * from summaries').map(summaryOf),
         values: Object.fromEntries(
           db
@@ -42,6 +42,16 @@ export function sqliteJournal(file: string, maxBytes: number | undefined): Journ
     async write(write) {
       return attempt('write to the local store', () => apply(db, write))
     },
+    async kept(document) {
+      return attempt('read the local store', () =>
+        db
+          .all(
+            'select * from entries where position < 0 and document = coalesce(?, document) order by position desc',
+            document ?? null,
+          )
+          .map(entryOf),
+      )
+    },
     async close() {
       if (closed) return
       closed = true
@@ -50,7 +60,7 @@ export function sqliteJournal(file: string, maxBytes: number | undefined): Journ
   }
 }
 
-/** Removals, additions, holds. */
+/** Removals, additions, holds, keeps. What is kept has its position with a minus before it, so a start passes it over. */
 function apply(db: Sqlite, write: JournalWrite): JournalEntry[] {
   for (const id of write.remove ?? []) db.run('delete from entries where id = ?', id)
   const appended = (write.append ?? []).map((entry) => append(db, entry))
@@ -60,6 +70,23 @@ function apply(db: Sqlite, write: JournalWrite): JournalEntry[] {
       JSON.stringify(error),
       heldAt,
       id,
+    )
+  }
+  for (const { id, acceptedBy, heldAt } of write.keep ?? []) {
+    db.run(
+      "update entries set state = 'kept', position = -position, error = ?, held_at = ? where id = ? and position > 0",
+      JSON.stringify(acceptedBy),
+      heldAt,
+      id,
+    )
+  }
+  if (write.prune) {
+    const { before, most } = write.prune
+    db.run(
+      `delete from entries where position < 0 and (held_at < ? or position >
+        (select position from entries where position < 0 order by position limit 1 offset ?))`,
+      before,
+      most - 1,
     )
   }
   for (const document of write.removeSummaries ?? [])
@@ -83,7 +110,14 @@ function apply(db: Sqlite, write: JournalWrite): JournalEntry[] {
 
 function append(db: Sqlite, entry: NewJournalEntry): JournalEntry {
   const known = db.get('select * from entries where id = ?', entry.id)
-  if (known) return entryOf(known)
+  if (known && Number(known.position) > 0) return entryOf(known)
+  if (known) {
+    db.run(
+      "update entries set state = 'pending', position = -position, error = null, held_at = null where id = ?",
+      entry.id,
+    )
+    return { ...entry, position: -Number(known.position) }
+  }
   const { lastInsertRowid } = db.run(
     'insert into entries (id, document, operation, state, error, held_at, message_index) values (?, ?, ?, ?, ?, ?, ?)',
     entry.id,
@@ -103,9 +137,13 @@ function entryOf(row: Row): JournalEntry {
     document: String(row.document),
     operation: JSON.parse(String(row.operation)),
     state: row.state as JournalState,
-    position: Number(row.position),
+    position: Math.abs(Number(row.position)),
   }
-  if (row.error !== null) entry.error = JSON.parse(String(row.error))
+  if (row.error !== null) {
+    const about = JSON.parse(String(row.error))
+    if (entry.state === 'kept') entry.acceptedBy = about
+    else entry.error = about
+  }
   if (row.held_at !== null) entry.heldAt = Number(row.held_at)
   if (row.message_index !== null) entry.messageIndex = Number(row.message_index)
   return entry

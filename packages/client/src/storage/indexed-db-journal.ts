@@ -5,7 +5,15 @@
 import { ConfabError } from '@confab/core'
 import { storageError } from './failure.ts'
 import { completed, openDatabase, result } from './indexed-db-requests.ts'
-import type { Journal, JournalEntry, JournalWrite, Pages, StoredPage, StoredSummary } from './storage.ts'
+import type {
+  Journal,
+  JournalEntry,
+  JournalWrite,
+  NewJournalEntry,
+  Pages,
+  StoredPage,
+  StoredSummary,
+} from './storage.ts'
 
 /**
  * `entries`: the key is the position, given by the database: ascending over all tabs, never given twice. `summaries`:
@@ -83,6 +91,16 @@ export async function openIndexedDBJournal(name: string): Promise<Journal & { re
           return completed(tx)
         }),
     },
+    kept: (document) =>
+      enqueue('read the local database', async (db) => {
+        const kept = await result<JournalEntry[]>(
+          db.transaction('entries').objectStore('entries').getAll(keptKeys()),
+        )
+        return kept
+          .filter((entry) => entry.document === (document ?? entry.document))
+          .map((entry) => ({ ...entry, position: -entry.position }))
+          .reverse()
+      }),
     async close() {
       await queue
       closed = true
@@ -138,6 +156,9 @@ function openJournalDatabase(
   })
 }
 
+/** What is kept has its position with a minus before it, so a start passes it over. */
+const keptKeys = () => IDBKeyRange.upperBound(0, true)
+
 const storesOf = (tx: IDBTransaction): Stores =>
   Object.fromEntries(STORES.map((name) => [name, tx.objectStore(name)])) as Stores
 
@@ -145,7 +166,7 @@ async function load(db: IDBDatabase): Promise<Awaited<ReturnType<Journal['load']
   const tx = db.transaction(STORES)
   const stores = storesOf(tx)
   const [entries, summaries, keys, values] = await Promise.all([
-    result<JournalEntry[]>(stores.entries.getAll()),
+    result<JournalEntry[]>(stores.entries.getAll(IDBKeyRange.lowerBound(0))),
     result<StoredSummary[]>(stores.summaries.getAll()),
     result(stores.values.getAllKeys()),
     result<unknown[]>(stores.values.getAll()),
@@ -178,7 +199,7 @@ async function transact<T>(db: IDBDatabase, work: (stores: Stores) => Promise<T>
   }
 }
 
-/** Issues the requests of a write: removals, additions, holds. Their order is the order of the requests. */
+/** Issues the requests of a write: removals, additions, holds, keeps. Their order is the order of the requests. */
 async function apply({ entries, summaries, values }: Stores, write: JournalWrite): Promise<JournalEntry[]> {
   const byId = entries.index('id')
   const known = (id: string): Promise<JournalEntry | undefined> => result(byId.get(id))
@@ -188,15 +209,33 @@ async function apply({ entries, summaries, values }: Stores, write: JournalWrite
       if (position !== undefined) await result(entries.delete(position))
     }),
   )
+  /** To the other side of zero, and as it is then. */
+  const move = async ({ position }: JournalEntry, entry: NewJournalEntry): Promise<JournalEntry> => {
+    const moved = { ...entry, position: -position }
+    await result(entries.delete(position))
+    await result(entries.add(moved))
+    return moved
+  }
   const appended: JournalEntry[] = []
   for (const entry of write.append ?? []) {
     // the database puts the position into the record
     const made = async () => ({ ...entry, position: Number(await result(entries.add({ ...entry }))) })
-    appended.push((await known(entry.id)) ?? (await made()))
+    const before = await known(entry.id)
+    appended.push(before && before.position < 0 ? await move(before, entry) : (before ?? (await made())))
   }
   for (const { id, error, heldAt } of write.hold ?? []) {
     const entry = await known(id)
     if (entry) await result(entries.put({ ...entry, state: 'held', error, heldAt }))
+  }
+  for (const { id, ...keep } of write.keep ?? []) {
+    const entry = await known(id)
+    if (entry && entry.position > 0) await move(entry, { ...entry, ...keep, state: 'kept' })
+  }
+  if (write.prune) {
+    const { before, most } = write.prune
+    const newestFirst = await result<JournalEntry[]>(entries.getAll(keptKeys()))
+    for (const [at, { position, heldAt = 0 }] of newestFirst.entries())
+      if (at >= most || heldAt < before) entries.delete(position)
   }
   for (const document of write.removeSummaries ?? []) summaries.delete(document)
   for (const summary of write.summaries ?? []) summaries.put(summary)

@@ -104,7 +104,7 @@ function memoryJournal(shared: Shared): Journal {
   return {
     async load() {
       assertOpen()
-      const entries = [...shared.entries.values()].sort((a, b) => a.position - b.position)
+      const entries = sorted(shared, (entry) => entry.state !== 'kept')
       return structuredClone({
         entries,
         summaries: [...shared.summaries.values()],
@@ -121,25 +121,45 @@ function memoryJournal(shared: Shared): Journal {
       }
       return structuredClone(applyWrite(shared, copy))
     },
+    async kept(document) {
+      assertOpen()
+      return structuredClone(
+        sorted(shared, (entry) => entry.state === 'kept' && entry.document === (document ?? entry.document)),
+      )
+    },
     async close() {
       closed = true
     },
   }
 }
 
+const sorted = (shared: Shared, which: (entry: JournalEntry) => boolean): JournalEntry[] =>
+  [...shared.entries.values()].filter(which).sort((a, b) => a.position - b.position)
+
 /** Applies a write in the order that `JournalWrite` gives: remove, append, hold. */
 function applyWrite(shared: Shared, write: JournalWrite): JournalEntry[] {
   for (const id of write.remove ?? []) shared.entries.delete(id)
   const appended = (write.append ?? []).map((entry) => {
     const known = shared.entries.get(entry.id)
-    if (known) return known
-    const stored = { ...entry, position: shared.nextPosition++ }
+    if (known && known.state !== 'kept') return known
+    const stored = { ...entry, position: known?.position ?? shared.nextPosition++ }
     shared.entries.set(entry.id, stored)
     return stored
   })
   for (const { id, error, heldAt } of write.hold ?? []) {
     const entry = shared.entries.get(id)
     if (entry) shared.entries.set(id, { ...entry, state: 'held', error, heldAt })
+  }
+  for (const { id, ...keep } of write.keep ?? []) {
+    const entry = shared.entries.get(id)
+    if (entry && entry.state !== 'kept') shared.entries.set(id, { ...entry, ...keep, state: 'kept' })
+  }
+  if (write.prune) {
+    const { before, most } = write.prune
+    const newestFirst = sorted(shared, ({ state }) => state === 'kept').reverse()
+    for (const [at, { id, heldAt }] of newestFirst.entries()) {
+      if (at >= most || (heldAt ?? 0) < before) shared.entries.delete(id)
+    }
   }
   for (const document of write.removeSummaries ?? []) shared.summaries.delete(document)
   for (const summary of write.summaries ?? []) shared.summaries.set(summary.document, summary)

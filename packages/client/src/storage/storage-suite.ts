@@ -224,6 +224,38 @@ const journalSentences: Sentence[] = [
       }),
   },
   {
+    sentence: 'what is kept is passed over at start, found by its document, and pending again where it stood',
+    prove: (device) =>
+      withStore(device.storage(), freshOwner(), async ({ journal }) => {
+        const [first, second, other, after] = await journal.write({
+          append: [newEntry('one'), newEntry('two'), newEntry('elsewhere', 'CH2'), newEntry('three')],
+        })
+        const acceptedBy = { commitsId: 4_294_967_295, clock: 7 }
+        const keep = [second, first, other].map((entry) => ({ id: entry?.id ?? '', heldAt: 5, acceptedBy }))
+        await journal.write({ keep: [...keep, { id: 'f'.repeat(32), heldAt: 5, acceptedBy }] })
+        await journal.write({ keep: keep.map((one) => ({ ...one, heldAt: 9 })) })
+        checkEqual((await journal.load()).entries, [after], 'what a start reads')
+        const kept = [first, second].map((entry) => ({ ...entry, state: 'kept', heldAt: 5, acceptedBy }))
+        checkEqual(await journal.kept('CH1'), kept, 'what is kept')
+        checkEqual(await journal.write({ append: [second as NewJournalEntry] }), [second], 'what is written')
+        checkEqual((await journal.load()).entries, [second, after], 'what a start reads then')
+        checkEqual(bodies(await journal.kept('CH1')), ['one'], 'what is kept then')
+      }),
+  },
+  {
+    sentence: 'of what is kept the newest remain, and none that is older than asked for',
+    prove: (device) =>
+      withStore(device.storage(), freshOwner(), async ({ journal }) => {
+        const entries = await journal.write({ append: ['1', '2', '3', '4'].map((body) => newEntry(body)) })
+        const acceptedBy = { commitsId: 1, clock: 1 }
+        await journal.write({ keep: entries.map(({ id }, at) => ({ id, heldAt: at, acceptedBy })) })
+        await journal.write({ prune: { before: 0, most: 3 } })
+        checkEqual(bodies(await journal.kept('CH1')), ['2', '3', '4'], 'the newest')
+        await journal.write({ prune: { before: 2, most: 3 } })
+        checkEqual(bodies(await journal.kept('CH1')), ['3', '4'], 'the young')
+      }),
+  },
+  {
     sentence: 'summaries and values are replaced and removed by key',
     prove: (device) =>
       withStore(device.storage(), freshOwner(), async ({ journal }) => {

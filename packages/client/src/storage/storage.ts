@@ -24,8 +24,10 @@ export type JournalState =
   | 'pending'
   /** Refused, or stranded by a removal: kept until the person resends or discards it. */
   | 'held'
+  /** Accepted, and kept for a while: a relay that is restored from an older backup may lack it. */
+  | 'kept'
 
-/** One operation of this identity that is not accepted yet. */
+/** One operation of this identity. */
 export interface JournalEntry {
   /** The operation's id. */
   id: string
@@ -38,8 +40,10 @@ export interface JournalEntry {
   position: number
   /** Why it is held. */
   error?: { code: number; message: string }
-  /** When it was held, milliseconds since the epoch. */
+  /** When it was held, or accepted, milliseconds since the epoch. */
   heldAt?: number
+  /** Of a kept one: a commit of its document by which it had been accepted. */
+  acceptedBy?: { commitsId: number; clock: number }
 }
 
 export type NewJournalEntry = Omit<JournalEntry, 'position'>
@@ -56,10 +60,24 @@ export interface StoredSummary {
   data: unknown
 }
 
-/** One atomic change of the journal database. Applied in full or not at all; removals first, then additions, then holds. */
+/** An accepted operation to be kept for a while. */
+export interface Keep {
+  id: string
+  heldAt: number
+  acceptedBy: { commitsId: number; clock: number }
+}
+
+/**
+ * One atomic change of the journal database. Applied in full or not at all; removals first, then additions, then holds
+ * and keeps.
+ */
 export interface JournalWrite {
-  /** An id that is there already keeps its entry and its position. */
+  /** An id that is there already keeps its entry and its position; a kept one is pending again. */
   append?: NewJournalEntry[]
+  /** Sets pending entries aside, by id; unknown ids are ignored. */
+  keep?: Keep[]
+  /** Forgets kept entries: those of before this time, and all but the newest. */
+  prune?: { before: number; most: number }
   /** Replaces the state and error of entries by id; unknown ids are ignored. */
   hold?: { id: string; error: { code: number; message: string }; heldAt: number }[]
   /** Removes entries by id; unknown ids are ignored. */
@@ -71,7 +89,7 @@ export interface JournalWrite {
 }
 
 export interface Journal {
-  /** Everything, read in one go at start: entries in order of position, summaries, values. */
+  /** Everything but what is kept, read in one go at start: entries in order of position, summaries, values. */
   load(): Promise<{ entries: JournalEntry[]; summaries: StoredSummary[]; values: { [key: string]: unknown } }>
   /**
    * Resolves when the write is on disk, with the appended entries and their positions; writes of one client
@@ -79,6 +97,8 @@ export interface Journal {
    * or is full: then nothing of it was written, and the store stays usable.
    */
   write(write: JournalWrite): Promise<JournalEntry[]>
+  /** What is kept of a document, or of all, in the order of writing. */
+  kept(document?: string): Promise<JournalEntry[]>
   close(): Promise<void>
 }
 

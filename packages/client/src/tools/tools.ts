@@ -21,5 +21,5 @@ export const exportOf = (
 export async function forget(surface: Surface, sid: string): Promise<boolean> {
   const engine = surface.working()
   await engine.pinHistory(sid, false)
-  return (await engine.local.conversation(sid)?.forget()) ?? false
+  return (await engine.local.conversation(sid)?.dropStored()) ?? false
 }

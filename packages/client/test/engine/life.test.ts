@@ -32,6 +32,7 @@ function withWrites(storage: Storage, before: (write: JournalWrite) => void): St
         ...store,
         journal: {
           load: () => journal.load(),
+          kept: (document) => journal.kept(document),
           close: () => journal.close(),
           write: async (write) => {
             before(write)

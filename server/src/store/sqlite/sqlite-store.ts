@@ -5,6 +5,7 @@
 import { ConfabError } from '@confab/core'
 import type { Store } from '../store.ts'
 import { sqliteChannels } from './channels.ts'
+import { copyDatabase } from './copy.ts'
 import { INDEXED_TAIL } from './migrations.ts'
 import { sqliteCatalogue, sqliteObjects } from './objects.ts'
 import { openDatabase } from './open.ts'
@@ -52,6 +53,7 @@ export function openSqliteStore(path: string): Store {
     erasable: async (limit) => guarded(() => reads.erasable(limit)),
     erase: async (key, before, snapshot, entries) =>
       guarded(() => writes.erase(key, before, snapshot, entries)),
+    backup: (file) => copyDatabase(db, file),
     objects: sqliteObjects(db, guarded),
     catalogue: sqliteCatalogue(db, guarded),
     channels: sqliteChannels(db, guarded),
