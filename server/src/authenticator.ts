@@ -1,15 +1,18 @@
-/** Who is it: the app's own `authenticate` hook, or access tokens. */
+/** Who is it: the app's own `authenticate` hook, or access tokens, and those of an identity provider. */
 import { ConfabError, type Limits, normaliseIdentity, SERVICE_USER } from '@confab/core'
 import type { Accounts } from './accounts/accounts.ts'
 import type { Authentication, Hooks } from './hooks.ts'
+import { type OpenIdOptions, openIdVerifier } from './open-id.ts'
 import type { Authenticate } from './session/session.ts'
-import { type AccessKeys, keySidOf, LAST_TIME, verifyAccessToken } from './token.ts'
+import { type AccessKeys, issuerOf, LAST_TIME, verifyAccessToken } from './token.ts'
 
 export function authenticator(options: {
   accessKeys: AccessKeys
   /** Whose stored API keys sign tokens, too. */
   accounts?: Pick<Accounts, 'keySecret'>
   hooks: Pick<Hooks, 'authenticate'>
+  /** An identity provider whose tokens are taken, too. */
+  openId?: OpenIdOptions | null
   limits: Limits
   now(): number
 }): Authenticate {
@@ -18,8 +21,12 @@ export function authenticator(options: {
     const authenticate = hooks.authenticate.bind(hooks)
     return async (token) => normalised(await authenticate(token), limits)
   }
+  const { openId } = options
+  const byProvider = openId ? openIdVerifier(openId, { limits, now }) : null
   return async (token) => {
-    const stored = await accounts?.keySecret(keySidOf(token))
+    const issuer = issuerOf(token)
+    if (byProvider && issuer === openId?.issuer) return byProvider(token)
+    const stored = await accounts?.keySecret(issuer)
     const claims = await verifyAccessToken(token, stored?.keys ?? accessKeys, { now: now(), limits })
     // a stored key speaks for its own account
     if (stored && stored.accountSid !== claims.accountSid) throw new ConfabError(20003)

@@ -114,6 +114,8 @@ export interface Engine {
   ): AsyncIterable<MessageRecord>
   /** Whether the person is connected: their own user document is open. */
   isOnline(serviceSid: string, identity: string): boolean
+  /** It was decided anew whether people of the service are told who is connected: those who are here hear of it. */
+  reachabilityChanged(serviceSid: string): void
   /** Resolves when everything taken so far is decided and stored. */
   idle(): Promise<void>
   /** Stops taking uploads, commits what it has, closes nothing else. */

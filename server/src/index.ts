@@ -35,6 +35,7 @@ export type {
   Hooks,
   OperationRequest,
 } from './hooks.ts'
+export type { OpenIdAlgorithm, OpenIdClaims, OpenIdOptions } from './open-id.ts'
 export { createRelay, type Relay } from './relay.ts'
 export type { RelayOptions } from './relay-options.ts'
 export type { Log, Timing } from './session/session.ts'

@@ -17,6 +17,7 @@ import { DEFAULT_SEALING, type SealingOptions } from './commit/options.ts'
 import { DEFAULT_PORT } from './default-port.ts'
 import type { Origins } from './gateway/http.ts'
 import type { Hooks } from './hooks.ts'
+import { checkOpenId, type OpenIdOptions } from './open-id.ts'
 import { DEFAULT_TIMING, type Log, type Timing } from './session/session.ts'
 import { type AccessKeys, isWeakSecret, SECRET_RULE } from './token.ts'
 
@@ -41,6 +42,8 @@ export interface RelayOptions {
   sealingKey?: string
   /** Where people reach the relay, for addresses that the REST API gives out: `https://relay.example.org`. */
   publicUrl?: string
+  /** An identity provider whose tokens are taken beside access tokens (`OpenIdOptions`). None by default. */
+  openId?: OpenIdOptions
   hooks?: Hooks
   /** Ways to people who have no SDK. None by default. */
   channels?: ChannelsOptions
@@ -67,12 +70,21 @@ export interface RelayOptions {
 export type CheckedOptions = Required<
   Omit<
     RelayOptions,
-    'limits' | 'restoringFrom' | 'timing' | 'logger' | 'sealing' | 'channels' | 'publicUrl' | 'sealingKey'
+    | 'limits'
+    | 'restoringFrom'
+    | 'timing'
+    | 'logger'
+    | 'sealing'
+    | 'channels'
+    | 'publicUrl'
+    | 'sealingKey'
+    | 'openId'
   >
 > & {
   channels: ChannelsOptions | null
   publicUrl: string | null
   sealingKey: string | undefined
+  openId: OpenIdOptions | null
   sealing: SealingOptions | false
   limits: Limits
   timing: Timing
@@ -109,13 +121,11 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
       )
     }
   }
+  if (options.openId) checkOpenId(options.openId)
   if (options.sealingKey !== undefined && !isSealingKey(options.sealingKey))
     refuse('sealingKey', '64 hex digits, such as openssl rand -hex 32 gives')
   if (options.publicUrl !== undefined && !/^https?:$/.test(URL.parse(options.publicUrl)?.protocol ?? '')) {
     refuse('publicUrl', "a URL such as 'https://relay.example.org'")
-  }
-  if (Object.keys(accessKeys).length === 0 && !hooks.authenticate) {
-    refuse('accessKeys', 'at least one API key ({ [keySid]: secret }), unless there is an authenticate hook')
   }
   checkNumbers('limits', options.limits, DEFAULT_LIMITS)
   if (options.sealing) checkNumbers('sealing', options.sealing, DEFAULT_SEALING)
@@ -130,6 +140,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     channels: options.channels ?? null,
     publicUrl: options.publicUrl ?? null,
     sealingKey: options.sealingKey,
+    openId: options.openId ?? null,
     limits: limitsWith(options.limits),
     roles: rolesRestoring(options.roles ?? DEFAULT_ROLES, restoringFrom),
     origins,
@@ -150,6 +161,13 @@ function checkNumbers(name: string, given: object = {}, known: object): void {
 function isOrigin(text: unknown): boolean {
   return typeof text === 'string' && URL.parse(text)?.origin === text
 }
+
+/** @throws ConfabError 20001: nobody could ever connect */
+export const refuseWithoutKeys = (): never =>
+  refuse(
+    'accessKeys',
+    'at least one API key ({ [keySid]: secret }), unless there is an authenticate hook, or an account, which can make keys',
+  )
 
 function refuse(option: string, expected: string): never {
   throw new ConfabError(20001, `${option} must be ${expected}`)

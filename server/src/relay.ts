@@ -1,5 +1,5 @@
 /** A relay: the store, the engine over it, and the gateway in front, put together and taken apart in order. */
-import { CLOSE_CODES, ConfabError, type Operation, type Outcome, type RoleTable } from '@confab/core'
+import { CLOSE_CODES, ConfabError, type Operation, type Outcome } from '@confab/core'
 import { Accounts } from './accounts/accounts.ts'
 import { openSecretBox, type SecretBox } from './accounts/secret-box.ts'
 import { authenticator } from './authenticator.ts'
@@ -9,7 +9,7 @@ import { createEngine } from './commit/create-engine.ts'
 import type { Engine } from './engine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
 import type { CommittedOperation, Hooks } from './hooks.ts'
-import { type CheckedOptions, checkedOptions, type RelayOptions } from './relay-options.ts'
+import { type CheckedOptions, checkedOptions, type RelayOptions, refuseWithoutKeys } from './relay-options.ts'
 import { restApi } from './rest/api.ts'
 import { Authentication } from './rest/authentication.ts'
 import { ServiceBook } from './services/service-book.ts'
@@ -56,8 +56,16 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const checked = checkedOptions(options)
   const { accessKeys, database, hooks, limits, log, roles, timing } = checked
   const store = openSqliteStore(database)
-  const book = await loadedBook(roles, store)
+  const book = new ServiceBook(roles, store.objects)
   const accounts = accountsOf(checked, store)
+  try {
+    await book.load()
+    const { size } = new Set([...Object.keys(accessKeys), ...(await accounts.list()).map(({ sid }) => sid)])
+    if (size === 0 && !hooks.authenticate && !checked.openId) refuseWithoutKeys()
+  } catch (error) {
+    await store.close()
+    throw error
+  }
   let channels: Channels | null = null
   const engine = createEngine({
     store,
@@ -77,6 +85,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       limits,
       now: systemClock.now,
       accounts,
+      openId: checked.openId,
     }),
     limits,
     timing,
@@ -131,18 +140,6 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     },
     backup: (file) => store.backup(file),
     close: () => (closed ??= close()),
-  }
-}
-
-/** @throws ConfabError 70502 when it can't be read, with the store closed */
-async function loadedBook(roles: RoleTable, store: Store): Promise<ServiceBook> {
-  const book = new ServiceBook(roles, store.objects)
-  try {
-    await book.load()
-    return book
-  } catch (error) {
-    await store.close()
-    throw error
   }
 }
 

@@ -111,8 +111,8 @@ export const isWeakSecret = (secret: string): boolean => Buffer.byteLength(secre
 /** The last time that a `Date` can hold, and less than the wire can say. */
 export const LAST_TIME = 8_640_000_000_000_000
 
-/** The key that says it signed the token; `''` for what is no token. Nothing is trusted yet. */
-export function keySidOf(token: string): string {
+/** Whose the token says it is (`iss`: a key's sid, or a provider); `''` for what is no token. Nothing is trusted yet. */
+export function issuerOf(token: string): string {
   try {
     return decodeJwt(token).iss ?? ''
   } catch {

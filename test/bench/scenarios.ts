@@ -9,6 +9,7 @@ import * as idle from './relay/idle.ts'
 import * as join from './relay/join.ts'
 import * as killed from './relay/killed.ts'
 import * as posts from './relay/posts.ts'
+import * as rest from './relay/rest.ts'
 import * as touched from './relay/touched.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -19,6 +20,7 @@ export const scenarios: readonly Scenario[] = [
   search,
   memory,
   posts,
+  rest,
   idle,
   touched,
   join,

@@ -160,7 +160,7 @@ describe('lists', () => {
     const { rest, made } = await withConversations(7)
     const first = await rest.conversations.page({ pageSize: 3 })
     expect(sids(first.instances)).toEqual(made.slice(0, 3))
-    expect(first.getPreviousPageUrl()).toBeUndefined()
+    expect(await first.previousPage()).toBeUndefined()
     const later = await rest.conversations.create({ friendlyName: 'later' })
     const second = await first.nextPage()
     expect(sids(second?.instances ?? [])).toEqual(made.slice(3, 6))

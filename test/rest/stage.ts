@@ -23,7 +23,7 @@ afterEach(async () => {
 
 /** The official client, its base address replaced as an app would. */
 export function pointed(relay: { httpUrl: string }, sid = ACCOUNT, token = TOKEN) {
-  const client = twilio(sid, token)
+  const client = twilio(sid, token, { accountSid: ACCOUNT })
   client.conversations.baseUrl = relay.httpUrl
   return client.conversations.v1
 }

@@ -4,6 +4,7 @@
 export const ERROR_CODES = {
   20001: { status: 400, title: 'Invalid parameter' },
   20003: { status: 401, title: 'Authentication failed' },
+  20004: { status: 405, title: 'Method not allowed' },
   20104: { status: 401, title: 'Access token expired' },
   20403: { status: 403, title: 'Not permitted' },
   20404: { status: 404, title: 'Not found' },

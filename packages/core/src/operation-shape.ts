@@ -228,7 +228,7 @@ const reports: Read<DeliveryReport[]> = (value, path, limits) => {
 }
 
 const uses: Read<number> = (value, path, limits) => {
-  const read = integer(Number.MIN_SAFE_INTEGER, limits.participants)(value, path, limits)
+  const read = integer(Number.NEGATIVE_INFINITY, limits.participants)(value, path, limits)
   if (read <= 0) throw invalid(path, 'Must be at least 0')
   return read
 }
@@ -318,6 +318,7 @@ const shapes: Shapes = {
   },
   'push.set': { channelType, token: pushToken },
   'push.remove': { channelType, token: pushToken },
+  'user.delete': {},
 }
 
 const readers = new Map<string, Read<Operation>>(

@@ -159,8 +159,11 @@ export interface PushRemove extends Base<'push.remove'> {
   token: string
 }
 
+/** Removes what is said of a person, and what they set. Only a system actor asks it, once they are in no conversation. */
+export interface UserDelete extends Base<'user.delete'> {}
+
 /** What is asked in one's own `user/<identity>`; everything else is asked in a conversation. */
-export type UserOperation = UserUpdate | SettingSet | PushSet | PushRemove
+export type UserOperation = UserUpdate | SettingSet | PushSet | PushRemove | UserDelete
 
 export type ConversationOperation =
   | ConversationCreate
@@ -189,6 +192,7 @@ const USER_OPERATIONS: ReadonlySet<string> = new Set<UserOperation['type']>([
   'setting.set',
   'push.set',
   'push.remove',
+  'user.delete',
 ])
 
 /** Whether it belongs into a `user/<identity>`. */

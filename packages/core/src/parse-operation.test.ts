@@ -105,6 +105,7 @@ const complete: { [Type in Operation['type']]: Extract<Operation, { type: Type }
   'setting.set': { ...base, type: 'setting.set', conversationSid: `CH${ID}`, notificationLevel: 'muted' },
   'push.set': { ...base, type: 'push.set', channelType: 'fcm', token: 'a-token' },
   'push.remove': { ...base, type: 'push.remove', channelType: 'apn', token: 'a-token' },
+  'user.delete': { ...base, type: 'user.delete' },
 }
 const all = Object.values(complete) as Operation[]
 

@@ -37,6 +37,8 @@ export type UserChange =
   | { type: 'setting.delete'; conversationSid: string }
   /** All of them, in place of those before. */
   | { type: 'push.put'; registrations: PushRegistrationRecord[] }
+  /** Profile, settings and push registrations are gone, and no byte of them is kept. */
+  | { type: 'user.erase'; identity: Identity }
 
 export type UserDecision = { verdict: 'accepted'; changes: UserChange[] } | DecisionAgainst
 
@@ -102,6 +104,10 @@ export class UserDraft implements UserState {
           break
         case 'push.put':
           this.#pushRegistrations = change.registrations
+          break
+        case 'user.erase':
+          // a device never decides it: it learns of it from its documents
+          break
       }
     }
   }

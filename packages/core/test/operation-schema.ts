@@ -254,6 +254,7 @@ function makeSchema(limits: Limits) {
     }),
     z.strictObject({ ...base('push.set'), channelType, token: pushToken }),
     z.strictObject({ ...base('push.remove'), channelType, token: pushToken }),
+    z.strictObject({ ...base('user.delete') }),
   ])
 }
 

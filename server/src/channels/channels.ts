@@ -9,6 +9,7 @@ import type { ConversationInfo, Desk } from './desk.ts'
 import { type AddressConfiguration, Inbound } from './inbound.ts'
 import { Outbound } from './outbound.ts'
 import { Reports } from './reports.ts'
+import { storedAddress } from './stored-addresses.ts'
 import type { Naming } from './text.ts'
 
 export interface ChannelsOptions {
@@ -87,7 +88,9 @@ export class Channels {
       store: store.channels,
       reports: this.#reports,
       settled: () => this.#outbound.settled(),
-      configurationOf: async (_, address) => options.addresses?.find((one) => one.address === address),
+      configurationOf: async (serviceSid, address) =>
+        options.addresses?.find((one) => one.address === address) ??
+        storedAddress(store.objects, serviceSid, address),
       now,
       log,
     })

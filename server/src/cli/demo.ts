@@ -6,6 +6,8 @@ import { ConfabError } from '@confab/core'
 
 export interface DemoKeys {
   accountSid: string
+  /** Of the account, for the REST API. */
+  authToken: string
   key: string
   secret: string
 }
@@ -21,11 +23,11 @@ const hex = () => randomBytes(16).toString('hex')
  * @throws ConfabError 20001 when the file can't be read or written
  */
 export function demoKeys(database: string): DemoKeys {
-  const fresh = { accountSid: `AC${hex()}`, key: `SK${hex()}`, secret: hex() }
+  const fresh = { accountSid: `AC${hex()}`, authToken: hex(), key: `SK${hex()}`, secret: hex() }
   if (database === ':memory:') return fresh
   const file = demoFile(database)
   try {
-    if (existsSync(file)) return checked(JSON.parse(readFileSync(file, 'utf8')))
+    if (existsSync(file)) return withToken(file, JSON.parse(readFileSync(file, 'utf8')))
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, `${JSON.stringify(fresh, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
     return fresh
@@ -34,8 +36,10 @@ export function demoKeys(database: string): DemoKeys {
   }
 }
 
-function checked(keys: Partial<DemoKeys>): DemoKeys {
-  const { accountSid, key, secret } = keys
+/** Files of before the REST API have no auth token: they get one. */
+function withToken(file: string, { accountSid, authToken, key, secret }: Partial<DemoKeys>): DemoKeys {
   if (!accountSid || !key || !secret) throw new Error('not a file of demo keys: remove it for new ones')
-  return { accountSid, key, secret }
+  const keys = { accountSid, authToken: authToken ?? hex(), key, secret }
+  if (authToken === undefined) writeFileSync(file, `${JSON.stringify(keys, null, 2)}\n`)
+  return keys
 }

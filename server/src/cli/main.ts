@@ -2,6 +2,7 @@
 /** The `confab` command. */
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
+import { registerAccounts } from './accounts-command.ts'
 import { registerBackup } from './backup-command.ts'
 import { registerChannels } from './channels-command.ts'
 import { registerChat } from './chat.ts'
@@ -21,6 +22,7 @@ registerRelay(program)
 registerToken(program)
 registerBackup(program)
 registerChannels(program)
+registerAccounts(program)
 registerChat(program)
 registerDoctor(program)
 registerExport(program)

@@ -1,8 +1,9 @@
 /** `confab relay`: runs a relay until it is told to end. */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ConfabError, type RestoringFrom } from '@confab/core'
 import { type Command, Option } from 'commander'
+import type { ConfiguredAccounts } from '../accounts/accounts.ts'
 import { DEFAULT_PORT } from '../default-port.ts'
 import type { Relay } from '../relay.ts'
 import { type Control, serveControl } from './control.ts'
@@ -17,6 +18,9 @@ interface RelayCommandOptions {
   origin?: string[]
   channels?: string
   account: string
+  authToken?: string
+  sealingKey?: string
+  publicUrl?: string
   logLevel?: string
   demo?: boolean
   restoreFromMembers?: string | true
@@ -70,6 +74,24 @@ export function registerRelay(program: Command): void {
         .env('CONFAB_ACCOUNT'),
     )
     .addOption(
+      new Option(
+        '--auth-token <token>',
+        "the account's auth token for the REST API, 32 characters or more; confab accounts makes accounts, too",
+      ).env('CONFAB_AUTH_TOKEN'),
+    )
+    .addOption(
+      new Option(
+        '--sealing-key <hex>',
+        'key that secrets in the database are sealed under, 64 hex digits; a file beside it when left out',
+      ).env('CONFAB_SEALING_KEY'),
+    )
+    .addOption(
+      new Option(
+        '--public-url <url>',
+        'where people reach the relay, for addresses that the REST API gives out',
+      ).env('CONFAB_PUBLIC_URL'),
+    )
+    .addOption(
       new Option('--log-level <level>', 'what is logged to stderr')
         .choices(LOG_LEVELS)
         .env('CONFAB_LOG_LEVEL'),
@@ -99,7 +121,9 @@ async function run(options: RelayCommandOptions): Promise<void> {
     ...parseKeys(options.key ?? commaSeparated(process.env.CONFAB_KEYS)),
     ...(demo && { [demo.key]: demo.secret }),
   }
-  if (Object.keys(accessKeys).length === 0) keyMissing()
+  // a database may have accounts and keys of its own
+  if (Object.keys(accessKeys).length === 0 && options.authToken === undefined && !existsSync(database))
+    keyMissing()
   const channels = options.channels
     ? (await import('../channels/configuration.ts')).readChannels(
         options.channels,
@@ -113,6 +137,9 @@ async function run(options: RelayCommandOptions): Promise<void> {
     database: withFolder(database),
     accessKeys,
     restoringFrom: restoringFrom(options.restoreFromMembers),
+    accounts: accountsOf(options, demo),
+    ...(options.sealingKey !== undefined && { sealingKey: options.sealingKey }),
+    ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     ...(channels && { channels }),
     origins: originsOf(options.origin ?? commaSeparated(process.env.CONFAB_ORIGINS)),
     logger: pino(
@@ -132,6 +159,11 @@ function portOf(text: string): number {
   return Number(text)
 }
 
+function accountsOf({ account, authToken }: RelayCommandOptions, demo: DemoKeys | null): ConfiguredAccounts {
+  if (authToken !== undefined) return { [account]: { authToken } }
+  return demo ? { [demo.accountSid]: { authToken: demo.authToken } } : {}
+}
+
 const originsOf = (origins: string[]) => (origins.length > 0 ? origins : 'any')
 
 /** SQLite makes the file, but not the folder that it is in. */
@@ -145,7 +177,7 @@ function withFolder(database: string): string {
   return database
 }
 
-async function printDemo(relay: Relay, { accountSid, key, secret }: DemoKeys): Promise<void> {
+async function printDemo(relay: Relay, { accountSid, authToken, key, secret }: DemoKeys): Promise<void> {
   const { createAccessToken } = await import('../token.ts')
   const token = (identity: string) =>
     createAccessToken({ accountSid, key, secret, identity, ttl: DEMO_TTL, relayUrl: relay.url })
@@ -156,7 +188,11 @@ Open two more terminals in this folder and run, one in each:
 
   npm run chat -- alice --with bob --url ${relay.url} --token ${await token('alice')}
 
-Then write something. /offline disconnects, /online catches up, /help lists the rest. ^C ends the relay.`)
+Then write something. /offline disconnects, /online catches up, /help lists the rest. ^C ends the relay.
+
+A server uses the REST API, Twilio's Conversations v1 (${relay.httpUrl}/v1/docs):
+
+  curl -u ${accountSid}:${authToken} ${relay.httpUrl}/v1/Conversations`)
 }
 
 const restoringFrom = (who: string | true | undefined): RestoringFrom =>

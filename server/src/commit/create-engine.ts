@@ -97,6 +97,8 @@ class RelayEngine implements Engine {
     this.#settings = settings
     const ids = runIds(settings.random)
     this.#readers.draw = ids.draw
+    this.#readers.isReachabilityTold = (serviceSid) =>
+      settings.book.configuration(serviceSid).reachabilityEnabled !== false
     this.#committer = new Committer(settings, this.#readers, ids)
     this.#opening = new Opening(settings, this.#readers, this.#committer)
     const { sealing } = settings
@@ -114,6 +116,7 @@ class RelayEngine implements Engine {
     }
     this.#committer.onUse = () => this.#sweep()
     this.#committer.beforeEpoch = (key) => this.#compactor.forget(key)
+    this.#opening.onStale = (key) => this.#compactor.want(key)
     this.#timers.start()
     this.#compactor.start()
     if (this.#sealer) this.#sealer.start()
@@ -320,6 +323,10 @@ class RelayEngine implements Engine {
     // membership by the store: what a removal has committed counts at once
     const [point] = await store.points(serviceSid, identity, [document])
     return point ? store.page(point.key, hash) : null
+  }
+
+  reachabilityChanged(serviceSid: string): void {
+    this.#readers.reachabilityChanged(serviceSid)
   }
 
   isOnline: Engine['isOnline'] = (serviceSid, identity) => this.#readers.isConnected(serviceSid, identity)

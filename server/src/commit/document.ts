@@ -103,6 +103,8 @@ export class DocumentModel implements ConversationState {
   /** Items that the maps have made in this epoch. */
   #mapItems: number
   #history: History
+  /** The sequence number of the newest commit that may have taken content out of the live document; −1: none has. */
+  sealedAt = -1
   /** Messages that have changed since a page of them was begun, by index: their new weight; null: removed. */
   #changed: Map<number, number | null> | null = null
   /** Client ids per identity. */
@@ -122,6 +124,8 @@ export class DocumentModel implements ConversationState {
     for (const read of loaded.reads) this.#reads.set(read.record.participantSid, read)
     for (const client of loaded.outboxClients) this.#bind(client)
     this.#history = new History((key) => this.value('history', key))
+    // when isn't stored: the newest commit may have been it
+    if (this.#history.end > 0) this.sealedAt = loaded.head.seq - 1
     this.#mapItems = loaded.head.roots.reduce(
       (sum, { root, clock }) => sum + (ARRAYS.has(root) ? 0 : clock),
       0,
@@ -350,13 +354,14 @@ export class DocumentModel implements ConversationState {
   }
 
   /**
-   * What a person set for a conversation goes with it.
+   * What a person set for a conversation goes with it, and so does what people called it.
    * @param entered in this very turn: a removal is left nonetheless, by which devices that had the conversation before
    *   a backup was restored tell that nobody has forgotten it
    */
   deleteDirectory(conversationSid: string, entered: boolean): void {
-    if (entered && this.value('conversations', conversationSid) === undefined)
-      this.#set('conversations', conversationSid, null)
+    const before = this.value('conversations', conversationSid) as DirectoryRecord | undefined
+    if (before?.uniqueName !== undefined) this.#gather().removes = true
+    if (entered && before === undefined) this.#set('conversations', conversationSid, null)
     this.#unset('conversations', conversationSid)
     this.#unset('settings', conversationSid)
   }
@@ -381,6 +386,12 @@ export class DocumentModel implements ConversationState {
   setValue(root: string, key: string, value: unknown): void {
     if (value === undefined) this.#unset(root, key)
     else this.#set(root, key, value)
+  }
+
+  /** Empties a map for good: what stood there goes from log and snapshot, too. */
+  eraseValues(root: string): void {
+    for (const [key] of [...this.values(root)]) this.#unset(root, key)
+    this.#gather().removes = true
   }
 
   /** A user document: one more refusal; the oldest beyond a hundred goes. */
@@ -470,6 +481,7 @@ export class DocumentModel implements ConversationState {
     if (!isLost) pages.put.push({ hash, deflated })
     history.sealedTo = this.#history.end
     history.unmade = this.#history.unmade
+    this.sealedAt = this.head.seq
   }
 
   /**
@@ -497,6 +509,7 @@ export class DocumentModel implements ConversationState {
     pages.put.push({ hash, deflated })
     this.#history.replace(number, made)
     history.unmade = this.#history.unmade
+    this.sealedAt = this.head.seq
     return true
   }
 
@@ -593,6 +606,7 @@ export class DocumentModel implements ConversationState {
     this.#outboxSizes.clear()
     this.#gone = 0
     this.#mapItems = 0
+    this.sealedAt = -1
     head.epoch++
     head.seq = 0
     const mapItems: MapItem[] = []

@@ -79,8 +79,8 @@ export class Presence {
     return taken.length > 0 ? encode(taken) : null
   }
 
-  /** What the relay itself says, under a client id of its own. */
-  announce(client: number, state: { [key: string]: boolean }): Uint8Array {
+  /** What the relay itself says, under a client id of its own; null: nothing any more. */
+  announce(client: number, state: { [key: string]: boolean } | null): Uint8Array {
     // from 1: to a stock reader, 0 is what it knew before
     const clock = (this.#entries.get(client)?.clock ?? 0) + 1
     const entry = { clock, state: JSON.stringify(state), from: null }

@@ -62,6 +62,8 @@ export class Readers {
   /** Brings everything to somebody who was let in. */
   welcomer: (subscription: Subscription) => Promise<void> = async () => {}
   onFailure: (error: unknown, document: string) => void = () => {}
+  /** Whether people of the service are told who is connected. */
+  isReachabilityTold: (serviceSid: string) => boolean = () => true
   /** A random client id, 32 bits, for what the relay says by awareness. */
   draw: () => number = () => 1
 
@@ -146,7 +148,7 @@ export class Readers {
     const name = parseDocumentName(document)
     const presence = new Presence()
     const reachability = name?.kind === 'profile' ? this.draw() : null
-    if (name && reachability !== null) {
+    if (name && reachability !== null && this.isReachabilityTold(serviceSid)) {
       presence.announce(reachability, { online: this.isConnected(serviceSid, name.id) })
     }
     return { key, document, subscriptions: new Map(), presence, reachability, epochs: 0 }
@@ -157,9 +159,24 @@ export class Readers {
     const { serviceSid, identity } = principal
     if (document !== userDocument(identity)) return
     const profile = this.audience(serviceSid, profileDocument(identity))
-    if (!profile || profile.reachability === null) return
-    const online = this.isConnected(serviceSid, identity)
-    tellPresence(profile, profile.presence.announce(profile.reachability, { online }), null)
+    if (profile && this.isReachabilityTold(serviceSid)) this.#announce(serviceSid, profile, identity)
+  }
+
+  /** It was decided anew whether people of the service are told who is connected. */
+  reachabilityChanged(serviceSid: string): void {
+    for (const audience of this.#audiences.values()) {
+      const name = parseDocumentName(audience.document)
+      if (name && audience.key === documentKey(serviceSid, audience.document))
+        this.#announce(serviceSid, audience, name.id)
+    }
+  }
+
+  #announce(serviceSid: string, profile: Audience, identity: string): void {
+    if (profile.reachability === null) return
+    const state = this.isReachabilityTold(serviceSid)
+      ? { online: this.isConnected(serviceSid, identity) }
+      : null
+    tellPresence(profile, profile.presence.announce(profile.reachability, state), null)
   }
 
   // ── the fan-out ───────────────────────────────────────────────────────────────────────────────────

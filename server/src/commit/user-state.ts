@@ -24,6 +24,7 @@ export function profileNamedBy(operation: Operation, owner: string): string | nu
       return operation.identity ?? owner
     case 'push.set':
     case 'push.remove':
+    case 'user.delete':
       return owner
     default:
       return null
@@ -68,7 +69,11 @@ export function applyUserChanges(
       case 'push.put': {
         const { registrations } = change
         model.setValue('settings', PUSH_KEY, registrations.length > 0 ? registrations : undefined)
+        break
       }
+      case 'user.erase':
+        profileOf(change.identity).eraseValues('profile')
+        model.eraseValues('settings')
     }
   }
 }

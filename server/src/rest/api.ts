@@ -16,8 +16,9 @@ import { routes } from './routes.ts'
 
 /** Bytes of a form, percent-encoded: a body and attributes at their longest. */
 const FORM_BYTES = 512 * 1024
-/** Requests that are being answered at a time. */
+/** Requests that are being answered at a time, and of them those of one account: it leaves room for the others. */
 const MOST = 256
+const MOST_OF_ACCOUNT = 128
 
 export interface RestOptions {
   relay: RestRelay
@@ -41,6 +42,17 @@ const prepared: readonly Prepared[] = routes.map((route) => ({
 
 export function restApi(options: RestOptions): HttpHandler {
   let answering = 0
+  const ofAccount = new Map<string, number>()
+  const enter = (accountSid: string, response: ServerResponse) => {
+    const before = ofAccount.get(accountSid) ?? 0
+    if (before >= MOST_OF_ACCOUNT) throw tooMany(response)
+    ofAccount.set(accountSid, before + 1)
+    response.once('close', () => {
+      const left = (ofAccount.get(accountSid) ?? 1) - 1
+      if (left === 0) ofAccount.delete(accountSid)
+      else ofAccount.set(accountSid, left)
+    })
+  }
   return (request, response) => {
     const path = pathOf(request.url)
     if (path === '/v1/openapi.json') return send(response, 200, openApi(routes))
@@ -49,15 +61,14 @@ export function restApi(options: RestOptions): HttpHandler {
     if (!isOurs && !path.startsWith('/2010-04-01/')) return false
     const requestId = `RQ${randomUUID().replaceAll('-', '')}`
     response.setHeader('twilio-request-id', requestId)
-    if (answering >= MOST) {
-      response.setHeader('retry-after', '1')
-      return fail(response, new ConfabError(20429))
-    }
+    if (answering >= MOST) return fail(response, tooMany(response))
     answering++
     response.once('close', () => answering--)
     const began = performance.now()
-    answer(options, request, response, path)
+    answer(options, request, response, path, enter)
       .catch((error: unknown) => {
+        // whoever asked has hung up
+        if (request.destroyed && !request.complete) return
         const isKnown = error instanceof ConfabError
         if (!isKnown || error.status >= 500) options.log.error({ err: error, requestId }, 'failed: REST')
         if (response.headersSent) response.destroy()
@@ -72,11 +83,17 @@ export function restApi(options: RestOptions): HttpHandler {
   }
 }
 
+function tooMany(response: ServerResponse): ConfabError {
+  response.setHeader('retry-after', '1')
+  return new ConfabError(20429)
+}
+
 async function answer(
   options: RestOptions,
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
+  enter: (accountSid: string, response: ServerResponse) => void,
 ): Promise<void> {
   const { authentication, relay } = options
   const from = request.socket.remoteAddress ?? ''
@@ -90,14 +107,15 @@ async function answer(
     throw new ConfabError(20003, 'Authenticate')
   }
   const { accountSid } = who
+  enter(accountSid, response)
   const origin = originOf(options, request)
   const located = locate(path, accountSid)
   if (!located) throw new ConfabError(20404, `The requested resource ${path} was not found`)
-  const { serviceSid, base, parts, scope } = located
+  const { serviceSid, base } = located
   if (!(await relay.services.has(accountSid, serviceSid))) {
     throw new ConfabError(20404, `The requested resource ${path} was not found`)
   }
-  const { route, found } = routeOf(request, parts, scope, path)
+  const { route, found } = routeOf(request, response, located, path)
   const url = new URL(request.url ?? '/', origin)
   const given =
     request.method === 'GET' || request.method === 'DELETE' ? url.searchParams : await form(request)
@@ -118,10 +136,14 @@ async function answer(
 }
 
 /** Which service a path is about, and what is behind that. */
-function locate(
-  path: string,
-  accountSid: string,
-): { serviceSid: string; base: string; parts: string[]; scope: 'account' | 'service' } | null {
+interface Located {
+  serviceSid: string
+  base: string
+  parts: string[]
+  scope: 'account' | 'service'
+}
+
+function locate(path: string, accountSid: string): Located | null {
   const parts = decoded(path)
   if (!parts) return null
   const serviceSid = defaultServiceSid(accountSid)
@@ -152,24 +174,24 @@ function decoded(path: string): string[] | null {
   }
 }
 
-/** @throws ConfabError 20404 when there is no such path; 20001 (405) when it doesn't take this method */
+/** @throws ConfabError 20404 when there is no such path; 20004 when it doesn't take this method */
 function routeOf(
   request: IncomingMessage,
-  parts: readonly string[],
-  scope: 'account' | 'service',
+  response: ServerResponse,
+  { parts, scope }: Located,
   path: string,
 ): { route: Route; found: { [name: string]: string } } {
-  let isKnown = false
+  const taken: string[] = []
   for (const route of prepared) {
     if (route.scope !== 'both' && route.scope !== scope) continue
     const found = matches(route.template, parts)
     if (!found) continue
-    isKnown = true
     if (route.method === request.method) return { route, found }
+    taken.push(route.method)
   }
-  if (isKnown)
-    throw Object.assign(new ConfabError(20001, `${path} does not take ${request.method}`), { status: 405 })
-  throw new ConfabError(20404, `The requested resource ${path} was not found`)
+  if (taken.length === 0) throw new ConfabError(20404, `The requested resource ${path} was not found`)
+  response.setHeader('allow', taken.join(', '))
+  throw new ConfabError(20004, `${path} does not take ${request.method}`)
 }
 
 /** @throws ConfabError 20001 for a body that is no form, or too large (413) */
@@ -210,7 +232,8 @@ function fail(response: ServerResponse, error: ConfabError): true {
   return send(response, status, {
     code,
     message,
-    more_info: `https://www.twilio.com/docs/errors/${code}`,
+    // Twilio explains its own
+    more_info: code < 70_000 ? `https://www.twilio.com/docs/errors/${code}` : '/v1/docs#errors',
     status,
   })
 }

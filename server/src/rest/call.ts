@@ -22,7 +22,7 @@ import type { Store } from '../store/store.ts'
 /** What routes work with. */
 export interface RestRelay {
   store: Store
-  engine: Pick<Engine, 'submit' | 'readMessages' | 'isOnline'>
+  engine: Pick<Engine, 'submit' | 'readMessages' | 'isOnline' | 'reachabilityChanged'>
   book: ServiceBook
   services: Services
   accounts: Accounts
@@ -36,6 +36,13 @@ export type Draft = Operation extends infer One
     ? Omit<One, 'id' | 'dateWritten'> & { id?: string }
     : never
   : never
+
+/** A conversation by its sid, its key in the store and the highest index that it ever gave. */
+export interface Place {
+  sid: string
+  key: number
+  highestIndex: number
+}
 
 export interface CallOptions {
   relay: RestRelay
@@ -128,13 +135,24 @@ export class Call {
     return found
   }
 
+  /**
+   * Where that conversation lies, without reading who is in it.
+   * @throws ConfabError 20404
+   */
+  async place(name = 'ConversationSid'): Promise<Place> {
+    const sid = await this.conversationSid(this.part(name))
+    const found = sid === null ? null : await this.relay.store.catalogue.conversation(this.serviceSid, sid)
+    if (!found || sid === null) throw this.notFound()
+    return { sid, ...found }
+  }
+
   async conversationSid(named: string): Promise<string | null> {
     if (isSid('CH', named)) return named
     return this.relay.store.uniqueNameOwner(this.serviceSid, named)
   }
 
   /** @throws ConfabError 20404 */
-  async message({ key }: ConversationSnapshot, name = 'MessageSid'): Promise<MessageRecord> {
+  async message({ key }: Place, name = 'MessageSid'): Promise<MessageRecord> {
     const [found] = await this.relay.store.messages(key, [this.sid('IM', this.part(name))])
     if (!found) throw this.notFound()
     return found.record

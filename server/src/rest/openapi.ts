@@ -135,7 +135,16 @@ code,.path{font-family:ui-monospace,monospace;font-size:.9em}h2{border-bottom:1p
 .method{display:inline-block;min-width:4.5em;font-weight:700}td{padding:.1rem .8rem .1rem 0;vertical-align:top}ul{columns:2}
 </style></head><body><h1>Confab REST API</h1>
 <p>Twilio’s Conversations v1. Basic authentication with an account’s sid and auth token, or an API key’s sid and secret;
-bodies are forms. The same as a document for tools: <a href="openapi.json">openapi.json</a>.</p><ul>${contents.join('')}</ul>${sections.join('')}</body></html>`
+bodies are forms. The same as a document for tools: <a href="openapi.json">openapi.json</a>.</p><ul>${contents.join('')}</ul>${sections.join('')}${errors()}</body></html>`
+}
+
+/** What the codes mean that an answer may carry. */
+function errors(): string {
+  const rows = Object.entries(ERROR_CODES).map(
+    ([code, { status, title }]) =>
+      `<tr><td><code>${code}</code></td><td>${status}</td><td>${escaped(title)}</td></tr>`,
+  )
+  return `<section><h2 id="errors">Errors</h2><table>${rows.join('')}</table></section>`
 }
 
 function entry(route: Route): string {

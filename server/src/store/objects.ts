@@ -28,6 +28,13 @@ export interface ObjectStore {
   deleteScope(scope: string): Promise<void>
 }
 
+/** Somebody of a service. */
+export interface NotedUser {
+  identity: string
+  /** When the relay first heard of them, milliseconds since the epoch. */
+  noted: number
+}
+
 /** Finds what the relay's own documents are about. Positions ascend in the order of making. */
 export interface Catalogue {
   /** Conversations of the service that exist; by `state` and by the days of their making (milliseconds, inclusive). */
@@ -37,6 +44,8 @@ export interface Catalogue {
     span: Span,
     limit: number,
   ): Promise<{ position: number; sid: string }[]>
+  /** Where a conversation lies, without reading it; null when the service has none of this sid. */
+  conversation(serviceSid: string, sid: string): Promise<{ key: number; highestIndex: number } | null>
   /** Conversations in which an identity takes part, or an address. */
   conversationsWith(
     serviceSid: string,
@@ -45,9 +54,9 @@ export interface Catalogue {
     limit: number,
   ): Promise<{ position: number; sid: string }[]>
   /** People of the service: everybody who was ever in a conversation, or has a profile. */
-  users(serviceSid: string, span: Span, limit: number): Promise<{ position: number; identity: string }[]>
+  users(serviceSid: string, span: Span, limit: number): Promise<(NotedUser & { position: number })[]>
   /** Whose sid it is; null when nobody's. */
-  identityOf(serviceSid: string, userSid: string): Promise<string | null>
+  user(serviceSid: string, userSid: string): Promise<NotedUser | null>
   /** Lists a person who has done nothing yet. */
   noteUser(serviceSid: string, identity: string): Promise<void>
   /** How many messages of a document have an index above this one. */

@@ -1,5 +1,5 @@
 /** What every store must do, as tests. An implementation's own test calls this with a way to open an empty one. */
-import { type MessageRecord, type Outcome, parseDocumentName } from '@confab/core'
+import { type MessageRecord, type Outcome, parseDocumentName, userSid } from '@confab/core'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type DocumentCommit, type Head, NO_HISTORY, type Store } from './store.ts'
 
@@ -394,6 +394,103 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       expect(await store.points(SERVICE, 'ada', [first])).toMatchObject([
         { epoch: 2, seq: 1, commitsId: 99, clock: 1 },
       ])
+    })
+
+    describe('keeps what administrators write down', () => {
+      const names = (list: { sid: string }[]) => list.map(({ sid }) => sid)
+
+      it('by scope, kind and sid, and changes it in its place', async () => {
+        const { objects } = store
+        for (const sid of ['a', 'b', 'c']) await objects.put('one', 'role', sid, { name: sid })
+        await objects.put('two', 'role', 'a', { name: 'other' })
+        await objects.put('one', 'key', 'a', 1)
+        await objects.put('one', 'role', 'a', { name: 'again' })
+        expect(await objects.get('one', 'role', 'a')).toMatchObject({ sid: 'a', value: { name: 'again' } })
+        expect(await objects.get('one', 'role', 'd')).toBeNull()
+        const all = await objects.list('one', 'role', { after: -1 }, 10)
+        expect(names(all)).toEqual(['a', 'b', 'c'])
+        const [first, second, third] = all.map(({ position }) => position)
+        expect(names(await objects.list('one', 'role', { after: first as number }, 1))).toEqual(['b'])
+        expect(names(await objects.list('one', 'role', { before: third as number }, 1))).toEqual(['b'])
+        expect(names(await objects.list('one', 'role', { before: second as number }, 9))).toEqual(['a'])
+        expect((await objects.all('role')).map(({ scope, sid }) => scope + sid)).toEqual([
+          'onea',
+          'oneb',
+          'onec',
+          'twoa',
+        ])
+        expect([await objects.delete('one', 'role', 'b'), await objects.delete('one', 'role', 'b')]).toEqual([
+          true,
+          false,
+        ])
+        await objects.deleteScope('one')
+        expect((await objects.all('role')).map(({ scope }) => scope)).toEqual(['two'])
+      })
+    })
+
+    describe('finds', () => {
+      const made = (n: number, dateCreated: number, state?: string) =>
+        create(conversation(n), {
+          mapItems: [
+            { root: 'conversation', key: 'dateCreated', item: [9, 0], value: dateCreated },
+            ...(state
+              ? [
+                  {
+                    root: 'conversation',
+                    key: 'state',
+                    item: [9, 1] as [number, number],
+                    value: { current: state },
+                  },
+                ]
+              : []),
+          ],
+          members: member('ada', ...(n % 2 ? ['bob'] : [])),
+        })
+      const found = async (filter: object, span: Parameters<Store['catalogue']['users']>[1], limit = 10) =>
+        (await store.catalogue.conversations(SERVICE, filter, span, limit)).map(({ sid }) => sid)
+
+      it('conversations that exist, by state and by when they were made, a page at a time', async () => {
+        await made(1, 100)
+        await made(2, 200, 'closed')
+        await made(3, 300)
+        const last = await made(4, 400, 'closed')
+        await create('user/ada')
+        const start = { after: -1 }
+        const sids = (...numbers: number[]) => numbers.map(conversation)
+        expect(await found({}, start)).toEqual(sids(1, 2, 3, 4))
+        expect(await found({}, start, 2)).toEqual(sids(1, 2))
+        expect(await found({}, { before: last }, 2)).toEqual(sids(2, 3))
+        expect(await found({ state: 'closed' }, start)).toEqual(sids(2, 4))
+        expect(await found({ state: 'active', from: 200 }, start)).toEqual(sids(3))
+        expect(await found({ from: 200, to: 300 }, start)).toEqual(sids(2, 3))
+        const head4 = { ...head(conversation(4), 2), key: last }
+        await store.commit([commit(conversation(4), 1, { head: head4, deleted: true })])
+        expect(await found({}, start)).toEqual(sids(1, 2, 3))
+        expect(await store.catalogue.conversations(OTHER_SERVICE, {}, start, 10)).toEqual([])
+      })
+
+      it('people, in the order in which they came, and where each is', async () => {
+        await made(1, 100)
+        await made(2, 200)
+        await create('profile/cleo')
+        const { catalogue } = store
+        const users = await catalogue.users(SERVICE, { after: -1 }, 10)
+        expect(users.map(({ identity }) => identity)).toEqual(['ada', 'bob', 'cleo'])
+        expect(await catalogue.user(SERVICE, userSid(SERVICE, 'bob'))).toMatchObject({ identity: 'bob' })
+        expect(await catalogue.user(OTHER_SERVICE, userSid(SERVICE, 'bob'))).toBeNull()
+        const of = async (identity: string) =>
+          (await catalogue.conversationsWith(SERVICE, { identity }, { after: -1 }, 10)).map(({ sid }) => sid)
+        expect([await of('ada'), await of('bob'), await of('dan')]).toEqual([
+          [conversation(1), conversation(2)],
+          [conversation(1)],
+          [],
+        ])
+        await catalogue.noteUser(SERVICE, 'dan')
+        await catalogue.noteUser(SERVICE, 'ada')
+        await catalogue.forgetUser(SERVICE, 'bob')
+        const left = await catalogue.users(SERVICE, { after: -1 }, 10)
+        expect(left.map(({ identity }) => identity)).toEqual(['ada', 'cleo', 'dan'])
+      })
     })
   })
 }

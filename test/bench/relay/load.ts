@@ -1,6 +1,13 @@
 /** Posts for a relay: who sends how many to whom. */
 import { randomBytes } from 'node:crypto'
-import { conversationSid, type Operation, type Outcome, outboxName, UpdateWriter } from '@confab/core'
+import {
+  conversationSid,
+  defaultServiceSid,
+  type Operation,
+  type Outcome,
+  outboxName,
+  UpdateWriter,
+} from '@confab/core'
 import type { Who } from './targets.ts'
 
 export interface Load {
@@ -28,7 +35,8 @@ export const WARM_UP = 2
 export const warmUpOf = ({ messages }: Load): number => Math.ceil(messages / WARM_UP)
 
 export const ACCOUNT = `AC${'a'.repeat(32)}`
-export const SERVICE = `IS${'5'.repeat(32)}`
+export const AUTH_TOKEN = '7'.repeat(32)
+export const SERVICE = defaultServiceSid(ACCOUNT)
 export const KEY = 'SKbench'
 export const SECRET = 'a secret of the benchmark, long enough'
 export const identityOf = (conversation: number, member: number): string => `person-${conversation}-${member}`

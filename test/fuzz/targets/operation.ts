@@ -254,6 +254,7 @@ const FIELDS = {
   },
   'push.set': { channelType, token },
   'push.remove': { channelType, token },
+  'user.delete': {},
 } satisfies { [Type in Operation['type']]: { [key: string]: Make } }
 const TYPES = Object.keys(FIELDS) as (keyof typeof FIELDS)[]
 const OPTIONAL = new Set(

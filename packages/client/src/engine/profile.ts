@@ -95,6 +95,8 @@ export class LocalProfile {
       const state: unknown = JSON.parse(decoding.readVarString(decoder))
       const { online } = (state ?? {}) as { online?: unknown }
       if (typeof online === 'boolean') this.#become(online)
+      // the relay tells nobody any more
+      else if (state === null) this.#become(null)
     }
     this.#answer()
   }

@@ -108,6 +108,7 @@ export function userParts(operation: Operation, self: string): UserPart[] {
       return [`setting ${operation.conversationSid}`]
     case 'push.set':
     case 'push.remove':
+    case 'user.delete':
       return [`profile ${self}`]
     default:
       return []

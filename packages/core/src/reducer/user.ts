@@ -29,6 +29,8 @@ export function decideUser(state: UserState, operation: Operation, context: User
       case 'push.set':
       case 'push.remove':
         return push(state, operation, context)
+      case 'user.delete':
+        return remove(context)
     }
   } catch (error) {
     if (error instanceof ConfabError) return refused(error.code, error.message)
@@ -53,7 +55,9 @@ function update(state: UserState, operation: UserUpdate, context: UserDecideCont
   }
   const patched = patchedAttributes(profile?.attributes, operation.attributes, limits.attributesBytes, limits)
   if (patched) values.attributes = patched.attributes
-  return Object.keys(values).length === 0
+  // an administrator makes somebody known of whom nothing is said yet
+  const isNew = profile === null && standing.identity === null
+  return Object.keys(values).length === 0 && !isNew
     ? accepted()
     : accepted(profileSet(profile, identity, values, context))
 }
@@ -86,6 +90,11 @@ function push(state: UserState, operation: PushSet | PushRemove, context: UserDe
     changes.push(profileSet(profile, context.identity, values, context))
   }
   return accepted(...changes)
+}
+
+function remove({ actor, identity }: UserDecideContext): UserDecision {
+  if (actor.kind !== 'system') return refused(20403, 'Only an administrator deletes a person')
+  return accepted({ type: 'user.erase', identity })
 }
 
 function profileSet(

@@ -2,23 +2,19 @@
 import { addressType, ConfabError, defaultServiceSid } from '@confab/core'
 import * as z from 'zod'
 import { normaliseAddress } from '../../address.ts'
+import { ADDRESS, type StoredAddress } from '../../channels/stored-addresses.ts'
 import type { Call } from '../call.ts'
 import { boolean, integer, list, text as textField } from '../parameters.ts'
 import type { Route } from '../route.ts'
 import { anything, date, dates, maybe, text } from '../shapes.ts'
 import { type StoredValue, storedResource } from './stored.ts'
 
-export const ADDRESS = 'address'
-
-export interface AddressValue extends StoredValue {
+interface AddressValue extends StoredValue, StoredAddress {
   type: string
-  address: string
   friendlyName: string | null
   country: string | null
-  autoCreation: {
-    enabled: boolean
+  autoCreation: StoredAddress['autoCreation'] & {
     type: 'webhook' | 'studio' | 'default'
-    serviceSid: string
     webhookUrl: string | null
     webhookMethod: string | null
     webhookFilters: string[]
@@ -50,21 +46,21 @@ const fields = z.object({
   'AutoCreation.StudioRetryCount': integer.optional(),
 })
 
-function autoCreation(
+async function autoCreation(
   call: Call,
   given: z.infer<typeof fields>,
   before?: AddressValue['autoCreation'],
-): AddressValue['autoCreation'] {
+): Promise<AddressValue['autoCreation']> {
   if (given['AutoCreation.Type'] === 'studio' || given['AutoCreation.StudioFlowSid'] !== undefined) {
     throw new ConfabError(20001, 'AutoCreation.Type studio is not supported: flows are a service of Twilio’s')
   }
+  const serviceSid = given['AutoCreation.ConversationServiceSid']
+  if (serviceSid !== undefined && !(await call.relay.services.has(call.accountSid, serviceSid)))
+    throw new ConfabError(20001, 'AutoCreation.ConversationServiceSid must be a service of the account')
   return {
     enabled: given['AutoCreation.Enabled'] ?? before?.enabled ?? false,
     type: given['AutoCreation.Type'] ?? before?.type ?? 'default',
-    serviceSid:
-      given['AutoCreation.ConversationServiceSid'] ??
-      before?.serviceSid ??
-      defaultServiceSid(call.accountSid),
+    serviceSid: serviceSid ?? before?.serviceSid ?? defaultServiceSid(call.accountSid),
     webhookUrl: given['AutoCreation.WebhookUrl'] ?? before?.webhookUrl ?? null,
     webhookMethod: given['AutoCreation.WebhookMethod']?.toUpperCase() ?? before?.webhookMethod ?? null,
     webhookFilters: given['AutoCreation.WebhookFilters'] ?? before?.webhookFilters ?? [],
@@ -108,12 +104,12 @@ export const addresses: readonly Route[] = storedResource<AddressValue, z.ZodObj
       address,
       friendlyName: FriendlyName ?? null,
       country: AddressCountry ?? null,
-      autoCreation: autoCreation(call, given as z.infer<typeof fields>),
+      autoCreation: await autoCreation(call, given as z.infer<typeof fields>),
     }
   },
-  changed: (call, before, given) => ({
+  changed: async (call, before, given) => ({
     friendlyName: (given.FriendlyName as string | undefined) ?? before.friendlyName,
-    autoCreation: autoCreation(call, given as z.infer<typeof fields>, before.autoCreation),
+    autoCreation: await autoCreation(call, given as z.infer<typeof fields>, before.autoCreation),
   }),
   shape: (call, sid, value): z.infer<typeof answer> => ({
     sid,

@@ -60,12 +60,12 @@ export const messages: readonly Route[] = [
     answer: messageAnswer,
     status: 201,
     handle: async (call, { Author: author, Body: body, Subject: subject, Attributes, ...rest }) => {
-      const { record, key } = await call.conversation()
+      const { sid, key } = await call.place()
       if (rest.ContentSid !== undefined)
         throw new ConfabError(20001, 'ContentSid is not supported: templates are a service of Twilio’s')
       if (rest.MediaSid !== undefined) throw new ConfabError(20001, 'MediaSid is not supported yet')
       const id = call.newId()
-      await call.submit(record.sid, {
+      await call.submit(sid, {
         id,
         type: 'message.post',
         ...(body !== undefined && { body }),
@@ -75,7 +75,7 @@ export const messages: readonly Route[] = [
       })
       const [posted] = await call.relay.store.messages(key, [messageSidOf(id)])
       if (!posted) throw call.notFound()
-      return messageShape(call, record.sid, posted.record)
+      return messageShape(call, sid, posted.record)
     },
   }),
   route({
@@ -87,13 +87,9 @@ export const messages: readonly Route[] = [
     answer: messageAnswer,
     list: 'messages',
     handle: async (call, { Order, ...rest }) => {
-      const { record, highestIndex } = await call.conversation()
-      return page(
-        call,
-        'messages',
-        rest,
-        loader(call, record.sid, highestIndex, Order === 'desc'),
-        ({ item }) => messageShape(call, record.sid, item),
+      const { sid, highestIndex } = await call.place()
+      return page(call, 'messages', rest, loader(call, sid, highestIndex, Order === 'desc'), ({ item }) =>
+        messageShape(call, sid, item),
       )
     },
   }),
@@ -105,8 +101,8 @@ export const messages: readonly Route[] = [
     parameters: none,
     answer: messageAnswer,
     handle: async (call) => {
-      const conversation = await call.conversation()
-      return messageShape(call, conversation.record.sid, await call.message(conversation, 'Sid'))
+      const conversation = await call.place()
+      return messageShape(call, conversation.sid, await call.message(conversation, 'Sid'))
     },
   }),
   route({
@@ -117,7 +113,7 @@ export const messages: readonly Route[] = [
     parameters: fields,
     answer: messageAnswer,
     handle: async (call, { Body: body, Attributes, Author, Subject }) => {
-      const conversation = await call.conversation()
+      const conversation = await call.place()
       const before = await call.message(conversation, 'Sid')
       if (Author !== undefined && Author !== before.author) {
         throw new ConfabError(20001, 'Author can’t be changed: a message stays with who wrote it')
@@ -129,9 +125,9 @@ export const messages: readonly Route[] = [
         ...(Attributes !== undefined && { attributes: diffAttributes(before.attributes ?? {}, Attributes) }),
       }
       if (Object.keys(changes).length > 0) {
-        await call.submit(conversation.record.sid, { type: 'message.edit', sid: before.sid, ...changes })
+        await call.submit(conversation.sid, { type: 'message.edit', sid: before.sid, ...changes })
       }
-      return messageShape(call, conversation.record.sid, await call.message(conversation, 'Sid'))
+      return messageShape(call, conversation.sid, await call.message(conversation, 'Sid'))
     },
   }),
   route({
@@ -142,9 +138,9 @@ export const messages: readonly Route[] = [
     parameters: none,
     answer: null,
     handle: async (call) => {
-      const conversation = await call.conversation()
+      const conversation = await call.place()
       const { sid } = await call.message(conversation, 'Sid')
-      await call.submit(conversation.record.sid, { type: 'message.remove', sid })
+      await call.submit(conversation.sid, { type: 'message.remove', sid })
       return null
     },
   }),
@@ -157,10 +153,10 @@ export const messages: readonly Route[] = [
     answer: receiptAnswer,
     list: 'delivery_receipts',
     handle: async (call, given) => {
-      const conversation = await call.conversation()
+      const conversation = await call.place()
       const message = await call.message(conversation)
       return page(call, 'delivery_receipts', given, spanOf(message.receipts ?? []), ({ item }) =>
-        receiptShape(call, conversation.record.sid, message, item),
+        receiptShape(call, conversation.sid, message, item),
       )
     },
   }),
@@ -172,14 +168,14 @@ export const messages: readonly Route[] = [
     parameters: none,
     answer: receiptAnswer,
     handle: async (call) => {
-      const conversation = await call.conversation()
+      const conversation = await call.place()
       const message = await call.message(conversation)
       const wanted = call.part('Sid')
       const found = message.receipts?.find(
         ({ participantSid }) => receiptSid(message.sid, participantSid) === wanted,
       )
       if (!found) throw call.notFound()
-      return receiptShape(call, conversation.record.sid, message, found)
+      return receiptShape(call, conversation.sid, message, found)
     },
   }),
 ]

@@ -199,15 +199,18 @@ async function notificationsOf(call: Call): Promise<Settings> {
 }
 
 function notificationShape(call: Call, given: Settings): z.infer<typeof notificationAnswer> {
-  const group = (prefix: string) => {
+  const group = (prefix: string): { [name: string]: Json } => {
     const own = Object.entries(given).filter(([name]) => name.startsWith(`${prefix}.`))
     const named = own.map(([name, value]) => [snake(name.slice(prefix.length + 1)), value] as const)
-    return { enabled: false, template: '', sound: '', ...Object.fromEntries(named) }
+    // what is nested deeper is a group of its own
+    const flat = named.filter(([name]) => !name.includes('.'))
+    return { enabled: false, template: '', sound: '', ...Object.fromEntries(flat) }
   }
+  const { sound: _, ...media } = group('NewMessage.WithMedia')
   return {
     account_sid: call.accountSid,
     chat_service_sid: call.serviceSid,
-    new_message: { badge_count_enabled: false, ...group('NewMessage') },
+    new_message: { badge_count_enabled: false, ...group('NewMessage'), with_media: media },
     added_to_conversation: group('AddedToConversation'),
     removed_from_conversation: group('RemovedFromConversation'),
     log_enabled: given.LogEnabled === true,
@@ -215,11 +218,8 @@ function notificationShape(call: Call, given: Settings): z.infer<typeof notifica
   }
 }
 
-const snake = (name: string) =>
-  name
-    .replaceAll('.', '')
-    .replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`)
-    .toLowerCase()
+/** `BadgeCountEnabled` becomes `badge_count_enabled`. */
+const snake = (name: string) => name.replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase()
 
 export const serviceConfiguration: readonly Route[] = [
   route({
@@ -264,6 +264,7 @@ export const serviceConfiguration: readonly Route[] = [
         ...(service !== undefined && { serviceRoleSid: role(service, 'service') }),
         ...(reachabilityEnabled !== undefined && { reachabilityEnabled }),
       })
+      if (reachabilityEnabled !== undefined) call.relay.engine.reachabilityChanged(call.serviceSid)
       return configurationShape(call)
     },
   }),

@@ -16,6 +16,7 @@ import {
   userSid,
 } from '@confab/core'
 import * as z from 'zod'
+import type { NotedUser } from '../../store/objects.ts'
 import { readConversation } from '../../store/read-conversation.ts'
 import type { Call } from '../call.ts'
 import { page } from '../paging.ts'
@@ -31,7 +32,7 @@ const userAnswer = z.object({
   identity: text,
   friendly_name: maybe,
   attributes: text,
-  is_online: z.boolean(),
+  is_online: z.boolean().nullable(),
   is_notifiable: z.boolean(),
   date_created: date,
   date_updated: date,
@@ -52,8 +53,9 @@ async function profileOf(call: Call, identity: string): Promise<ProfileRecord | 
   return Object.fromEntries(values.map(({ key, value }) => [key, value])) as unknown as ProfileRecord
 }
 
-async function shown(call: Call, identity: string): Promise<z.infer<typeof userAnswer>> {
-  const { book, engine, now } = call.relay
+async function shown(call: Call, { identity, noted }: NotedUser): Promise<z.infer<typeof userAnswer>> {
+  const { book, engine } = call.relay
+  const { reachabilityEnabled = true } = book.configuration(call.serviceSid)
   const profile = await profileOf(call, identity)
   const sid = userSid(call.serviceSid, identity)
   const url = `${call.base}/Users/${sid}`
@@ -65,22 +67,22 @@ async function shown(call: Call, identity: string): Promise<z.infer<typeof userA
     identity,
     friendly_name: profile?.friendlyName ?? null,
     attributes: json(profile?.attributes),
-    is_online: engine.isOnline(call.serviceSid, identity),
+    is_online: reachabilityEnabled ? engine.isOnline(call.serviceSid, identity) : null,
     is_notifiable: profile?.notifiable ?? false,
-    ...dates(profile ?? { dateCreated: now() }),
+    ...dates(profile?.dateCreated === undefined ? { dateCreated: noted } : profile),
     url,
     links: { user_conversations: `${url}/Conversations` },
   }
 }
 
 /** By sid or identity. @throws ConfabError 20404 */
-async function identityIn(call: Call, name: string): Promise<string> {
+async function userIn(call: Call, name: string): Promise<NotedUser> {
   const given = call.part(name)
   const { catalogue } = call.relay.store
   const sid = isSid('US', given) ? given : userSid(call.serviceSid, normalised(call, given))
-  const identity = await catalogue.identityOf(call.serviceSid, sid)
-  if (identity === null) throw call.notFound()
-  return identity
+  const user = await catalogue.user(call.serviceSid, sid)
+  if (user === null) throw call.notFound()
+  return user
 }
 
 function normalised(call: Call, identity: string): string {
@@ -116,11 +118,12 @@ export const users: readonly Route[] = [
     handle: async (call, { Identity, ...fields }) => {
       const identity = normalised(call, Identity)
       const { catalogue } = call.relay.store
-      const known = await catalogue.identityOf(call.serviceSid, userSid(call.serviceSid, identity))
-      if (known !== null) throw new ConfabError(50201, `User ${identity} already exists`)
+      const sid = userSid(call.serviceSid, identity)
+      if ((await catalogue.user(call.serviceSid, sid)) !== null)
+        throw new ConfabError(50201, `User ${identity} already exists`)
       await catalogue.noteUser(call.serviceSid, identity)
       await change(call, identity, fields)
-      return shown(call, identity)
+      return shown(call, (await catalogue.user(call.serviceSid, sid)) as NotedUser)
     },
   }),
   route({
@@ -137,7 +140,7 @@ export const users: readonly Route[] = [
         'users',
         given,
         (span, limit) => call.relay.store.catalogue.users(call.serviceSid, span, limit),
-        ({ identity }) => shown(call, identity),
+        (user) => shown(call, user),
       ),
   }),
   route({
@@ -147,7 +150,7 @@ export const users: readonly Route[] = [
     summary: 'Fetches a person, by sid or identity',
     parameters: none,
     answer: userAnswer,
-    handle: async (call) => shown(call, await identityIn(call, 'Sid')),
+    handle: async (call) => shown(call, await userIn(call, 'Sid')),
   }),
   route({
     method: 'POST',
@@ -157,9 +160,9 @@ export const users: readonly Route[] = [
     parameters: userFields,
     answer: userAnswer,
     handle: async (call, fields) => {
-      const identity = await identityIn(call, 'Sid')
-      await change(call, identity, fields)
-      return shown(call, identity)
+      const user = await userIn(call, 'Sid')
+      await change(call, user.identity, fields)
+      return shown(call, user)
     },
   }),
   route({
@@ -171,7 +174,7 @@ export const users: readonly Route[] = [
     parameters: none,
     answer: null,
     handle: async (call) => {
-      await forgetUser(call, await identityIn(call, 'Sid'))
+      await forgetUser(call, (await userIn(call, 'Sid')).identity)
       return null
     },
   }),
@@ -191,7 +194,7 @@ export async function forgetUser(call: Call, identity: string): Promise<void> {
     if (!last) break
     after = last.position
   }
-  await change(call, identity, { FriendlyName: '', Attributes: {} })
+  await call.submit(userDocument(identity), { type: 'user.delete' })
   await call.relay.book.putUserRole(call.serviceSid, identity, null)
   await catalogue.forgetUser(call.serviceSid, identity)
 }
@@ -278,7 +281,7 @@ async function userConversation(
 
 /** @throws ConfabError 20404 */
 async function wanted(call: Call): Promise<{ identity: string; part: Part }> {
-  const identity = await identityIn(call, 'UserSid')
+  const { identity } = await userIn(call, 'UserSid')
   const sid = await call.conversationSid(call.part('ConversationSid'))
   const part = sid === null ? null : await partOf(call, sid, identity)
   if (!part) throw call.notFound()
@@ -298,7 +301,7 @@ export const userConversations: readonly Route[] = [
     answer: userConversationAnswer,
     list: 'conversations',
     handle: async (call, given) => {
-      const identity = await identityIn(call, 'UserSid')
+      const { identity } = await userIn(call, 'UserSid')
       const { catalogue } = call.relay.store
       return page(
         call,

@@ -1,7 +1,7 @@
 /** Administrators' objects, and the catalogue of conversations and people, in SQLite. */
 import type { DatabaseSync } from 'node:sqlite'
 import { type Json, userSid } from '@confab/core'
-import type { Catalogue, ObjectStore, Span } from '../objects.ts'
+import type { Catalogue, NotedUser, ObjectStore, Span } from '../objects.ts'
 
 export const OBJECT_TABLES = `
   CREATE TABLE objects (
@@ -20,6 +20,8 @@ export const OBJECT_TABLES = `
     service INTEGER NOT NULL,
     identity TEXT NOT NULL,
     sid TEXT NOT NULL,
+    -- milliseconds since the epoch
+    noted INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
     UNIQUE (service, identity)
   ) STRICT;
   CREATE INDEX users_in_order ON users (service, position);
@@ -30,7 +32,18 @@ export const OBJECT_TABLES = `
       WHERE kind IN ('user', 'profile') GROUP BY service, identity ORDER BY key
     ) d JOIN services s ON s.key = d.service;
 
-  CREATE INDEX conversations_in_order ON documents (service, key) WHERE kind = 'conversation' AND deleted = 0;
+  -- of a conversation: when it was created, milliseconds since the epoch, and its state
+  ALTER TABLE documents ADD COLUMN made INTEGER;
+  ALTER TABLE documents ADD COLUMN state TEXT;
+  UPDATE documents SET
+    made = (SELECT CAST(m.value AS INTEGER) FROM map_items m
+      WHERE m.document = documents.key AND m.root = 'conversation' AND m.name = 'dateCreated'),
+    state = coalesce((SELECT m.value ->> 'current' FROM map_items m
+      WHERE m.document = documents.key AND m.root = 'conversation' AND m.name = 'state'), 'active')
+    WHERE kind = 'conversation' AND deleted = 0;
+  CREATE INDEX conversations_in_order ON documents (service, key, made) WHERE kind = 'conversation' AND deleted = 0;
+  CREATE INDEX conversations_by_state ON documents (service, state, key, made)
+    WHERE kind = 'conversation' AND deleted = 0;
 `
 
 /** What the migration above asks of this process. */
@@ -120,24 +133,21 @@ export function sqliteObjects(db: DatabaseSync, guarded: Guarded): ObjectStore {
 }
 
 const SERVICE = '(SELECT key FROM services WHERE sid = ?)'
-const keyed = (name: string) =>
-  `(SELECT m.value FROM map_items m WHERE m.document = d.key AND m.root = 'conversation' AND m.name = '${name}')`
-
 export function sqliteCatalogue(db: DatabaseSync, guarded: Guarded): Catalogue {
   return {
     async conversations(serviceSid, { state, from, to }, span, limit) {
       const conditions = [`d.service = ${SERVICE} AND d.kind = 'conversation' AND d.deleted = 0`]
       const values: Value[] = [serviceSid]
       if (state !== undefined) {
-        conditions.push(`coalesce(${keyed('state')} ->> 'current', 'active') = ?`)
+        conditions.push('d.state = ?')
         values.push(state)
       }
       if (from !== undefined) {
-        conditions.push(`CAST(${keyed('dateCreated')} AS INTEGER) >= ?`)
+        conditions.push('d.made >= ?')
         values.push(from)
       }
       if (to !== undefined) {
-        conditions.push(`CAST(${keyed('dateCreated')} AS INTEGER) <= ?`)
+        conditions.push('d.made <= ?')
         values.push(to)
       }
       const sql = {
@@ -146,6 +156,12 @@ export function sqliteCatalogue(db: DatabaseSync, guarded: Guarded): Catalogue {
         position: 'd.key',
       }
       return guarded(() => spanned<{ position: number; sid: string }>(db, sql, span, limit, values))
+    },
+    async conversation(serviceSid, sid) {
+      const sql = `SELECT key, highest_index AS highestIndex FROM documents
+        WHERE service = ${SERVICE} AND name = ? AND kind = 'conversation' AND deleted = 0`
+      const row = guarded(() => db.prepare(sql).get(serviceSid, sid))
+      return (row as { key: number; highestIndex: number } | undefined) ?? null
     },
     async conversationsWith(serviceSid, who, span, limit) {
       const [table, column, value] =
@@ -161,19 +177,19 @@ export function sqliteCatalogue(db: DatabaseSync, guarded: Guarded): Catalogue {
     },
     async users(serviceSid, span, limit) {
       const sql = {
-        select: 'SELECT position, identity FROM users',
+        select: 'SELECT position, identity, noted FROM users',
         where: `service = ${SERVICE}`,
         position: 'position',
       }
-      return guarded(() =>
-        spanned<{ position: number; identity: string }>(db, sql, span, limit, [serviceSid]),
-      )
+      return guarded(() => spanned<NotedUser & { position: number }>(db, sql, span, limit, [serviceSid]))
     },
-    async identityOf(serviceSid, sid) {
+    async user(serviceSid, sid) {
       const row = guarded(() =>
-        db.prepare(`SELECT identity FROM users WHERE service = ${SERVICE} AND sid = ?`).get(serviceSid, sid),
-      ) as { identity: string } | undefined
-      return row?.identity ?? null
+        db
+          .prepare(`SELECT identity, noted FROM users WHERE service = ${SERVICE} AND sid = ?`)
+          .get(serviceSid, sid),
+      ) as NotedUser | undefined
+      return row ?? null
     },
     async noteUser(serviceSid, identity) {
       guarded(() => {
@@ -199,6 +215,18 @@ export function sqliteCatalogue(db: DatabaseSync, guarded: Guarded): Catalogue {
       )
     },
   }
+}
+
+/** A conversation's row follows what the catalogue looks for, within the transaction that changes it. */
+export function noteConversation(run: Run, key: number, name: string, value: unknown): void {
+  if (name === 'dateCreated')
+    run(
+      "UPDATE documents SET made = ?, state = coalesce(state, 'active') WHERE key = ?",
+      value as number,
+      key,
+    )
+  else if (name === 'state')
+    run('UPDATE documents SET state = ? WHERE key = ?', (value as { current: string }).current, key)
 }
 
 type Run = (sql: string, ...values: (string | number | Uint8Array)[]) => unknown

@@ -3,7 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import type { DocumentCommit, Head, LiveMessage, MapItem, Snapshot, StoredRead } from '../store.ts'
 import { followReceipts, forgetReceipts } from './channels.ts'
-import { noteUser } from './objects.ts'
+import { noteConversation, noteUser } from './objects.ts'
 import type { SqliteReads } from './reads.ts'
 import { encodePrivate, idBytes, outcomeText, rootsText } from './rows.ts'
 
@@ -61,6 +61,7 @@ export class SqliteWrites {
       for (const commit of commits) {
         const key = this.putHead(commit)
         if (commit.head.key === 0) made.push(key)
+        if (commit.head.kind === 'profile') this.noteProfile(commit.head)
         this.putContent(key, commit)
         if (commit.transition !== undefined) this.putTransition(key, commit.transition)
         this.putLookups(key, commit)
@@ -115,6 +116,10 @@ export class SqliteWrites {
     this.db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   }
 
+  private noteProfile({ serviceSid, document }: Head): void {
+    noteUser(this.follow, this.serviceKey(serviceSid), serviceSid, document.slice('profile/'.length))
+  }
+
   private putHead({ head, expectedSeq, epoch, deleted, removes }: DocumentCommit): number {
     const { sealedTo, live, liveBytes, edited, editedBytes, unmade } = head.history
     const commits = newestCommits(head)
@@ -146,10 +151,6 @@ export class SqliteWrites {
         epoch ? head.seq : 0,
         deleted ? 1 : 0,
       )
-      if (head.kind === 'profile') {
-        const { document, serviceSid } = head
-        noteUser(this.follow, this.serviceKey(serviceSid), serviceSid, document.slice('profile/'.length))
-      }
       return Number(lastInsertRowid)
     }
     const { changes } = this.run(
@@ -293,6 +294,7 @@ export class SqliteWrites {
         item[1],
         value === undefined ? null : JSON.stringify(value),
       )
+      if (root === 'conversation' && value !== undefined) noteConversation(this.follow, key, name, value)
     }
     for (const { record, item } of messages) {
       this.run(

@@ -5,7 +5,7 @@ import { createEngine } from '../../../../server/src/commit/create-engine.ts'
 import { DEFAULT_SEALING } from '../../../../server/src/commit/options.ts'
 import { createRelay } from '../../../../server/src/index.ts'
 import { openSqliteStore } from '../../../../server/src/store/sqlite/sqlite-store.ts'
-import { bodyOf, identityOf, KEY, SECRET, SERVICE, setUp } from '../load.ts'
+import { ACCOUNT, AUTH_TOKEN, bodyOf, identityOf, KEY, SECRET, SERVICE, setUp } from '../load.ts'
 import { serving, task } from './serve.ts'
 
 /** Messages of one commit of a conversation that is filled. */
@@ -21,6 +21,7 @@ const relay = await createRelay({
   database,
   sealing,
   accessKeys: { [KEY]: SECRET },
+  accounts: { [ACCOUNT]: { authToken: AUTH_TOKEN } },
   limits: { operationsPerSecond: unlimited, bytesPerSecond: unlimited },
 })
 if (task.make && !task.fill) documents.push(...(await setUp(task.make, relay.system.submit)))
