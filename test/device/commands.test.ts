@@ -38,7 +38,8 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test('export writes all conversations, or those that are named, and says where', () => {
+// each command is a process of its own
+test('export writes all conversations, or those that are named, and says where', { timeout: 120_000 }, () => {
   const all = confab('export', store, '--all', '-o', join(folder, 'all'))
   expect(all).toMatchObject({ status: 0, stderr: '' })
   expect(all.stdout.trim().split('\n')).toHaveLength(2)
@@ -59,7 +60,9 @@ test('export writes all conversations, or those that are named, and says where',
   })
 })
 
-test('doctor finds nothing wrong, then what was broken, says what it would do, does it, and finds nothing again', () => {
+test('doctor finds nothing wrong, then what was broken, says what it would do, does it, and finds nothing again', {
+  timeout: 120_000,
+}, () => {
   const well = confab('doctor', store)
   expect(well).toMatchObject({ status: 0, stdout: expect.stringContaining('of ada at ws://') })
   expect(well.stdout).toContain('Nothing is wrong.')

@@ -1,7 +1,9 @@
 /** Searching as an app does it: the public surface, a real relay that seals, stores on disk, offline starts. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { inflateRawSync } from 'node:zlib'
 import { Client, type ClientOptions, type Conversation, directory } from '@confab/client'
 import { createAccessToken, createRelay, type Relay } from '@confab/relay'
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -105,9 +107,26 @@ test('an edit is found by its new text alone, a pending message at once, and wha
   expect(await indices(client, secret)).toEqual([])
   await when(() => client.getPendingOperations().length === 0)
   await client.shutdown()
-  const bytes = readdirSync(device).map((name) => readFileSync(join(device, name)))
-  expect(bytes.some((one) => one.includes(secret))).toBe(false)
+  const words = await indexIn(device)
+  expect(words).toContain('vegetable')
+  expect(words).not.toContain(secret)
+
+  const later = start('ada', device)
+  const again = await later.getConversationBySid(conversation.sid)
+  const vegetable = (await again.getMessages(100)).items.find(({ body }) => body === 'another vegetable')
+  await vegetable?.remove()
+  await when(async () => !(await indexIn(device)).includes('another'))
+  expect(await indexIn(device)).toContain('vegetable')
 })
+
+/** The files of the index, unpacked. */
+async function indexIn(device: string): Promise<string> {
+  const file = readdirSync(device).find((name) => /^[0-9a-f]{32}\.sqlite$/.test(name)) as string
+  const db = new DatabaseSync(join(device, file))
+  const rows = db.prepare("select bytes from pages where document = '#files' and hash <> 'progress'").all()
+  db.close()
+  return rows.map(({ bytes }) => inflateRawSync(bytes as Uint8Array).toString()).join('\n')
+}
 
 test('a device that has not read the history says what it could not see, and sees it once it has', async () => {
   await filled(start('ada', newDevice()), 40)

@@ -7,13 +7,16 @@ import type { EngineFactory } from './engine/engine.ts'
 import { eventsTo } from './events.ts'
 import { logFor } from './log.ts'
 import { defaultStorage } from './storage/default.ts'
-import type { Storage } from './storage/storage.ts'
+import { FILES, type Storage } from './storage/storage.ts'
 import { Surface } from './surface.ts'
 import { readTokenClaims } from './token-claims.ts'
 import { native } from './transport/native.ts'
 import type { TransportFactory } from './transport/transport.ts'
 import type { ConnectionState } from './types.ts'
 import type { Users } from './users.ts'
+
+/** Milliseconds after the start, when everything else has begun. */
+const SEARCH_AFTER = 1000
 
 /** How tests put an engine of their own under a client; not reachable from the package. */
 export const SEAMS = Symbol('seams')
@@ -112,7 +115,23 @@ export class Startup {
     const { engine } = this.surface
     await engine.ready
     this.#users.identify(this.surface)
+    const timer: unknown = setTimeout(() => void this.#goOnSearching(), SEARCH_AFTER)
+    ;(timer as { unref?(): void }).unref?.()
     return this.surface
+  }
+
+  /** Who has searched once has an index, which follows what changes: what was removed must leave it. */
+  async #goOnSearching(): Promise<void> {
+    const surface = this.surface as Surface
+    try {
+      if (this.#down || !(await surface.engine.local.pages.list()).some(({ document }) => document === FILES))
+        return
+      const { searcherOf } = await import('./search/search.ts')
+      if (!this.#down) await searcherOf(surface)
+    } catch (error) {
+      if (!this.#down)
+        logFor(this.#options)('warn', 'The search index could not be brought up to date', error)
+    }
   }
 
   #assemble(url: string): Surface {

@@ -33,8 +33,8 @@ export class FakeEngine implements Engine {
   readonly limits = DEFAULT_LIMITS
   readonly options: EngineOptions
   connectionState: ConnectionState = 'connecting'
-  get local(): never {
-    throw new Error('Nothing is stored here')
+  get local(): Engine['local'] {
+    return { pages: { list: async () => [] } } as never
   }
   readonly ready: Promise<void>
   /** What the surface listens with. */

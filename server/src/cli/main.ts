@@ -8,6 +8,7 @@ import { registerChannels } from './channels-command.ts'
 import { registerChat } from './chat.ts'
 import { registerDoctor } from './doctor-command.ts'
 import { registerExport } from './export-command.ts'
+import { registerImport } from './import-command.ts'
 import { registerRelay } from './relay-command.ts'
 import { registerToken } from './token-command.ts'
 
@@ -25,6 +26,7 @@ registerAccounts(program)
 registerChat(program)
 registerDoctor(program)
 registerExport(program)
+registerImport(program)
 
 try {
   await program.parseAsync()

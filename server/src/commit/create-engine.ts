@@ -28,7 +28,7 @@ import { isOpenable, Opening } from './opening.ts'
 import { DEFAULT_SEALING, type EngineLogger, type EngineOptions, type EngineSettings } from './options.ts'
 import { readMessages } from './read-messages.ts'
 import { documentKey, Readers } from './readers.ts'
-import type { RunIds } from './root-ids.ts'
+import { runIds } from './root-ids.ts'
 import { Sealer } from './sealer.ts'
 import { StateTimers } from './state-timers.ts'
 import {
@@ -391,14 +391,4 @@ class RelayEngine implements Engine {
 /** True only where memory says so; it may say nothing of a member. */
 function isKnownMember(lane: Lane, identity: string): boolean {
   return lane.hasWorkOf(identity) || lane.model?.isMember(identity) === true
-}
-
-/** 48 random bits name this life of the engine; client ids are 32 random bits each. */
-function runIds(random: (bytes: number) => Uint8Array): RunIds {
-  const word = () => {
-    const bytes = random(4)
-    return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0)
-  }
-  const run = (word() & 0xffff) * 2 ** 32 + word()
-  return { run, draw: () => word() || 1 }
 }

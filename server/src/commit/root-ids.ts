@@ -15,6 +15,16 @@ export interface RunIds {
   draw(): number
 }
 
+/** 48 random bits name this life of the engine; client ids are 32 random bits each. */
+export function runIds(random: (bytes: number) => Uint8Array): RunIds {
+  const word = () => {
+    const bytes = random(4)
+    return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0)
+  }
+  const run = (word() & 0xffff) * 2 ** 32 + word()
+  return { run, draw: () => word() || 1 }
+}
+
 export class RootIds {
   readonly #head: Head
   readonly #run: RunIds

@@ -59,10 +59,10 @@ function* journalDamage(db: Sqlite): Iterable<Damage> {
     }
     const held =
       state === 'held' && isJson(error, (value) => typeof (value as { code?: unknown })?.code === 'number')
-    if (state === 'pending' || held) continue
+    if (state === 'pending' || state === 'kept' || held) continue
     yield {
       kind: 'journal-state',
-      what: `Operation ${id} of ${document} is neither pending nor held as it should be (${state})`,
+      what: `Operation ${id} of ${document} is neither pending, held nor kept as it should be (${state})`,
       repair: 'it is held, for the person to resend or discard',
       fix: (store) =>
         void store.run(

@@ -237,6 +237,25 @@ describe('what is kept', () => {
     await again.close()
   })
 
+  test('two clients on one store: what is removed is in no file, whoever kept which', async () => {
+    const reader = new FakeReader(10)
+    for (let index = 0; index < 5; index++) reader.add('CH1', record(index, `tea ${index}`))
+    const one = await searcherOn(reader)
+    const two = await searcherOn(reader)
+    reader.add('CH1', record(7, 'Xylophone'))
+    await two.upToDate()
+    await two.close()
+    reader.add('CH1', record(9, 'later'))
+    await one.upToDate()
+    await one.close()
+    const three = await searcherOn(reader)
+    reader.remove('CH1', 7)
+    await three.upToDate()
+    expect(await words(reader)).not.toContain('xylophone')
+    expect(await bodies(three, 'tea')).toHaveLength(5)
+    await three.close()
+  })
+
   test('a conversation that is gone leaves nothing; damaged files are made again', async () => {
     const reader = new FakeReader(10)
     for (const sid of ['CH1', 'CH2'])

@@ -100,8 +100,10 @@ export class Searcher {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
     this.#unfollow()
+    // what was removed a moment ago is not to wait for the next start
+    await this.upToDate()
+    this.#closed = true
     this.#soon?.()
     await this.#working
     await this.#save()

@@ -118,6 +118,8 @@ export class ShardedIndex implements Index {
     if (!gone) return
     await index.vacuum()
     await this.#save(shard)
+    const kept = nameOf(shard, this.#stored.get(shard) as number)
+    await this.#files.delete((await this.#namesOf([shard])).filter((name) => name !== kept))
   }
 
   async save(): Promise<void> {
@@ -125,17 +127,15 @@ export class ShardedIndex implements Index {
   }
 
   async drop(shards: readonly string[]): Promise<void> {
+    if (shards.length === 0) return
     await this.#list()
-    const names = shards.flatMap((shard) => {
-      const newest = this.#newest.get(shard)
+    for (const shard of shards) {
       this.#loaded.delete(shard)
       this.#dirty.delete(shard)
       this.#newest.delete(shard)
-      return newest === undefined
-        ? []
-        : [nameOf(shard, newest), nameOf(shard, this.#stored.get(shard) ?? newest)]
-    })
-    for (const shard of shards) this.#stored.delete(shard)
+      this.#stored.delete(shard)
+    }
+    const names = await this.#namesOf(shards)
     if (names.length > 0) await this.#files.delete(names)
   }
 
@@ -162,13 +162,19 @@ export class ShardedIndex implements Index {
     return { found: found.sort((a, b) => b.at - a.at || b.index - a.index), damaged }
   }
 
+  /** Another client on the same store may have kept a shard under another time. */
+  async #namesOf(shards: readonly string[]): Promise<string[]> {
+    const wanted = new Set(shards)
+    return (await this.#files.names()).filter((name) => wanted.has(shardOf(name)))
+  }
+
   #list(): Promise<void> {
     this.#listed ??= this.#files.names().then((names) => {
       for (const name of names) {
-        const [, newest, shard] = /^(\d+) (.*)$/s.exec(name) ?? []
-        if (shard === undefined) continue
-        this.#newest.set(shard, Number(newest))
-        this.#stored.set(shard, Number(newest))
+        const newest = Number.parseInt(name, 10)
+        if (Number.isNaN(newest) || newest < (this.#stored.get(shardOf(name)) ?? 0)) continue
+        this.#newest.set(shardOf(name), newest)
+        this.#stored.set(shardOf(name), newest)
       }
     })
     return this.#listed
@@ -213,6 +219,7 @@ export class ShardedIndex implements Index {
 
 /** The time stands first, so that listing the files tells in which the newest are. */
 const nameOf = (shard: string, newest: number): string => `${newest} ${shard}`
+const shardOf = (name: string): string => name.slice(name.indexOf(' ') + 1)
 
 const through = async (bytes: BlobPart, stream: CompressionStream | DecompressionStream) =>
   new Response(new Blob([bytes]).stream().pipeThrough(stream))
