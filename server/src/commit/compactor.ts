@@ -21,8 +21,6 @@ export class Compactor {
   /** A removal's text is to be erased: a timer runs, or it is due. */
   #erasing: 'no' | 'waiting' | 'due' = 'no'
   #cancel: () => void = () => {}
-  /** Keys of documents of which somebody needs a newer snapshot. */
-  readonly #wanted = new Set<number>()
   #running: Promise<void> | null = null
   /** Key of the document at work, and whether its result is still wanted. */
   #current: { key: number; isWanted: boolean } | null = null
@@ -39,12 +37,6 @@ export class Compactor {
   committed(commits: readonly DocumentCommit[]): void {
     this.#commits += commits.length
     if (this.#erasing === 'no' && commits.some(({ removes }) => removes)) this.#eraseLater()
-    this.#begin()
-  }
-
-  /** Makes a snapshot of this document soon, however short its log is. */
-  want(key: number): void {
-    this.#wanted.add(key)
     this.#begin()
   }
 
@@ -71,8 +63,7 @@ export class Compactor {
   }
 
   #begin(): void {
-    const isDue = this.#commits >= this.#options.compactAfter || this.#erasing === 'due'
-    if (this.#running || !(isDue || this.#wanted.size > 0)) return
+    if (this.#running || (this.#commits < this.#options.compactAfter && this.#erasing !== 'due')) return
     this.#running = this.#run().finally(() => {
       this.#running = null
       // what came while it ended
@@ -108,14 +99,9 @@ export class Compactor {
       while (isCompacting) {
         const due = await store.compactable(compactAfter, AT_A_TIME)
         for (const { key } of due) await this.#compact(key)
-        if (due.length < AT_A_TIME) break
-      }
-      for (const key of this.#wanted) {
-        this.#wanted.delete(key)
-        await this.#compact(key)
+        if (due.length < AT_A_TIME) return
       }
     } catch (error) {
-      this.#wanted.clear()
       // the log goes on growing, and everything can still be read from it
       logger.error({ err: error }, 'compaction failed')
     }
