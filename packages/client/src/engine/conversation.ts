@@ -695,10 +695,6 @@ export class LocalConversation {
         break
       case 'messageRemoved':
         events.messageRemoved(this.sid, event.message)
-        // one whose index moved is added again
-        if (!this.seen.message(event.message.record.sid)) {
-          this.#host.journal.unsay(this.sid, event.message.record.sid)
-        }
         break
       case 'messageUpdated':
         events.messageUpdated(this.sid, event.message, event.reasons)

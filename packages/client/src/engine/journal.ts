@@ -50,8 +50,6 @@ export class OperationJournal {
   /** Documents of which accepted operations may be kept: as stored when that was first asked, and since. */
   #keptBefore: Promise<ReadonlySet<DocumentName>> | null = null
   readonly #keptSince = new Set<DocumentName>()
-  /** Messages that were removed, by document: what is kept of them goes soon. */
-  readonly #unsaid = new Map<DocumentName, Set<string>>()
   #isChangeTold = true
   /** Told after what is pending or held has changed, once for many changes. */
   onChange: () => void = () => {}
@@ -173,28 +171,6 @@ export class OperationJournal {
     if (document && !this.#keptSince.has(document) && !(await this.#keptAtFirst()).has(document)) return []
     await this.flush()
     return this.#journal.kept(document)
-  }
-
-  /** What a removed message said is kept by nobody: neither its post nor its edits. That it was removed is. */
-  unsay(document: DocumentName, messageSid: string): void {
-    const sids = this.#unsaid.get(document)
-    if (sids) {
-      sids.add(messageSid)
-      return
-    }
-    this.#unsaid.set(document, new Set([messageSid]))
-    this.#platform.macrotask(() => void this.#unsayNow(document).catch(this.#failed))
-  }
-
-  async #unsayNow(document: DocumentName): Promise<void> {
-    const sids = this.#unsaid.get(document) ?? new Set()
-    this.#unsaid.delete(document)
-    const said = (await this.kept(document)).filter(({ operation }) =>
-      operation.type === 'message.post'
-        ? sids.has(messageSidOf(operation.id))
-        : operation.type === 'message.edit' && sids.has(operation.sid),
-    )
-    if (said.length > 0) this.remove(said.map(({ id }) => id))
   }
 
   #keptAtFirst(): Promise<ReadonlySet<DocumentName>> {
