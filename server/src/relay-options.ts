@@ -47,6 +47,10 @@ export interface RelayOptions {
   hooks?: Hooks
   /** Ways to people who have no SDK. None by default. */
   channels?: ChannelsOptions
+  /** Folder of a built web app (with an `index.html`) that is served at the relay's address. None by default. */
+  app?: string
+  /** For a demo on one machine: mints a token for whatever name a page of the relay's own asks (`/demo/token`). */
+  demoTokens?: (identity: string) => Promise<string>
   /** Bounds to replace (`Limits`). */
   limits?: Partial<Limits>
   roles?: RoleTable
@@ -78,9 +82,13 @@ export type CheckedOptions = Required<
     | 'channels'
     | 'publicUrl'
     | 'sealingKey'
+    | 'app'
+    | 'demoTokens'
     | 'openId'
   >
 > & {
+  app: string | null
+  demoTokens: ((identity: string) => Promise<string>) | null
   channels: ChannelsOptions | null
   publicUrl: string | null
   sealingKey: string | undefined
@@ -138,6 +146,8 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     accounts,
     hooks,
     channels: options.channels ?? null,
+    app: options.app ?? null,
+    demoTokens: options.demoTokens ?? null,
     publicUrl: options.publicUrl ?? null,
     sealingKey: options.sealingKey,
     openId: options.openId ?? null,

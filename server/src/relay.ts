@@ -2,6 +2,8 @@
 import { CLOSE_CODES, ConfabError, type Operation, type Outcome } from '@confab/core'
 import { Accounts } from './accounts/accounts.ts'
 import { openSecretBox, type SecretBox } from './accounts/secret-box.ts'
+import { webApp } from './app/app.ts'
+import { demoTokens } from './app/demo-tokens.ts'
 import { authenticator } from './authenticator.ts'
 import { Channels } from './channels/channels.ts'
 import { channelWebhooks } from './channels/webhooks.ts'
@@ -104,6 +106,8 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       handlers: [
         ...(channels ? [channelWebhooks(channels, log)] : []),
         rest(checked, { store, engine, book, accounts, services }),
+        ...(checked.demoTokens ? [demoTokens(checked.demoTokens)] : []),
+        ...(checked.app === null ? [] : [webApp(checked.app)]),
       ],
       page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
       session: (route, outlet) =>

@@ -17,6 +17,7 @@ interface RelayCommandOptions {
   key?: string[]
   origin?: string[]
   channels?: string
+  app?: string
   account: string
   authToken?: string
   sealingKey?: string
@@ -98,6 +99,12 @@ export function registerRelay(program: Command): void {
     )
     .addOption(
       new Option(
+        '--app <folder>',
+        'serve a built web app at the address of the relay, such as examples/web/dist',
+      ).env('CONFAB_APP'),
+    )
+    .addOption(
+      new Option(
         '--restore-from-members [who]',
         'after a backup was restored: lets admins of a conversation, or all of its members, bring again what others had written',
       )
@@ -141,6 +148,8 @@ async function run(options: RelayCommandOptions): Promise<void> {
     ...(options.sealingKey !== undefined && { sealingKey: options.sealingKey }),
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     ...(channels && { channels }),
+    ...(options.app !== undefined && { app: options.app }),
+    ...(demo && { demoTokens: await demoMint(demo) }),
     origins: originsOf(options.origin ?? commaSeparated(process.env.CONFAB_ORIGINS)),
     logger: pino(
       { level: options.logLevel ?? (demo ? 'warn' : 'info') },
@@ -150,7 +159,7 @@ async function run(options: RelayCommandOptions): Promise<void> {
   const control = database === ':memory:' ? null : await serveControl(database, relay)
   endOnSignal(relay, control)
   console.log(`confab relay at ${relay.url}, database ${database}`)
-  if (demo) await printDemo(relay, demo)
+  if (demo) await printDemo(relay, demo, options.app !== undefined)
 }
 
 /** @throws ConfabError 20001 */
@@ -177,10 +186,30 @@ function withFolder(database: string): string {
   return database
 }
 
-async function printDemo(relay: Relay, { accountSid, authToken, key, secret }: DemoKeys): Promise<void> {
+/** Mints tokens for pages, which know where the relay is: they came from there. */
+async function demoMint({
+  accountSid,
+  key,
+  secret,
+}: DemoKeys): Promise<(identity: string) => Promise<string>> {
+  const { createAccessToken } = await import('../token.ts')
+  return (identity) => createAccessToken({ accountSid, key, secret, identity, ttl: DEMO_TTL })
+}
+
+async function printDemo(
+  relay: Relay,
+  { accountSid, authToken, key, secret }: DemoKeys,
+  hasApp: boolean,
+): Promise<void> {
   const { createAccessToken } = await import('../token.ts')
   const token = (identity: string) =>
     createAccessToken({ accountSid, key, secret, identity, ttl: DEMO_TTL, relayUrl: relay.url })
+  if (hasApp) {
+    console.log(
+      `\nOpen ${relay.httpUrl}/demo in a browser: two people side by side, each with a network switch.`,
+    )
+    console.log(`Or ${relay.httpUrl} to sign in as anybody. In terminals instead:`)
+  }
   console.log(`
 Open two more terminals in this folder and run, one in each:
 

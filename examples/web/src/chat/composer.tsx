@@ -1,0 +1,105 @@
+import type { Conversation, Message } from '@confab/client'
+import { useEffect, useRef, useState } from 'react'
+import { Button, TextArea, TextField } from 'react-aria-components'
+import { keepDraft, readDraft } from '../lib/drafts.ts'
+import { useSession } from '../session.tsx'
+import { Icon } from '../ui/icons.tsx'
+
+export function Composer(props: {
+  conversation: Conversation
+  replyTo: Message | null
+  editing: Message | null
+  onDone: () => void
+  onSent: () => void
+  onEditLast: () => void
+}) {
+  const { conversation, replyTo, editing, onDone, onSent, onEditLast } = props
+  const { identity } = useSession()
+  const [text, setText] = useState(() => editing?.body ?? readDraft(identity ?? '', conversation.sid))
+  const [problem, setProblem] = useState<string | null>(null)
+  const field = useRef<HTMLTextAreaElement>(null)
+
+  useEffect(() => {
+    if (!editing) keepDraft(identity ?? '', conversation.sid, text)
+  }, [editing, identity, conversation, text])
+
+  useEffect(() => {
+    if (editing || replyTo) field.current?.focus()
+  }, [editing, replyTo])
+
+  const change = (next: string) => {
+    setText(next)
+    if (next !== '' && !editing) void conversation.typing().catch(() => {})
+  }
+
+  const send = async () => {
+    const body = text.trim()
+    if (body === '') return
+    setProblem(null)
+    setText('')
+    onDone()
+    try {
+      if (editing) {
+        await editing.updateBody(body)
+        return
+      }
+      const sending = conversation.sendMessage(body, replyTo ? { replyTo: replyTo.sid } : {})
+      onSent()
+      await sending
+    } catch (error) {
+      // it is held (see the tray) or was never taken: then it goes back to where it was written
+      setProblem(error instanceof Error ? error.message : String(error))
+      if (!editing) setText((now) => (now === '' ? body : now))
+    }
+  }
+
+  const key = (event: React.KeyboardEvent) => {
+    if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
+      event.preventDefault()
+      void send()
+    }
+    if (event.key === 'Escape' && (editing || replyTo)) onDone()
+    if (event.key === 'ArrowUp' && text === '' && !editing) {
+      event.preventDefault()
+      onEditLast()
+    }
+  }
+
+  return (
+    <form
+      className="composer"
+      onSubmit={(event) => {
+        event.preventDefault()
+        void send()
+      }}
+    >
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {(replyTo || editing) && (
+        <div className="composer-about">
+          <Icon name={editing ? 'edit' : 'reply'} size={16} />
+          <span dir="auto">{editing ? 'Edit your message' : `${replyTo?.author}: ${replyTo?.body}`}</span>
+          <Button className="round small" aria-label="Cancel" onPress={onDone}>
+            <Icon name="close" size={16} />
+          </Button>
+        </div>
+      )}
+      <div className="composer-line">
+        <TextField aria-label="Message" value={text} onChange={change} onKeyDown={key}>
+          <TextArea ref={field} rows={1} dir="auto" placeholder="Write a message" />
+        </TextField>
+        <Button
+          type="submit"
+          className="round send"
+          aria-label={editing ? 'Save' : 'Send'}
+          isDisabled={text.trim() === ''}
+        >
+          <Icon name={editing ? 'check' : 'send'} />
+        </Button>
+      </div>
+    </form>
+  )
+}

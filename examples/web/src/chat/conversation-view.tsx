@@ -1,0 +1,71 @@
+import type { Conversation, Message } from '@confab/client'
+import { useMessages, useParticipants } from '@confab/react'
+import { useState } from 'react'
+import { useSession } from '../session.tsx'
+import { Composer } from './composer.tsx'
+import { ConversationHead } from './conversation-head.tsx'
+import { DetailsDrawer } from './details-drawer.tsx'
+import { Timeline } from './timeline.tsx'
+
+export function ConversationView(props: { conversation: Conversation; onBack: () => void }) {
+  const { conversation, onBack } = props
+  const { identity } = useSession()
+  const messages = useMessages(conversation, { pageSize: 40 })
+  const participants = useParticipants(conversation)
+  const [replyTo, setReplyTo] = useState<Message | null>(null)
+  const [editing, setEditing] = useState<Message | null>(null)
+  const [isOpen, setIsOpen] = useState(false)
+  const isClosed = conversation.state?.current === 'closed'
+
+  const editLast = () => {
+    const own = messages.messages.findLast(({ author, body }) => author === identity && body !== null)
+    if (own) setEditing(own)
+  }
+
+  return (
+    <>
+      <ConversationHead
+        conversation={conversation}
+        participants={participants}
+        onBack={onBack}
+        onDetails={() => setIsOpen(true)}
+      />
+      <Timeline
+        conversation={conversation}
+        participants={participants}
+        window={messages}
+        onReply={(message) => {
+          setEditing(null)
+          setReplyTo(message)
+        }}
+        onEdit={(message) => {
+          setReplyTo(null)
+          setEditing(message)
+        }}
+      />
+      {isClosed ? (
+        <p className="closed">This conversation is closed. It can be read, and takes no more messages.</p>
+      ) : (
+        <Composer
+          key={editing?.sid ?? 'new'}
+          conversation={conversation}
+          replyTo={replyTo}
+          editing={editing}
+          onDone={() => {
+            setReplyTo(null)
+            setEditing(null)
+          }}
+          onSent={() => void messages.jumpToNewest()}
+          onEditLast={editLast}
+        />
+      )}
+      <DetailsDrawer
+        conversation={conversation}
+        participants={participants}
+        isOpen={isOpen}
+        onClose={() => setIsOpen(false)}
+        onLeft={onBack}
+      />
+    </>
+  )
+}

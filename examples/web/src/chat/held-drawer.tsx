@@ -1,0 +1,50 @@
+import type { HeldOperation } from '@confab/client'
+import { useHeldOperations } from '@confab/react'
+import { useState } from 'react'
+import { Button } from 'react-aria-components'
+import { fullText } from '../lib/format.ts'
+import { Sheet } from '../ui/dialogs.tsx'
+import { operationBody, operationText } from './operation-text.ts'
+
+/** What was refused, and why. Nothing of it goes away until somebody says so. */
+export function HeldDrawer(props: { isOpen: boolean; onClose: () => void }) {
+  const held = useHeldOperations()
+  return (
+    <Sheet kind="drawer" title="Held" isOpen={props.isOpen} onClose={props.onClose}>
+      <p>What you did and the relay refused is kept here, with every word, until you decide.</p>
+      {held.length === 0 ? <p className="quiet">Nothing is held.</p> : null}
+      <ul className="held">
+        {held.map((one) => (
+          <Held key={one.operation.id} held={one} />
+        ))}
+      </ul>
+    </Sheet>
+  )
+}
+
+function Held({ held }: { held: HeldOperation }) {
+  const [problem, setProblem] = useState<string | null>(null)
+  const body = operationBody(held.operation)
+  const failed = (error: unknown) => setProblem(error instanceof Error ? error.message : String(error))
+  return (
+    <li>
+      <b>{operationText(held.operation)}</b>
+      {body !== null && <p dir="auto">{body}</p>}
+      <small title={`code ${held.error.code}`}>
+        {held.error.message}, {fullText(held.dateHeld)}
+      </small>
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <div className="held-actions">
+        {body !== null && <Button onPress={() => void navigator.clipboard.writeText(body)}>Copy</Button>}
+        <Button onPress={() => void held.resend().catch(failed)}>Send again</Button>
+        <Button className="danger" onPress={() => void held.discard().catch(failed)}>
+          Discard
+        </Button>
+      </div>
+    </li>
+  )
+}
