@@ -25,6 +25,7 @@ export { type TwilioMessagingOptions, twilioMessaging } from './channels/twilio/
 export { type WhatsAppCloudOptions, whatsAppCloud } from './channels/whatsapp/cloud.ts'
 export type { SealingOptions } from './commit/options.ts'
 export type { Principal } from './engine.ts'
+export type { PostEvent, PostEventType, PreEvent, PreEventType } from './events.ts'
 export type { Origins } from './gateway/http.ts'
 export type {
   Authentication,
@@ -46,3 +47,4 @@ export {
   createAccessToken,
   verifyAccessToken,
 } from './token.ts'
+export type { WebhookOptions } from './webhooks/options.ts'

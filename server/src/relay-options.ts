@@ -20,6 +20,7 @@ import type { Hooks } from './hooks.ts'
 import { checkOpenId, type OpenIdOptions } from './open-id.ts'
 import { DEFAULT_TIMING, type Log, type Timing } from './session/session.ts'
 import { type AccessKeys, isWeakSecret, SECRET_RULE } from './token.ts'
+import { DEFAULT_WEBHOOKS, type WebhookOptions } from './webhooks/options.ts'
 
 export interface RelayOptions {
   /** 0 picks a free one; 4455 by default. */
@@ -47,6 +48,8 @@ export interface RelayOptions {
   hooks?: Hooks
   /** Ways to people who have no SDK. None by default. */
   channels?: ChannelsOptions
+  /** How webhooks are asked and told (`WebhookOptions`); which there are is said by REST. */
+  webhooks?: Partial<WebhookOptions>
   /** Folder of a built web app (with an `index.html`) that is served at the relay's address. None by default. */
   app?: string
   /** For a demo on one machine: mints a token for whatever name a page of the relay's own asks (`/demo/token`). */
@@ -85,6 +88,7 @@ export type CheckedOptions = Required<
     | 'app'
     | 'demoTokens'
     | 'openId'
+    | 'webhooks'
   >
 > & {
   app: string | null
@@ -94,6 +98,7 @@ export type CheckedOptions = Required<
   sealingKey: string | undefined
   openId: OpenIdOptions | null
   sealing: SealingOptions | false
+  webhooks: WebhookOptions
   limits: Limits
   timing: Timing
   log: Log
@@ -137,6 +142,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
   }
   checkNumbers('limits', options.limits, DEFAULT_LIMITS)
   if (options.sealing) checkNumbers('sealing', options.sealing, DEFAULT_SEALING)
+  checkWebhooks(options.webhooks)
   checkNumbers('timing', options.timing, DEFAULT_TIMING)
   return {
     port,
@@ -156,9 +162,20 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     origins,
     maxConnections,
     sealing: options.sealing === false ? false : { ...DEFAULT_SEALING, ...options.sealing },
+    webhooks: { ...DEFAULT_WEBHOOKS, ...options.webhooks },
     timing: { ...DEFAULT_TIMING, ...options.timing },
     log: options.logger ?? pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true })),
   }
+}
+
+function checkWebhooks({
+  allowPrivateTargets = false,
+  onTimeout = 'publish',
+  ...rest
+}: Partial<WebhookOptions> = {}) {
+  if (typeof allowPrivateTargets !== 'boolean') refuse('webhooks.allowPrivateTargets', 'true or false')
+  if (onTimeout !== 'publish' && onTimeout !== 'refuse') refuse('webhooks.onTimeout', "'publish' or 'refuse'")
+  checkNumbers('webhooks', rest, DEFAULT_WEBHOOKS)
 }
 
 function checkNumbers(name: string, given: object = {}, known: object): void {

@@ -8,12 +8,12 @@ import { authenticator } from './authenticator.ts'
 import { Channels } from './channels/channels.ts'
 import { channelWebhooks } from './channels/webhooks.ts'
 import { createEngine } from './commit/create-engine.ts'
-import type { Engine } from './engine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
 import type { CommittedOperation, Hooks } from './hooks.ts'
 import { type CheckedOptions, checkedOptions, type RelayOptions, refuseWithoutKeys } from './relay-options.ts'
 import { restApi } from './rest/api.ts'
 import { Authentication } from './rest/authentication.ts'
+import type { RestRelay } from './rest/call.ts'
 import { ServiceBook } from './services/service-book.ts'
 import { Services } from './services/services.ts'
 import { systemClock } from './session/clock.ts'
@@ -23,6 +23,7 @@ import { YjsSession } from './session/yjs-session.ts'
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts'
 import type { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
+import { Webhooks } from './webhooks/webhooks.ts'
 
 export interface Relay {
   /** For clients: `ws://host:port`. */
@@ -61,18 +62,28 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const book = new ServiceBook(roles, store.objects)
   const accounts = accountsOf(checked, store)
   const services = new Services(store.objects, systemClock.now)
+  let channels: Channels | null = null
+  const webhooks = new Webhooks(checked.webhooks, {
+    store,
+    accounts,
+    services,
+    sourceOf: (source) => sourceOf(source, channels),
+    now: systemClock.now,
+    log,
+  })
   try {
-    await book.load()
+    await Promise.all([book.load(), services.load()])
+    await webhooks.book.load()
     const { size } = new Set([...Object.keys(accessKeys), ...(await accounts.list()).map(({ sid }) => sid)])
     if (size === 0 && !hooks.authenticate && !checked.openId) refuseWithoutKeys()
   } catch (error) {
     await store.close()
     throw error
   }
-  let channels: Channels | null = null
   const engine = createEngine({
     store,
     hooks: checked.channels ? alsoTold(hooks, (committed) => channels?.committed(committed)) : hooks,
+    webhooks,
     limits,
     book,
     logger: log,
@@ -100,12 +111,13 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       channels = new Channels(checked.channels, { store, engine, log })
       await channels.start()
     }
+    await webhooks.start()
     gateway = await openGateway({
       ...checked,
       version: VERSION,
       handlers: [
         ...(channels ? [channelWebhooks(channels, log)] : []),
-        rest(checked, { store, engine, book, accounts, services }),
+        rest(checked, { store, engine, book, accounts, services, webhooks }),
         ...(checked.demoTokens ? [demoTokens(checked.demoTokens)] : []),
         ...(checked.app === null ? [] : [webApp(checked.app)]),
       ],
@@ -117,6 +129,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     })
   } catch (error) {
     await channels?.stop()
+    await webhooks.stop()
     await engine.drain()
     await store.close()
     throw listenError(error, checked)
@@ -129,6 +142,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     await channels?.stop()
     try {
       await engine.drain()
+      await webhooks.stop()
     } finally {
       await gateway.close(CLOSE_CODES.restarting, 'Restarting: come back shortly')
       await store.close()
@@ -155,10 +169,7 @@ function accountsOf({ accounts, database, sealingKey }: CheckedOptions, { object
 }
 
 /** The REST API. */
-function rest(
-  { limits, publicUrl, log }: CheckedOptions,
-  parts: { store: Store; engine: Engine; book: ServiceBook; accounts: Accounts; services: Services },
-) {
+function rest({ limits, publicUrl, log }: CheckedOptions, parts: Omit<RestRelay, 'limits' | 'now'>) {
   const { now } = systemClock
   return restApi({
     relay: { ...parts, limits, now },
@@ -166,6 +177,11 @@ function rest(
     publicUrl,
     log,
   })
+}
+
+/** What webhooks are told of a system actor: REST, the kind of a channel, or its own name. */
+function sourceOf(source: string, channels: Channels | null): string {
+  return (source.startsWith('api') ? 'api' : (channels?.named(source)?.type ?? source)).toUpperCase()
 }
 
 /** The app's hooks, with somebody else told of commits as well. */

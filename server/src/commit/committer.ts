@@ -21,6 +21,7 @@ import {
   type HookName,
   hookAnswered,
   hookFailed,
+  type LastWord,
   type Progress,
   type Scene,
 } from './decide-work.ts'
@@ -233,6 +234,7 @@ export class Committer {
     }
     await this.#writePrivate(privately, involved)
 
+    const events = this.#options.webhooks?.eventsFor(committedNow(lanes, ended)) ?? []
     const commits: DocumentCommit[] = []
     const committed: Lane[] = []
     // Profiles first: whoever changed theirs has it before they hear that the change was accepted. Then private
@@ -245,6 +247,8 @@ export class Committer {
       committed.push(lane)
     }
     if (commits.length > 0) {
+      // all of them are one transaction
+      if (events.length > 0) (commits.at(-1) as DocumentCommit).events = events
       const keys = await this.#options.store.commit(commits)
       let made = 0
       for (const lane of committed) {
@@ -252,6 +256,7 @@ export class Committer {
         if (head.key === 0) head.key = keys[made++] as number
       }
     }
+    if (events.length > 0) this.#options.webhooks?.queued(events)
     this.#tell(commits, committed, ended)
   }
 
@@ -392,12 +397,13 @@ export class Committer {
     const model = lane.model as DocumentModel
     const { limits, book, hooks } = this.#options
     const scene: Scene = {
+      authorize: hooks.authorize && ((request) => hooks.authorize?.(request)),
+      lastWords: this.#lastWords(),
       model,
       lookups,
       decided,
       limits,
       book,
-      hooks,
       now,
       profileOf: (identity) => this.peek(lane.serviceSid, profileDocument(identity))?.model as DocumentModel,
       admitStranger: (work) => this.#admitStranger(lane, work),
@@ -425,6 +431,14 @@ export class Committer {
       ended.push({ lane, job, work })
     }
     if (lane.works.length === 0) lane.forgetJudged()
+  }
+
+  #lastWords(): LastWord[] {
+    const { hooks, webhooks, hookDeadline: deadline } = this.#options
+    const words: LastWord[] = []
+    if (hooks.beforeCommit) words.push({ ask: (request) => hooks.beforeCommit?.(request), deadline })
+    if (webhooks?.lastWord) words.push(webhooks.lastWord)
+    return words
   }
 
   /** The decided part of a work becomes the document's: its items as deleted, its clocks as known. */
@@ -463,7 +477,8 @@ export class Committer {
   }
 
   #await(lane: Lane, work: Work, progress: Extract<Progress, { kind: 'wait' }>): void {
-    const { hookDeadline, after, limits, logger } = this.#options
+    const { after, limits, logger } = this.#options
+    const deadline = progress.deadline ?? this.#options.hookDeadline
     const { life } = lane
     const failed = (error: unknown, what: string) =>
       logger.error({ err: error, document: lane.document }, `${what} failed`)
@@ -481,14 +496,9 @@ export class Committer {
       }
       this.#wake(lane)
     }
-    const cancel = after(hookDeadline, () =>
+    const cancel = after(deadline, () =>
       go(() =>
-        hookFailed(
-          work,
-          { failed },
-          progress.hook,
-          new ConfabError(70302, `no answer in ${hookDeadline} ms`),
-        ),
+        hookFailed(work, { failed }, progress.hook, new ConfabError(70302, `no answer in ${deadline} ms`)),
       ),
     )
     Promise.resolve(progress.for).then(
@@ -622,6 +632,12 @@ export class Committer {
       if (audience) audience.epochs++
     }
   }
+}
+
+/** What this turn has accepted; works that wait for a hook have accepted operations, too. */
+function committedNow(lanes: readonly Lane[], ended: readonly Ended[]): CommittedOperation[] {
+  const waiting = lanes.flatMap(({ works }) => works.map(({ work }) => work?.committed ?? []))
+  return [...ended.map(({ work }) => work.committed), ...waiting].flat()
 }
 
 function isReader(model: DocumentModel, identity: string): boolean {

@@ -60,6 +60,7 @@ const DEFAULTS: Omit<EngineSettings, 'store'> = {
   },
   logger: SILENT,
   hookDeadline: 5000,
+  webhooks: null,
   deflate: promisify(deflate),
   idleAfter: 60_000,
   maxLoaded: 10_000,

@@ -1,8 +1,10 @@
 /** What the engine is made of: everything that it would otherwise reach for is passed in. */
 import type { Limits } from '@confab/core'
-import type { Hooks } from '../hooks.ts'
+import type { CommittedOperation, Hooks } from '../hooks.ts'
 import type { ServiceBook } from '../services/service-book.ts'
 import type { Store } from '../store/store.ts'
+import type { QueuedEvent } from '../webhooks/queue.ts'
+import type { LastWord } from './decide-work.ts'
 
 /** The part of a pino logger that the engine uses. */
 export interface EngineLogger {
@@ -39,12 +41,24 @@ export const DEFAULT_SEALING: Readonly<SealingOptions> = Object.freeze({
   settle: 1000,
 })
 
+/** Who is asked before commits, and told of them by a queue that is written with them. */
+export interface Listeners {
+  /** Who is asked behind the app's own `beforeCommit`; null while there is nobody. */
+  readonly lastWord: LastWord | null
+  /** What is to be queued, in the transaction of these operations. Must not fail. */
+  eventsFor(committed: readonly CommittedOperation[]): QueuedEvent[]
+  /** They are on disk. */
+  queued(events: readonly QueuedEvent[]): void
+}
+
 export interface EngineOptions {
   store: Store
   limits?: Limits
   /** What administrators decided about each service, asked at each decision. Default: nothing, and `DEFAULT_ROLES`. */
   book?: Pick<ServiceBook, 'roles' | 'defaultRoles' | 'serviceRole' | 'configuration'>
   hooks?: Pick<Hooks, 'authorize' | 'beforeCommit' | 'afterCommit'>
+  /** Default: nobody. */
+  webhooks?: Listeners | null
   /** Milliseconds since the epoch. Default: the system's clock. */
   now?: () => number
   /** Gives that many random bytes. Default: the system's. */

@@ -11,6 +11,7 @@ import { bindings, credentials } from './resources/push.ts'
 import { roles } from './resources/roles.ts'
 import { accountConfiguration, serviceConfiguration, services } from './resources/services.ts'
 import { userConversations, users } from './resources/users.ts'
+import { conversationWebhooks, failedEvents, webhookConfigurations } from './resources/webhooks.ts'
 import type { Route } from './route.ts'
 
 export const routes: readonly Route[] = [
@@ -25,6 +26,9 @@ export const routes: readonly Route[] = [
   ...serviceConfiguration,
   ...accountConfiguration,
   ...addresses,
+  ...conversationWebhooks,
+  ...webhookConfigurations,
+  ...failedEvents,
   ...roles,
   ...bindings,
   ...credentials,

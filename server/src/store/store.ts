@@ -14,6 +14,7 @@ import type {
   StateTransition,
 } from '@confab/core'
 import type { ChannelStore } from '../channels/desk.ts'
+import type { QueuedEvent, WebhookQueue } from '../webhooks/queue.ts'
 import type { Catalogue, ObjectStore } from './objects.ts'
 
 /** The id of a Yjs item: (client, clock). */
@@ -194,6 +195,8 @@ export interface DocumentCommit {
   epoch?: { snapshot: Snapshot; messages: LiveMessage[]; mapItems: MapItem[]; reads: StoredRead[] }
   /** The conversation was deleted: only its tombstone and decided operations remain. */
   deleted?: boolean
+  /** What webhooks are to be told of it. */
+  events?: readonly QueuedEvent[]
 }
 
 /** A conversation whose timers will change its state. */
@@ -318,6 +321,7 @@ export interface Store {
   readonly catalogue: Catalogue
   /** What is kept for people without the SDK. */
   readonly channels: ChannelStore
+  readonly webhooks: WebhookQueue
 
   close(): Promise<void>
 }

@@ -42,8 +42,8 @@ export interface StoredResource<
   listed?: { parameters: Parameters; isShown(value: Value, fields: { [name: string]: unknown }): boolean }
   /** How many there may be in one scope. */
   most: number
-  /** Told of each change. */
-  after?(call: Call): Promise<void> | void
+  /** Told of each change; null: it was deleted. */
+  after?(call: Call, changed: { scope: string; sid: string; value: Value | null }): Promise<void> | void
 }
 
 /** @throws ConfabError 20404 */
@@ -82,7 +82,7 @@ export function storedResource<
         await bounded(call, owner, declared)
         const sid = call.newSid(declared.prefix)
         await put(call, owner, sid, value)
-        await declared.after?.(call)
+        await declared.after?.(call, { scope: owner, sid, value })
         return shape(call, sid, value)
       },
     }),
@@ -132,7 +132,7 @@ export function storedResource<
         const changes = await declared.changed(call, before, fields as z.infer<Update>)
         const value = { ...before, ...changes, dateUpdated: call.relay.now() }
         await put(call, owner, sid, value)
-        await declared.after?.(call)
+        await declared.after?.(call, { scope: owner, sid, value })
         return shape(call, sid, value)
       },
     }),
@@ -147,7 +147,7 @@ export function storedResource<
         const owner = await scopeOf(call)
         const { sid } = await stored(call, owner, kind)
         await call.relay.store.objects.delete(owner, kind, sid)
-        await declared.after?.(call)
+        await declared.after?.(call, { scope: owner, sid, value: null })
         return null
       },
     }),

@@ -8,6 +8,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import { CHANNEL_TABLES } from './channels.ts'
 import { defineFunctions, OBJECT_TABLES } from './objects.ts'
+import { WEBHOOK_TABLES } from './webhooks.ts'
 
 /** Documents that the index of step 5 knows. */
 const TO_SEAL = 'live > 2000 OR live_bytes > 524288 OR edited > 200 OR edited_bytes > 65536 OR unmade > 0'
@@ -221,6 +222,8 @@ const MIGRATIONS: readonly string[] = [
   CHANNEL_TABLES,
   // 7: what administrators write down, and the catalogue of conversations and people
   OBJECT_TABLES,
+  // 8: what webhooks are still to be told
+  WEBHOOK_TABLES,
 ]
 
 /** Bounds from which on that index has every document, and its condition. */

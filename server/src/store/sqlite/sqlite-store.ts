@@ -10,6 +10,7 @@ import { INDEXED_TAIL } from './migrations.ts'
 import { sqliteCatalogue, sqliteObjects } from './objects.ts'
 import { openDatabase } from './open.ts'
 import { SqliteReads } from './reads.ts'
+import { sqliteWebhooks } from './webhooks.ts'
 import { SqliteWrites } from './writes.ts'
 
 /**
@@ -57,6 +58,7 @@ export function openSqliteStore(path: string): Store {
     objects: sqliteObjects(db, guarded),
     catalogue: sqliteCatalogue(db, guarded),
     channels: sqliteChannels(db, guarded),
+    webhooks: sqliteWebhooks(db, guarded),
     close: async () => {
       if (db.isOpen) db.close()
     },

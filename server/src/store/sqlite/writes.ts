@@ -6,6 +6,7 @@ import { followReceipts, forgetReceipts } from './channels.ts'
 import { noteConversation, noteUser } from './objects.ts'
 import type { SqliteReads } from './reads.ts'
 import { encodePrivate, idBytes, outcomeText, rootsText } from './rows.ts'
+import { forgetDocumentText, forgetMessageText, queueEvents } from './webhooks.ts'
 
 /** What is kept of the live document, and goes with an epoch or a deletion. */
 const CONTENT = ['map_items', 'reads', 'outbox_clients', 'log', 'snapshots'] as const
@@ -37,7 +38,7 @@ export class SqliteWrites {
     return statement.run(...values)
   }
 
-  private readonly follow = (sql: string, ...values: (string | number | Uint8Array)[]) =>
+  private readonly follow = (sql: string, ...values: (string | number | Uint8Array | null)[]) =>
     this.run(sql, ...values)
 
   /** All or nothing. */
@@ -201,6 +202,9 @@ export class SqliteWrites {
   }
 
   private putContent(key: number, commit: DocumentCommit): void {
+    const { kind, serviceSid, document } = commit.head
+    if (commit.deleted || (commit.removes && kind === 'user'))
+      forgetDocumentText(this.follow, serviceSid, document)
     if (commit.epoch || commit.deleted) {
       for (const table of CONTENT) this.run(`DELETE FROM ${table} WHERE document = ?`, key)
     }
@@ -231,6 +235,7 @@ export class SqliteWrites {
           idBytes(sid, 'IM'),
         )
         forgetReceipts(this.follow, key, sid)
+        forgetMessageText(this.follow, serviceSid, document, sid)
       }
       this.putPages(key, commit)
       for (const sid of commit.reads.delete) {
@@ -327,8 +332,9 @@ export class SqliteWrites {
 
   private putLookups(
     key: number,
-    { head, uniqueName, members, bindings, invites, deleted }: DocumentCommit,
+    { head, uniqueName, members, bindings, invites, deleted, events }: DocumentCommit,
   ): void {
+    if (events) queueEvents(this.follow, events)
     if (deleted) {
       for (const table of ['members', 'unique_names', 'bindings', 'invites'])
         this.run(`DELETE FROM ${table} WHERE document = ?`, key)
