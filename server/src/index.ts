@@ -36,6 +36,7 @@ export type {
   Hooks,
   OperationRequest,
 } from './hooks.ts'
+export type { MetricsOptions } from './metrics/endpoints.ts'
 export type { OpenIdAlgorithm, OpenIdClaims, OpenIdOptions } from './open-id.ts'
 export { createRelay, type Relay } from './relay.ts'
 export type { RelayOptions } from './relay-options.ts'
@@ -44,6 +45,7 @@ export {
   type AccessKeys,
   type AccessTokenClaims,
   type AccessTokenOptions,
+  type ConfiguredKeys,
   createAccessToken,
   verifyAccessToken,
 } from './token.ts'

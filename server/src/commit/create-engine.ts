@@ -359,6 +359,10 @@ class RelayEngine implements Engine {
       .catch((error) => this.#settings.logger.error({ err: error, document }, 'presence failed'))
   }
 
+  get loaded(): number {
+    return this.#committer.loaded
+  }
+
   // ── life ──────────────────────────────────────────────────────────────────────────────────────────
 
   async idle(): Promise<void> {

@@ -33,6 +33,8 @@ export interface GatewayOptions {
 
 export interface Gateway {
   readonly port: number
+  /** WebSockets that are open. */
+  readonly connections: number
   /** Takes no more connections; those that are open go on. */
   stopAccepting(): void
   /** Closes every connection, and resolves when they are gone. */
@@ -100,6 +102,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const gone = new Promise<void>((resolve) => server.once('close', resolve))
   return {
     port,
+    get connections() {
+      return sessions.size
+    },
     stopAccepting() {
       isAccepting = false
       server.close()

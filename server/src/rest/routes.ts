@@ -1,6 +1,7 @@
 /** Every route there is. A path that has a name in it comes behind those that say the same part by letters. */
 
 import { addresses } from './resources/addresses.ts'
+import { audit } from './resources/audit.ts'
 import { conversationWithParticipants } from './resources/conversation-with-participants.ts'
 import { conversations } from './resources/conversations.ts'
 import { keys } from './resources/keys.ts'
@@ -33,4 +34,5 @@ export const routes: readonly Route[] = [
   ...bindings,
   ...credentials,
   ...keys,
+  ...audit,
 ]

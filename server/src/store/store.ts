@@ -13,6 +13,7 @@ import type {
   ReadRecord,
   StateTransition,
 } from '@confab/core'
+import type { AuditTrail } from '../administration/audit.ts'
 import type { ChannelStore } from '../channels/desk.ts'
 import type { QueuedEvent, WebhookQueue } from '../webhooks/queue.ts'
 import type { Catalogue, ObjectStore } from './objects.ts'
@@ -322,6 +323,7 @@ export interface Store {
   /** What is kept for people without the SDK. */
   readonly channels: ChannelStore
   readonly webhooks: WebhookQueue
+  readonly audit: AuditTrail
 
   close(): Promise<void>
 }

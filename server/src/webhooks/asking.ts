@@ -30,10 +30,18 @@ export class Asking {
   readonly #http: HttpAgent
   readonly #https: HttpsAgent
 
-  /** @param resolve for tests, in place of the system's */
-  constructor(options: { allowPrivateTargets: boolean; perTarget: number; resolve?: typeof lookup }) {
-    const { allowPrivateTargets, perTarget, resolve } = options
+  readonly #asked: (result: 'answered' | 'failed') => void
+
+  /** @param options.resolve for tests, in place of the system's */
+  constructor(options: {
+    allowPrivateTargets: boolean
+    perTarget: number
+    asked?: (result: 'answered' | 'failed') => void
+    resolve?: typeof lookup
+  }) {
+    const { allowPrivateTargets, perTarget, asked = () => {}, resolve } = options
     this.#allowPrivate = allowPrivateTargets
+    this.#asked = asked
     const agent = {
       keepAlive: true,
       maxFreeSockets: perTarget,
@@ -46,6 +54,17 @@ export class Asking {
 
   /** @throws TargetRefused where no other try can help; any other error when there is no whole answer in time */
   async ask(question: Question): Promise<WebhookReply> {
+    try {
+      const reply = await this.#ask(question)
+      this.#asked('answered')
+      return reply
+    } catch (error) {
+      this.#asked('failed')
+      throw error
+    }
+  }
+
+  async #ask(question: Question): Promise<WebhookReply> {
     const { method, fields, token, signingToken, timeout } = question
     const form = new URLSearchParams(fields).toString()
     const isPost = method === 'POST'

@@ -20,9 +20,13 @@ interface Parts {
   store: Pick<Store, 'objects' | 'webhooks'>
   accounts: Pick<Accounts, 'signingToken'>
   services: Pick<Services, 'accountOf'>
+  /** Told of each request. */
+  asked?(kind: 'pre' | 'post', result: 'answered' | 'failed'): void
   /** What a system actor is called in `Source`; `API` and the like. */
   sourceOf(source: string): string
   now(): number
+  /** Runs once after so many milliseconds; the result cancels. */
+  after(milliseconds: number, run: () => void): () => void
   log: {
     info(details: object, message: string): void
     warn(details: object, message: string): void
@@ -41,15 +45,18 @@ export class Webhooks implements Listeners {
   readonly settings: WebhookOptions
   readonly #parts: Parts
   readonly #asking: Asking
+  readonly #telling: Asking
   readonly #deliveries: Deliveries
   readonly #lastWord: LastWord
 
   constructor(settings: WebhookOptions, parts: Parts) {
-    const { store, accounts, services, now, log } = parts
+    const { store, accounts, services, now, after, log } = parts
     this.settings = settings
     this.#parts = parts
     this.book = new WebhookBook(store.objects, services)
-    this.#asking = new Asking(settings)
+    const counted = (kind: 'pre' | 'post') => (result: 'answered' | 'failed') => parts.asked?.(kind, result)
+    this.#asking = new Asking({ ...settings, asked: counted('pre') })
+    this.#telling = new Asking({ ...settings, asked: counted('post') })
     this.#lastWord = {
       ask: (request) => this.#askAbout(request),
       // it ends by itself before
@@ -58,16 +65,12 @@ export class Webhooks implements Listeners {
     this.#deliveries = new Deliveries({
       queue: store.webhooks,
       book: this.book,
-      asking: this.#asking,
+      asking: this.#telling,
       settings,
       signingToken: (accountSid) => accounts.signingToken(accountSid),
       now,
       random: Math.random,
-      after(milliseconds, run) {
-        const timer = setTimeout(run, milliseconds)
-        timer.unref()
-        return () => clearTimeout(timer)
-      },
+      after,
       log,
     })
   }
@@ -78,6 +81,7 @@ export class Webhooks implements Listeners {
 
   async stop(): Promise<void> {
     await this.#deliveries.stop()
+    this.#telling.stop()
     this.#asking.stop()
   }
 

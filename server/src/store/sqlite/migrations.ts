@@ -6,6 +6,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
+import { AUDIT_TABLES } from './audit.ts'
 import { CHANNEL_TABLES } from './channels.ts'
 import { defineFunctions, OBJECT_TABLES } from './objects.ts'
 import { WEBHOOK_TABLES } from './webhooks.ts'
@@ -224,6 +225,8 @@ const MIGRATIONS: readonly string[] = [
   OBJECT_TABLES,
   // 8: what webhooks are still to be told
   WEBHOOK_TABLES,
+  // 9: what administrators did
+  AUDIT_TABLES,
 ]
 
 /** Bounds from which on that index has every document, and its condition. */

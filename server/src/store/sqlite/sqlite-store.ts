@@ -4,6 +4,7 @@
  */
 import { ConfabError } from '@confab/core'
 import type { Store } from '../store.ts'
+import { sqliteAudit } from './audit.ts'
 import { sqliteChannels } from './channels.ts'
 import { copyDatabase } from './copy.ts'
 import { INDEXED_TAIL } from './migrations.ts'
@@ -59,6 +60,7 @@ export function openSqliteStore(path: string): Store {
     catalogue: sqliteCatalogue(db, guarded),
     channels: sqliteChannels(db, guarded),
     webhooks: sqliteWebhooks(db, guarded),
+    audit: sqliteAudit(db, guarded),
     close: async () => {
       if (db.isOpen) db.close()
     },
