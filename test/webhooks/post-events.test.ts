@@ -237,3 +237,82 @@ test('a message that is removed before it was told is told without its text', as
   await server.until(() => server.told.length === 2)
   expect(server.told[1]?.fields).toMatchObject({ MessageSid: secret.sid, Body: '' })
 })
+
+test('what is told again while newer events are told comes before those that still wait', async () => {
+  const { rest, server, httpUrl } = await withServer({ webhooks: { attempts: 1 } })
+  await rest.configuration.webhooks().update({ postWebhookUrl: server.url, filters: ['onMessageAdded'] })
+  const { sid } = await rest.conversations.create()
+  server.answer = () => ({ status: 500 })
+  await rest.conversations(sid).messages.create({ body: 'lost', ...HEARD })
+  await rest.conversations(sid).messages.create({ body: 'lost too', ...HEARD })
+  await server.until(() => server.told.length === 2)
+  let release = (_: { status: number }) => {}
+  server.answer = ({ fields }) =>
+    fields.Body === 'newer' ? new Promise((resolve) => (release = resolve)) : { status: 200 }
+  for (const body of ['newer', 'newest']) await rest.conversations(sid).messages.create({ body, ...HEARD })
+  await server.until(() => server.told.length === 3)
+  const again = await fetch(`${httpUrl}/v1/Configuration/Webhooks/Failures`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${ACCOUNT}:${TOKEN}`)}` },
+  })
+  expect(await again.json()).toEqual({ retried: 2 })
+  release({ status: 200 })
+  await server.until(() => server.told.length === 6)
+  expect(server.told.map(({ fields }) => fields.Body).slice(2)).toEqual([
+    'newer',
+    'lost',
+    'lost too',
+    'newest',
+  ])
+})
+
+test('servers that fail have one request at a time, and leave the room to others', async () => {
+  const { rest, server } = await withServer({
+    webhooks: { concurrency: 4, perTarget: 2, timeout: 600_000, firstRetry: 1, longestRetry: 1 },
+  })
+  const failing = await Promise.all([webhookServer(), webhookServer()])
+  for (const one of failing) one.answer = () => ({ status: 500 })
+  const sids: string[] = []
+  for (let i = 0; i < 4; i++) {
+    const { sid } = await rest.conversations.create()
+    sids.push(sid)
+    for (const { url } of failing)
+      await rest.conversations(sid).webhooks.create({ target: 'webhook', 'configuration.url': url })
+    await rest.conversations(sid).messages.create({ body: 'to be refused', ...HEARD })
+  }
+  await Promise.all(failing.map((one) => one.until(() => one.told.length >= 8)))
+  // from now on they don't answer at all
+  for (const one of failing) one.answer = () => undefined
+  await Promise.all(failing.map((one) => one.until(() => one.open === 1)))
+  await rest.configuration.webhooks().update({ postWebhookUrl: server.url, filters: ['onMessageAdded'] })
+  for (const sid of sids) await rest.conversations(sid).messages.create({ body: 'to be told', ...HEARD })
+  await server.until(() => server.told.length === 4)
+  expect(failing.map(({ open }) => open)).toEqual([1, 1])
+})
+
+test('a service that is deleted is told to the end', async () => {
+  const { rest, server, httpUrl } = await withServer()
+  const own = await webhookServer()
+  await rest.configuration.webhooks().update({ postWebhookUrl: server.url })
+  const plain = await rest.services.create({ friendlyName: 'plain' })
+  const special = await rest.services.create({ friendlyName: 'special' })
+  await rest.services(special.sid).configuration.webhooks().update({ postWebhookUrl: own.url })
+  for (const { sid } of [plain, special]) {
+    await rest.services(sid).conversations.create()
+    const deleted = await fetch(`${httpUrl}/v1/Services/${sid}`, {
+      method: 'DELETE',
+      headers: { authorization: `Basic ${btoa(`${ACCOUNT}:${TOKEN}`)}`, 'x-twilio-webhook-enabled': 'true' },
+    })
+    expect(deleted.status).toBe(204)
+  }
+  await Promise.all([server, own].map((one) => one.until(() => one.told.length === 1)))
+  for (const [one, service] of [
+    [server, plain],
+    [own, special],
+  ] as const) {
+    const [told] = one.told
+    expect(told?.fields).toMatchObject({ EventType: 'onConversationRemoved', ChatServiceSid: service.sid })
+    const signature = told?.headers['x-twilio-signature'] as string
+    expect(twilio.validateRequest(TOKEN, signature, one.url, told?.fields ?? {})).toBe(true)
+  }
+})

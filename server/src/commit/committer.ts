@@ -234,7 +234,9 @@ export class Committer {
     }
     await this.#writePrivate(privately, involved)
 
-    const events = this.#options.webhooks?.eventsFor(committedNow(lanes, ended)) ?? []
+    const { webhooks } = this.#options
+    const accepted = webhooks ? committedNow(lanes, ended) : []
+    const events = webhooks?.eventsFor(accepted) ?? []
     const commits: DocumentCommit[] = []
     const committed: Lane[] = []
     // Profiles first: whoever changed theirs has it before they hear that the change was accepted. Then private
@@ -256,7 +258,7 @@ export class Committer {
         if (head.key === 0) head.key = keys[made++] as number
       }
     }
-    if (events.length > 0) this.#options.webhooks?.queued(events)
+    webhooks?.stored(accepted, events)
     this.#tell(commits, committed, ended)
   }
 

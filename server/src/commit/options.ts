@@ -47,8 +47,8 @@ export interface Listeners {
   readonly lastWord: LastWord | null
   /** What is to be queued, in the transaction of these operations. Must not fail. */
   eventsFor(committed: readonly CommittedOperation[]): QueuedEvent[]
-  /** They are on disk. */
-  queued(events: readonly QueuedEvent[]): void
+  /** Both are on disk. */
+  stored(committed: readonly CommittedOperation[], queued: readonly QueuedEvent[]): void
 }
 
 export interface EngineOptions {

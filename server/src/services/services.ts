@@ -58,8 +58,8 @@ export class Services {
   }
 
   async delete(accountSid: string, sid: string): Promise<void> {
+    // whose it was stays known: its last events are told
     await this.#objects.delete(accountSid, SERVICE, sid)
-    this.#accounts.delete(sid)
   }
 
   async #ensureDefault(accountSid: string): Promise<void> {

@@ -44,6 +44,7 @@ export class Asking {
     this.#asked = asked
     const agent = {
       keepAlive: true,
+      maxSockets: perTarget,
       maxFreeSockets: perTarget,
       timeout: 60_000,
       ...(!allowPrivateTargets && { lookup: publicLookup(resolve) }),

@@ -74,6 +74,12 @@ export class WebhookBook {
     this.#set(sid, configuration)
   }
 
+  /** The service is gone, and what was stored of it. */
+  forget(serviceSid: string): void {
+    this.#set(serviceSid, NOTHING)
+    this.#configurations.delete(serviceSid)
+  }
+
   #set(sid: string, configuration: WebhookConfiguration): void {
     if (this.configuration(sid).preUrl !== null) this.#asking--
     if (configuration.preUrl !== null) this.#asking++

@@ -32,6 +32,8 @@ export interface DeliveriesOptions {
 /** Told events that are still in the store, at most, and the milliseconds that they may be. */
 const TOLD = 100
 const TOLD_FOR = 100
+/** Failures of a server, one after the other, from which on it has one request at a time until it takes something. */
+const FAILING = 3
 /** Milliseconds until the store is asked again that has failed. */
 const STORE_RETRY = 1000
 
@@ -43,14 +45,18 @@ interface Lane extends QueueLane {
   state: 'ready' | 'telling' | 'waiting'
   /** Something was queued while it told. */
   hasMore: boolean
+  /** Something older than what was told waits again. */
+  isRewound: boolean
   cancel: () => void
 }
 
 export class Deliveries {
   readonly #options: DeliveriesOptions
   readonly #lanes = new Map<string, Lane>()
-  readonly #ready = new Set<Lane>()
+  /** By server, each in the order in which they became ready. */
+  readonly #ready = new Map<string, Set<Lane>>()
   readonly #underWay = new Map<string, number>()
+  readonly #failing = new Map<string, number>()
   readonly #telling = new Set<Promise<void>>()
   #told: number[] = []
   #flushing: Promise<void> = Promise.resolve()
@@ -78,7 +84,7 @@ export class Deliveries {
     // they are older than what was told meanwhile
     for (const { webhook, document } of lanes) {
       const lane = this.#lanes.get(keyOf({ webhook, document }))
-      if (lane) lane.told = 0
+      if (lane) lane.isRewound = true
     }
     for (const lane of lanes) this.#wake(lane)
     return lanes.length
@@ -107,25 +113,40 @@ export class Deliveries {
       told: 0,
       state: 'ready',
       hasMore: false,
+      isRewound: false,
       cancel: () => {},
     }
     this.#lanes.set(key, made)
-    this.#ready.add(made)
+    this.#isReady(made)
     this.#next()
+  }
+
+  /** Behind the others that go to its server. */
+  #isReady(lane: Lane): void {
+    lane.state = 'ready'
+    const { server } = lane
+    const before = this.#ready.get(server)
+    if (before) before.add(lane)
+    else this.#ready.set(server, new Set([lane]))
   }
 
   #next(): void {
     if (this.#isStopped) return
     const { concurrency, perTarget } = this.#options.settings
-    for (const lane of this.#ready) {
-      if (this.#telling.size >= concurrency) return
-      if ((this.#underWay.get(lane.server) ?? 0) < perTarget) this.#begin(lane)
+    for (const [server, lanes] of this.#ready) {
+      const room = (this.#failing.get(server) ?? 0) >= FAILING ? 1 : perTarget
+      for (const lane of lanes) {
+        if (this.#telling.size >= concurrency) return
+        if ((this.#underWay.get(server) ?? 0) >= room) break
+        lanes.delete(lane)
+        this.#begin(lane)
+      }
+      if (lanes.size === 0) this.#ready.delete(server)
     }
   }
 
   #begin(lane: Lane): void {
     const { server } = lane
-    this.#ready.delete(lane)
     lane.state = 'telling'
     this.#underWay.set(server, (this.#underWay.get(server) ?? 0) + 1)
     const telling = this.#tellFirst(lane)
@@ -152,15 +173,12 @@ export class Deliveries {
       return
     }
     if (wait === null || wait <= 0) {
-      // behind the others that are ready
-      lane.state = 'ready'
-      this.#ready.add(lane)
+      this.#isReady(lane)
       return
     }
     lane.state = 'waiting'
     lane.cancel = this.#options.after(wait, () => {
-      lane.state = 'ready'
-      this.#ready.add(lane)
+      this.#isReady(lane)
       this.#next()
     })
   }
@@ -169,6 +187,11 @@ export class Deliveries {
   async #tellFirst(lane: Lane): Promise<number | null> {
     const { queue, now } = this.#options
     lane.hasMore = false
+    if (lane.isRewound) {
+      await this.#flush()
+      lane.isRewound = false
+      lane.told = 0
+    }
     const event = await queue.next(lane, lane.told)
     if (!event) {
       // a lane that comes again begins at the start: nothing that was told may be there by then
@@ -178,7 +201,11 @@ export class Deliveries {
     const wait = event.due - now()
     if (wait > 0) return wait
     const failure = await this.#tell(lane, event)
-    if (failure !== null) return this.#failed(event, failure)
+    if (failure !== null) {
+      this.#failing.set(lane.server, (this.#failing.get(lane.server) ?? 0) + 1)
+      return this.#failed(event, failure)
+    }
+    this.#failing.delete(lane.server)
     lane.told = event.position
     this.#told.push(event.position)
     if (this.#told.length >= TOLD) await this.#flush()

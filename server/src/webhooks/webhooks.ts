@@ -34,6 +34,8 @@ interface Parts {
   }
 }
 
+/** Pre-events that one server is asked about at a time; who waits longer than the limit counts as not answered. */
+const MOST_ASKED = 64
 /** Milliseconds that a request may end later than it should. */
 const GRACE = 1000
 
@@ -55,7 +57,7 @@ export class Webhooks implements Listeners {
     this.#parts = parts
     this.book = new WebhookBook(store.objects, services)
     const counted = (kind: 'pre' | 'post') => (result: 'answered' | 'failed') => parts.asked?.(kind, result)
-    this.#asking = new Asking({ ...settings, asked: counted('pre') })
+    this.#asking = new Asking({ ...settings, perTarget: MOST_ASKED, asked: counted('pre') })
     this.#telling = new Asking({ ...settings, asked: counted('post') })
     this.#lastWord = {
       ask: (request) => this.#askAbout(request),
@@ -106,15 +108,17 @@ export class Webhooks implements Listeners {
     return queued
   }
 
-  queued(events: readonly QueuedEvent[]): void {
-    this.#deliveries.queued(events)
+  stored(committed: readonly CommittedOperation[], queued: readonly QueuedEvent[]): void {
+    for (const { serviceSid, conversationSid, events } of committed) {
+      for (const { type } of events)
+        if (type === 'onConversationRemoved') this.book.conversationGone(scopeOf(serviceSid, conversationSid))
+    }
+    if (queued.length > 0) this.#deliveries.queued(queued)
   }
 
   #queue(committed: CommittedOperation, event: PostEvent, queued: QueuedEvent[]): void {
     const { serviceSid, conversationSid, principal } = committed
     const targets = this.book.told(serviceSid, conversationSid, event.type)
-    if (event.type === 'onConversationRemoved')
-      this.book.conversationGone(scopeOf(serviceSid, conversationSid))
     if (targets.length === 0) return
     const accountSid = this.#parts.services.accountOf(serviceSid) ?? principal?.accountSid ?? ''
     const fields = fieldsOf(event, { ...this.#causeOf(committed), accountSid })
