@@ -645,7 +645,8 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       it('what was given up, the newest of it, until it is taken up again in its place', async () => {
         await create(first, { events: [1, 2, 3, 4].map((n) => event(n)) })
         for (const { position } of (await waiting()).slice(0, 3))
-          await store.webhooks.bury(position, 9, 7000, 'HTTP 500', 2)
+          await store.webhooks.bury(position, 9, 7000, 'HTTP 500')
+        await store.webhooks.prune(2)
         const dead = await store.webhooks.dead('AC1', 10)
         expect(dead.map(({ token, attempts, deadAt, error }) => [token, attempts, deadAt, error])).toEqual([
           [hex(3), 9, 7000, 'HTTP 500'],

@@ -34,6 +34,8 @@ const TOLD = 100
 const TOLD_FOR = 100
 /** Failures of a server, one after the other, from which on it has one request at a time until it takes something. */
 const FAILING = 3
+/** Events that are given up until the oldest of too many go: finding them takes as long as they are many. */
+const PRUNED = 1000
 /** Milliseconds until the store is asked again that has failed. */
 const STORE_RETRY = 1000
 
@@ -62,6 +64,7 @@ export class Deliveries {
   #flushing: Promise<void> = Promise.resolve()
   #cancelFlush: (() => void) | null = null
   #isStopped = false
+  #buried = 0
 
   constructor(options: DeliveriesOptions) {
     this.#options = options
@@ -252,7 +255,8 @@ export class Deliveries {
       reason,
     }
     if (isFinal || attempts >= settings.attempts || now() - event.at > settings.expiry) {
-      await queue.bury(event.position, attempts, now(), reason, settings.mostDead)
+      await queue.bury(event.position, attempts, now(), reason)
+      if (++this.#buried % PRUNED === 0) await queue.prune(settings.mostDead)
       log.warn(details, 'an event was given up: confab webhooks lists it')
       return 0
     }

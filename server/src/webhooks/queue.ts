@@ -53,8 +53,10 @@ export interface WebhookQueue {
   /** They were told. */
   done(positions: readonly number[]): Promise<void>
   failed(position: number, attempts: number, due: number): Promise<void>
-  /** Nobody would hear it. The oldest of `most` go. */
-  bury(position: number, attempts: number, at: number, error: string, most: number): Promise<void>
+  /** Nobody would hear it. */
+  bury(position: number, attempts: number, at: number, error: string): Promise<void>
+  /** The oldest beyond so many that were given up go. */
+  prune(most: number): Promise<void>
   /** Given up, the newest first; of one account, or of all. */
   dead(accountSid: string | null, limit: number): Promise<DeadEvent[]>
   /** Takes them up again, by their tokens, or all of them. Gives their lanes. */

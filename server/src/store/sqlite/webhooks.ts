@@ -22,7 +22,7 @@ export const WEBHOOK_TABLES = `
     error TEXT
   ) STRICT;
   CREATE INDEX webhook_events_pending ON webhook_events (webhook, document, position) WHERE dead_at IS NULL;
-  CREATE INDEX webhook_events_dead ON webhook_events (account, position) WHERE dead_at IS NOT NULL;
+  CREATE INDEX webhook_events_dead ON webhook_events (position) WHERE dead_at IS NOT NULL;
   CREATE INDEX webhook_events_by_document ON webhook_events (document);
 `
 
@@ -75,7 +75,7 @@ export function sqliteWebhooks(
     async failed(position, attempts, due) {
       run('UPDATE webhook_events SET attempts = ?, due = ? WHERE position = ?', attempts, due, position)
     },
-    async bury(position, attempts, at, error, most) {
+    async bury(position, attempts, at, error) {
       run(
         'UPDATE webhook_events SET attempts = ?, dead_at = ?, error = ? WHERE position = ?',
         attempts,
@@ -83,6 +83,8 @@ export function sqliteWebhooks(
         error,
         position,
       )
+    },
+    async prune(most) {
       run(
         `DELETE FROM webhook_events WHERE dead_at IS NOT NULL AND position <= (
           SELECT position FROM webhook_events WHERE dead_at IS NOT NULL ORDER BY position DESC LIMIT 1 OFFSET ?)`,
