@@ -100,7 +100,7 @@ test.each([
   ['an unknown event', { 'configuration.url': URL, 'configuration.filters': ['onTea'] }, /onTea/],
   ['a pre-event', { 'configuration.url': URL, 'configuration.filters': ['onMessageAdd'] }, /onMessageAdd/],
   ['triggers', { 'configuration.url': URL, 'configuration.triggers': ['hi'] }, /trigger/],
-  ['replaying', { 'configuration.url': URL, 'configuration.replayAfter': 0 }, /ReplayAfter/],
+  ['replaying from nowhere', { 'configuration.url': URL, 'configuration.replayAfter': -1 }, /ReplayAfter/],
 ])('%s is refused, and said why', async (_, fields, message) => {
   const { rest } = await onStage()
   const { sid } = await rest.conversations.create()

@@ -316,3 +316,22 @@ test('a service that is deleted is told to the end', async () => {
     expect(twilio.validateRequest(TOKEN, signature, one.url, told?.fields ?? {})).toBe(true)
   }
 })
+
+test('a webhook that comes late is told of the messages from an index on, and then of the new ones', async () => {
+  const { rest, server } = await withServer()
+  const { sid } = await rest.conversations.create()
+  for (let i = 0; i < 5; i++) await rest.conversations(sid).messages.create({ author: 'ada', body: `${i}` })
+  await rest.conversations(sid).webhooks.create({
+    target: 'webhook',
+    'configuration.url': server.url,
+    'configuration.replayAfter': 2,
+  })
+  await rest.conversations(sid).messages.create({ body: 'new', ...HEARD })
+  await server.until(() => server.told.length === 4)
+  expect(server.told.map(({ fields }) => [fields.Body, fields.Index, fields.Source])).toEqual([
+    ['2', '2', 'REPLAY'],
+    ['3', '3', 'REPLAY'],
+    ['4', '4', 'REPLAY'],
+    ['new', '5', 'API'],
+  ])
+})

@@ -79,7 +79,10 @@ export function registerRelay(program: Command): void {
       ).env('CONFAB_CHANNELS'),
     )
     .addOption(
-      new Option('-a, --account <sid>', 'account whose default service channels are for')
+      new Option(
+        '-a, --account <sid>',
+        'account of --auth-token and OpenID, whose default service channels are for',
+      )
         .default('ACconfab')
         .env('CONFAB_ACCOUNT'),
     )
@@ -227,6 +230,7 @@ async function run(options: RelayCommandOptions): Promise<void> {
   const control = database === ':memory:' ? null : await serveControl(database, relay)
   endOnSignal(relay, control)
   console.log(`confab relay at ${relay.url}, database ${database}`)
+  if (relay.metricsUrl !== null) console.log(`metrics at ${relay.metricsUrl}`)
   if (demo) await printDemo(relay, demo, options.app !== undefined)
 }
 

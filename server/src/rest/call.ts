@@ -27,7 +27,7 @@ export interface RestRelay {
   book: ServiceBook
   services: Services
   accounts: Accounts
-  webhooks: Pick<Webhooks, 'book' | 'settings' | 'retry' | 'forget'>
+  webhooks: Pick<Webhooks, 'book' | 'settings' | 'retry' | 'replay' | 'forget'>
   limits: Limits
   now(): number
 }

@@ -50,6 +50,8 @@ export interface WebhookQueue {
   lanes(): Promise<QueueLane[]>
   /** The oldest event of a lane behind this position. */
   next(lane: QueueLane, after: number): Promise<PendingEvent | null>
+  /** Queues events by themselves. */
+  put(events: readonly QueuedEvent[]): Promise<void>
   /** They were told. */
   done(positions: readonly number[]): Promise<void>
   failed(position: number, attempts: number, due: number): Promise<void>

@@ -1,6 +1,6 @@
 /** Webhooks of a relay, put together: asked before commits by the hooks' own path, and told of them by a queue. */
 import { randomBytes } from 'node:crypto'
-import { ConfabError } from '@confab/core'
+import { ConfabError, type MessageRecord } from '@confab/core'
 import type { Accounts } from '../accounts/accounts.ts'
 import type { LastWord } from '../commit/decide-work.ts'
 import type { Listeners } from '../commit/options.ts'
@@ -11,7 +11,7 @@ import type { Store } from '../store/store.ts'
 import { Asking } from './asking.ts'
 import { scopeOf, type Target, WebhookBook } from './book.ts'
 import { Deliveries } from './deliveries.ts'
-import { fieldsOf } from './fields.ts'
+import { type Fields, fieldsOf } from './fields.ts'
 import type { WebhookOptions } from './options.ts'
 import { answerOf } from './pre-events.ts'
 import type { QueuedEvent } from './queue.ts'
@@ -116,25 +116,53 @@ export class Webhooks implements Listeners {
     if (queued.length > 0) this.#deliveries.queued(queued)
   }
 
+  /**
+   * Tells one webhook of messages that were there before it, from an index on.
+   * @returns the index behind them
+   */
+  async replay(
+    target: Target,
+    of: { accountSid: string; serviceSid: string; conversationSid: string },
+    messages: AsyncIterable<MessageRecord>,
+    from: number,
+  ): Promise<number> {
+    const queued: QueuedEvent[] = []
+    for await (const message of messages) {
+      from = message.index + 1
+      const event: PostEvent = { type: 'onMessageAdded', message }
+      const fields = fieldsOf(event, { ...of, identity: null, source: 'REPLAY' })
+      queued.push(this.#queuedEvent(event, target, of, fields))
+    }
+    await this.#parts.store.webhooks.put(queued)
+    if (queued.length > 0) this.#deliveries.queued(queued)
+    return from
+  }
+
   #queue(committed: CommittedOperation, event: PostEvent, queued: QueuedEvent[]): void {
     const { serviceSid, conversationSid, principal } = committed
     const targets = this.book.told(serviceSid, conversationSid, event.type)
     if (targets.length === 0) return
     const accountSid = this.#parts.services.accountOf(serviceSid) ?? principal?.accountSid ?? ''
+    const of = { accountSid, serviceSid, conversationSid }
     const fields = fieldsOf(event, { ...this.#causeOf(committed), accountSid })
-    for (const { webhook, url, method } of targets) {
-      queued.push({
-        webhook,
-        accountSid,
-        serviceSid,
-        document: 'user' in event ? `user/${event.user.identity}` : conversationSid,
-        messageSid: 'message' in event ? event.message.sid : null,
-        token: randomBytes(16).toString('hex'),
-        url,
-        method,
-        fields: webhook.startsWith('WH') ? { ...fields, WebhookSid: webhook } : fields,
-        at: this.#parts.now(),
-      })
+    for (const target of targets) queued.push(this.#queuedEvent(event, target, of, fields))
+  }
+
+  #queuedEvent(
+    event: PostEvent,
+    target: Target,
+    of: { accountSid: string; serviceSid: string; conversationSid: string },
+    fields: Fields,
+  ): QueuedEvent {
+    return {
+      ...target,
+      accountSid: of.accountSid,
+      serviceSid: of.serviceSid,
+      document: 'user' in event ? `user/${event.user.identity}` : of.conversationSid,
+      messageSid: 'message' in event ? event.message.sid : null,
+      token: randomBytes(16).toString('hex'),
+      fields: target.webhook.startsWith('WH') ? { ...fields, WebhookSid: target.webhook } : fields,
+      at: this.#parts.now(),
     }
   }
 

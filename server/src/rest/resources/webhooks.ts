@@ -19,6 +19,8 @@ import { type Route, route } from '../route.ts'
 import { date, dates, dateText, maybe, text } from '../shapes.ts'
 import { storedResource } from './stored.ts'
 
+/** Messages that a new webhook is told of that were there before it. */
+const MOST_REPLAYED = 1000
 /** Webhooks of one conversation, at most: as many as with Twilio. */
 const MOST = 5
 
@@ -194,8 +196,7 @@ export const conversationWebhooks: readonly Route[] = storedResource<
   made: async (call, given) => {
     const { Target, ...rest } = given as { Target: string } & z.infer<typeof settings>
     if (Target !== 'webhook') throw new ConfabError(20001, NO_TWILIO_TARGETS)
-    if ('Configuration.ReplayAfter' in rest)
-      throw new ConfabError(20001, 'Configuration.ReplayAfter is not supported: list the messages there are')
+    await checkReplay(call, given as { 'Configuration.ReplayAfter'?: number })
     if (!rest['Configuration.Url']) throw new ConfabError(20001, 'Configuration.Url is needed')
     return changedBy(call, rest, { url: '', method: 'POST', filters: null })
   },
@@ -217,11 +218,47 @@ export const conversationWebhooks: readonly Route[] = storedResource<
       ...dates(value),
     }
   },
-  after: async (call, { scope, sid, value }) => {
-    call.relay.webhooks.book.noted(scope, sid, value)
-    if (!value) await call.relay.webhooks.forget(sid)
+  after: async (call, { scope, sid, value, made }) => {
+    const { webhooks } = call.relay
+    const from = (made as { 'Configuration.ReplayAfter'?: number } | undefined)?.['Configuration.ReplayAfter']
+    const isReplayed = value && from !== undefined && (value.filters?.includes('onMessageAdded') ?? true)
+    const next = isReplayed ? await replay(call, scope, sid, value, from) : null
+    webhooks.book.noted(scope, sid, value)
+    // what was committed meanwhile
+    if (value && next !== null) await replay(call, scope, sid, value, next)
+    if (!value) await webhooks.forget(sid)
   },
 })
+
+/** @throws ConfabError 20001 for an index that is none, or that lies too far back */
+async function checkReplay(
+  call: Call,
+  { 'Configuration.ReplayAfter': from }: { 'Configuration.ReplayAfter'?: number },
+): Promise<void> {
+  if (from === undefined) return
+  const { highestIndex } = await call.place()
+  const first = Math.max(0, highestIndex + 1 - MOST_REPLAYED)
+  if (from < first)
+    throw new ConfabError(
+      20001,
+      `Configuration.ReplayAfter must be ${first} or more here: at most ${MOST_REPLAYED} messages are told again`,
+    )
+}
+
+/** Gives the index behind what was told. */
+function replay(
+  call: Call,
+  scope: string,
+  sid: string,
+  { url, method }: ConversationWebhook,
+  from: number,
+): Promise<number> {
+  const { accountSid, serviceSid, relay } = call
+  const conversationSid = scope.split('/')[1] as string
+  const messages = relay.engine.readMessages(serviceSid, conversationSid, { from })
+  const of = { accountSid, serviceSid, conversationSid }
+  return relay.webhooks.replay({ webhook: sid, url, method }, of, messages, from)
+}
 
 // ── what was given up ───────────────────────────────────────────────────────────────────────────────
 

@@ -66,6 +66,18 @@ export function sqliteWebhooks(
       const row = guarded(() => next.get(webhook, document, after)) as Row | undefined
       return row ? eventOf(row) : null
     },
+    async put(events) {
+      guarded(() => {
+        db.exec('BEGIN IMMEDIATE')
+        try {
+          queueEvents((sql, ...values) => db.prepare(sql).run(...values), events)
+          db.exec('COMMIT')
+        } catch (error) {
+          if (db.isTransaction) db.exec('ROLLBACK')
+          throw error
+        }
+      })
+    },
     async done(positions) {
       run(
         'DELETE FROM webhook_events WHERE position IN (SELECT value FROM json_each(?))',
