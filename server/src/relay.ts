@@ -149,7 +149,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     log,
     async isReady() {
       // the database answers
-      await store.transitions(1)
+      await store.uniqueNameOwner('', '')
       return !isClosing
     },
   }

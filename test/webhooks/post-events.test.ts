@@ -1,4 +1,7 @@
 /** Webhooks are told of what has happened: by a real server, the official package and SDK clients. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import twilio from 'twilio'
 import { expect, test } from 'vitest'
 import { ACCOUNT, HEARD, person, SERVICE, TOKEN, webhookServer, withServer } from './stage.ts'
@@ -334,4 +337,25 @@ test('a webhook that comes late is told of the messages from an index on, and th
     ['4', '4', 'REPLAY'],
     ['new', '5', 'API'],
   ])
+})
+
+test('a relay that closes doesn’t wait for a webhook that never answers; the next one tells it, as if for the first time', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'confab-closing-'))
+  try {
+    const database = join(folder, 'relay.sqlite')
+    const options = { database, webhooks: { timeout: 600_000 } }
+    const { rest, server, close } = await withServer(options)
+    server.answer = () => undefined
+    await rest.configuration.webhooks().update({ postWebhookUrl: server.url })
+    await rest.conversations.create(HEARD)
+    await server.until(() => server.open === 1)
+    await close()
+    expect(server.told).toHaveLength(1)
+    server.answer = () => ({ status: 200 })
+    await withServer(options)
+    await server.until(() => server.told.length === 2)
+    expect(server.told.map(({ fields }) => fields.RetryCount)).toEqual(['0', '0'])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })

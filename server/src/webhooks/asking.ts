@@ -30,6 +30,7 @@ export class Asking {
   readonly #http: HttpAgent
   readonly #https: HttpsAgent
 
+  readonly #stopping = new AbortController()
   readonly #asked: (result: 'answered' | 'failed') => void
 
   /** @param options.resolve for tests, in place of the system's */
@@ -71,7 +72,7 @@ export class Asking {
     const isPost = method === 'POST'
     const url = targetOf(isPost ? question.url : withQuery(question.url, form), this.#allowPrivate)
     url.hash = ''
-    const signal = AbortSignal.timeout(timeout)
+    const signal = AbortSignal.any([AbortSignal.timeout(timeout), this.#stopping.signal])
     const isSecure = url.protocol === 'https:'
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const request = (isSecure ? httpsRequest : httpRequest)(url, {
@@ -96,8 +97,9 @@ export class Asking {
     return { status: answer.statusCode ?? 0, body: await bounded(answer) }
   }
 
-  /** Ends connections that are kept for the next request. */
+  /** Ends what is under way, and connections that are kept for the next request. */
   stop(): void {
+    this.#stopping.abort()
     this.#http.destroy()
     this.#https.destroy()
   }

@@ -204,6 +204,8 @@ export class Deliveries {
     const wait = event.due - now()
     if (wait > 0) return wait
     const failure = await this.#tell(lane, event)
+    // cut off by us: the next run tells it
+    if (failure !== null && this.#isStopped) return 0
     if (failure !== null) {
       this.#failing.set(lane.server, (this.#failing.get(lane.server) ?? 0) + 1)
       return this.#failed(event, failure)

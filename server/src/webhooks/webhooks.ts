@@ -39,6 +39,9 @@ const MOST_ASKED = 64
 /** Milliseconds that a request may end later than it should. */
 const GRACE = 1000
 
+/** Milliseconds that requests under way have when the relay closes. */
+const LAST_MOMENT = 1000
+
 /** REST without `X-Twilio-Webhook-Enabled`. */
 const SILENT = 'api-silent'
 
@@ -81,8 +84,11 @@ export class Webhooks implements Listeners {
     return this.#deliveries.start()
   }
 
+  /** What is being told has a moment to be taken; what isn't is told by the next run. */
   async stop(): Promise<void> {
+    const cancel = this.#parts.after(LAST_MOMENT, () => this.#telling.stop())
     await this.#deliveries.stop()
+    cancel()
     this.#telling.stop()
     this.#asking.stop()
   }

@@ -1,5 +1,5 @@
 /** Webhooks: `Configuration/Webhooks` of the account and of services, and those of single conversations. */
-import { ConfabError, isHexId } from '@confab/core'
+import { ConfabError } from '@confab/core'
 import * as z from 'zod'
 import { POST_EVENTS } from '../../events.ts'
 import {
@@ -11,12 +11,11 @@ import {
   WEBHOOK,
   type WebhookConfiguration,
 } from '../../webhooks/book.ts'
-import type { DeadEvent } from '../../webhooks/queue.ts'
 import { checkTarget } from '../../webhooks/target.ts'
 import type { Call } from '../call.ts'
 import { integer, list, none, text as textField } from '../parameters.ts'
 import { type Route, route } from '../route.ts'
-import { date, dates, dateText, maybe, text } from '../shapes.ts'
+import { date, dates, maybe, text } from '../shapes.ts'
 import { storedResource } from './stored.ts'
 
 /** Messages that a new webhook is told of that were there before it. */
@@ -259,65 +258,3 @@ function replay(
   const of = { accountSid, serviceSid, conversationSid }
   return relay.webhooks.replay({ webhook: sid, url, method }, of, messages, from)
 }
-
-// ── what was given up ───────────────────────────────────────────────────────────────────────────────
-
-/** Events of a list, at most. */
-const LISTED = 100
-
-const deadAnswer = z.object({
-  sid: text,
-  account_sid: text,
-  chat_service_sid: text,
-  webhook_sid: text,
-  event_type: text,
-  conversation_sid: maybe,
-  attempts: z.int(),
-  error: text,
-  date_created: date,
-  date_failed: date,
-})
-
-const deadShape = (event: DeadEvent): z.infer<typeof deadAnswer> => ({
-  sid: event.token,
-  account_sid: event.accountSid,
-  chat_service_sid: event.serviceSid,
-  webhook_sid: event.webhook,
-  event_type: event.fields.EventType ?? '',
-  conversation_sid: event.document.startsWith('CH') ? event.document : null,
-  attempts: event.attempts,
-  error: event.error,
-  date_created: dateText(event.at),
-  date_failed: dateText(event.deadAt),
-})
-
-/** Confab's own: Twilio keeps no list of what nobody took. */
-export const failedEvents: readonly Route[] = [
-  route({
-    method: 'GET',
-    path: '/Configuration/Webhooks/Failures',
-    scope: 'account',
-    resource: 'Configuration/Webhooks',
-    summary: 'Lists the newest hundred events that no webhook took',
-    parameters: none,
-    answer: z.object({ failures: z.array(deadAnswer) }),
-    handle: async ({ relay, accountSid }) => ({
-      failures: (await relay.store.webhooks.dead(accountSid, LISTED)).map(deadShape),
-    }),
-  }),
-  route({
-    method: 'POST',
-    path: '/Configuration/Webhooks/Failures',
-    scope: 'account',
-    resource: 'Configuration/Webhooks',
-    summary: 'Tells them again: those that are named, or all',
-    parameters: z.object({ Sid: list(textField).optional() }),
-    answer: z.object({ retried: z.int() }),
-    status: 202,
-    handle: async ({ relay, accountSid }, { Sid }) => {
-      const wrong = Sid?.find((one) => !isHexId(one))
-      if (wrong !== undefined) throw new ConfabError(20001, 'Sid must be that of an event in the list')
-      return { retried: await relay.webhooks.retry(accountSid, Sid ?? null) }
-    },
-  }),
-]
