@@ -1,7 +1,10 @@
 /** What those see who run a relay: whether it lives, figures, and logs in which nothing of anybody stands. */
+import { conversationSid } from '@confab/core'
+import { createRelay } from '@confab/relay'
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
-import { onStage, refusal } from '../rest/stage.ts'
+import { onStage, refusal, SERVICE } from '../rest/stage.ts'
+import { relayOptions } from '../support/relay.ts'
 import { ACCOUNT, HEARD, OTHER_TOKEN, person, SECRET, TOKEN, withServer } from '../webhooks/stage.ts'
 
 const status = async (url: string, headers: HeadersInit = {}) => {
@@ -123,4 +126,53 @@ test('logs have request ids, and at their most talkative no body, secret or toke
     server.told[0]?.headers['x-twilio-signature'] as string,
   ])
     expect(log).not.toContain(word)
+})
+
+test('a relay that closes says so at the port of watchers for as long as it has something to decide', async () => {
+  let decide = () => {}
+  let asked = () => {}
+  const isAsked = new Promise<void>((resolve) => (asked = resolve))
+  const { system, close, metricsUrl, httpUrl } = await onStage({
+    metrics: { port: 0 },
+    hooks: {
+      beforeCommit: () => {
+        asked()
+        return new Promise<undefined>((resolve) => (decide = () => resolve(undefined)))
+      },
+    },
+  })
+  const nonce = '0'.repeat(32)
+  const created = system.submit(SERVICE, conversationSid('', nonce), {
+    id: '1'.repeat(32),
+    type: 'conversation.create',
+    dateWritten: Date.now(),
+    nonce,
+  })
+  await isAsked
+  const closed = close()
+  const watched = (metricsUrl as string).replace('/metrics', '/readyz')
+  expect(await status(watched)).toEqual([503, { status: 'closing' }])
+  expect(await status(watched.replace('readyz', 'healthz'))).toMatchObject([200, {}])
+  decide()
+  expect(await created).toMatchObject({ verdict: 'accepted' })
+  await closed
+  await expect(fetch(watched)).rejects.toThrow()
+  await expect(fetch(`${httpUrl}/readyz`)).rejects.toThrow()
+})
+
+test.each([
+  ['metrics.port', { metrics: { port: 70_000 } }],
+  ['metrics.token', { metrics: { token: 'short' } }],
+  ['webhooks.onTimeout', { webhooks: { onTimeout: 'perhaps' } }],
+  ['webhooks.timeout', { webhooks: { timeout: 0 } }],
+  ['webhooks.allowPrivateTargets', { webhooks: { allowPrivateTargets: 'yes' } }],
+  ['webhooks.tries', { webhooks: { tries: 3 } }],
+  ['retentionEvery', { retentionEvery: 0 }],
+  ['accessKeys.SKa.accountSid', { accessKeys: { SKa: { secret: 'x'.repeat(32), accountSid: '' } } }],
+  ['accessKeys.SKa', { accessKeys: { SKa: { secret: 'short', accountSid: 'AC1' } } }],
+])('%s that is wrong is named before anything starts', async (option, options) => {
+  await expect(createRelay(relayOptions(options as never))).rejects.toMatchObject({
+    code: 20001,
+    message: expect.stringContaining(`${option} must be`),
+  })
 })
