@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { DeadEvent, PendingEvent, QueuedEvent, QueueLane, WebhookQueue } from '../../webhooks/queue.ts'
 
 export const WEBHOOK_TABLES = `
+  -- one with a dead_at was given up, because of error
   CREATE TABLE webhook_events (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     webhook TEXT NOT NULL,
@@ -17,7 +18,6 @@ export const WEBHOOK_TABLES = `
     at INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     due INTEGER NOT NULL DEFAULT 0,
-    -- set: given up, and why
     dead_at INTEGER,
     error TEXT
   ) STRICT;
