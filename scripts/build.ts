@@ -2,7 +2,7 @@
 // `packages/*/dist` and `server/dist`. The repository itself runs from its TypeScript sources.
 //
 //   core    ESM and CommonJS
-//   client  ESM and CommonJS for Node; one file for browsers, which holds everything, its own Yjs included, and the
+//   client  ESM and CommonJS for Node; files for browsers, which hold everything, their own Yjs included, and the
 //           same for bundlers that know no newer JavaScript than webpack 4
 //   relay   ESM, with the `confab` command
 import { cpSync, mkdirSync, rmSync } from 'node:fs'

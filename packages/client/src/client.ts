@@ -7,6 +7,7 @@ import type { ContentTemplate } from './content.ts'
 import type { Conversation } from './conversation.ts'
 import { ReplayEventEmitter } from './emitter.ts'
 import { HeldOperation, pendingOperation } from './held-operation.ts'
+import { joinByInvite } from './invites.ts'
 import { contentUrls, type Media } from './media.ts'
 import type { Message } from './message.ts'
 import { Page, type Paginator } from './paginator.ts'
@@ -268,8 +269,9 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
    * it, 70501 when storage fails
    */
   async joinByInvite(invite: string): Promise<Conversation> {
+    const text = nameOf(invite, 'An invite')
     const surface = await this.#surface()
-    return surface.show(await surface.working().joinByInvite(nameOf(invite, 'An invite'))).conversation
+    return surface.show(await joinByInvite(surface.working(), text)).conversation
   }
 
   /**

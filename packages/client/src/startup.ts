@@ -16,7 +16,7 @@ import type { ConnectionState } from './types.ts'
 import type { Users } from './users.ts'
 
 /** Milliseconds after the start, when everything else has begun. */
-const SEARCH_AFTER = 1000
+const PARTS_AFTER = 1000
 
 /** How tests put an engine of their own under a client; not reachable from the package. */
 export const SEAMS = Symbol('seams')
@@ -115,9 +115,16 @@ export class Startup {
     const { engine } = this.surface
     await engine.ready
     this.#users.identify(this.surface)
-    const timer: unknown = setTimeout(() => void this.#goOnSearching(), SEARCH_AFTER)
+    const timer: unknown = setTimeout(() => this.#loadParts(), PARTS_AFTER)
     ;(timer as { unref?(): void }).unref?.()
     return this.surface
+  }
+
+  #loadParts(): void {
+    if (this.#down) return
+    void this.#goOnSearching()
+    // who asks why nothing is sent may have no network then
+    import('./tools/tools.ts').catch(() => {})
   }
 
   /** Who has searched once has an index, which follows what changes: what was removed must leave it. */
