@@ -7,7 +7,7 @@ const at = new URLSearchParams(location.hash.slice(1))
 const [sid, identity, token] = [at.get('sid') ?? '', at.get('identity') ?? '', at.get('token') ?? '']
 const doc = new Y.Doc()
 new IndexeddbPersistence(`${identity} ${sid}`, doc)
-new WebsocketProvider(location.origin.replace('http', 'ws') + '/yjs', sid, doc, { params: { token } })
+new WebsocketProvider(`${location.origin.replace('http', 'ws')}/yjs`, sid, doc, { params: { token } })
 
 const messages = doc.getArray<{ index: number; author: string; body: string }>('messages')
 const outbox = doc.getArray<{ [key: string]: unknown }>(`outbox/${encodeURIComponent(identity)}`)
