@@ -37,6 +37,8 @@ export interface Session<Entry extends Exports> extends Tab<Entry> {
   readonly origin: string
   /** Another tab of the same browser and origin. */
   newTab(): Promise<Tab<Entry>>
+  /** A tab of another browser, or of a private window. */
+  tabIn(context: BrowserContext): Promise<Tab<Entry>>
   /** Errors that nobody caught in any page, promises included. The session's end fails when one is left here. */
   readonly uncaught: Error[]
   close(): Promise<void>
@@ -96,19 +98,21 @@ export async function openPage<Entry extends Exports>(
   })
   const uncaught: Error[] = []
 
-  async function newTab(): Promise<Tab<Entry>> {
-    const page = await context.newPage()
+  async function tabIn(one: BrowserContext): Promise<Tab<Entry>> {
+    const page = await one.newPage()
     page.on('pageerror', (error) => uncaught.push(error))
     await page.goto(server.origin)
     return { page, call: (name, ...args) => callIn(page, name, args) }
   }
 
+  const newTab = () => tabIn(context)
   const first = await newTab()
   return {
     ...first,
     context,
     origin: server.origin,
     newTab,
+    tabIn,
     uncaught,
     async close() {
       await context.close()
