@@ -6,6 +6,7 @@ import type { ClientOptions, CreateConversationOptions, TokenSource } from './cl
 import type { ContentTemplate } from './content.ts'
 import type { Conversation } from './conversation.ts'
 import { ReplayEventEmitter } from './emitter.ts'
+import { readTokenClaims } from './engine/token.ts'
 import { HeldOperation, pendingOperation } from './held-operation.ts'
 import { joinByInvite } from './invites.ts'
 import { contentUrls, type Media } from './media.ts'
@@ -16,7 +17,6 @@ import type { Participant } from './participant.ts'
 import { type PushNotification, readPushNotification } from './push-notification.ts'
 import { Startup } from './startup.ts'
 import type { Surface } from './surface.ts'
-import { readTokenClaims } from './token-claims.ts'
 import type {
   ConnectionError,
   ConnectionState,
