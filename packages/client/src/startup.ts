@@ -123,8 +123,8 @@ export class Startup {
   #loadParts(): void {
     if (this.#down) return
     void this.#goOnSearching()
-    // who asks why nothing is sent may have no network then
-    import('./tools/tools.ts').catch(() => {})
+    // who asks why nothing is sent may have no network then; a browser remembers what it couldn't import without one
+    if (this.connectionState === 'connected') import('./tools/tools.ts').catch(() => {})
   }
 
   /** Who has searched once has an index, which follows what changes: what was removed must leave it. */
