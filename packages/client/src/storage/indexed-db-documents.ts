@@ -1,14 +1,15 @@
 /**
- * Documents in IndexedDB, in databases as those of `y-indexeddb`: a stock `IndexeddbPersistence` reads what is written
- * here, and the other way round.
+ * Documents in IndexedDB, in the databases of `y-indexeddb` and by its functions: a stock `IndexeddbPersistence`
+ * reads what is written here, and the other way round.
  *
- * The class itself isn't used, because it tells nobody what becomes of a write: opening writes a row, a full disk is an
+ * Its class isn't used, because it tells nobody what becomes of a write: opening writes a row, a full disk is an
  * unhandled rejection in the app, `destroy` doesn't wait, and an update after another tab deleted the database
  * throws into the transaction that made it.
  */
+import { fetchUpdates, type IndexeddbPersistence } from 'y-indexeddb'
 import * as Y from 'yjs'
 import { storageError } from './failure.ts'
-import { completed, deleteDatabase, openDatabase, result } from './indexed-db-requests.ts'
+import { completed, deleteDatabase, openDatabase } from './indexed-db-requests.ts'
 import { shortHash } from './owner.ts'
 import type { Documents } from './storage.ts'
 import { keepDocument, type Rows } from './stored-document.ts'
@@ -49,27 +50,16 @@ const openDocumentDatabase = (name: string): Promise<IDBDatabase> =>
 
 async function openRows(name: string, doc: Y.Doc): Promise<Rows> {
   const db = await openDocumentDatabase(name)
-  const origin = { name }
-  /** Below this key the doc has every row. */
-  let next = 0
-
-  /** Applies the rows that the doc lacks; gives how many there are. What is awaited is done in the same transaction. */
-  async function apply(rows: IDBObjectStore, before = () => {}, after = () => {}): Promise<number> {
-    const [updates, last, count] = await Promise.all([
-      result<Uint8Array[]>(rows.getAll(IDBKeyRange.lowerBound(next))),
-      result(rows.openKeyCursor(null, 'prev')),
-      result(rows.count()),
-    ])
-    before()
-    Y.transact(doc, () => updates.forEach((update) => void Y.applyUpdate(doc, update)), origin, false)
-    after()
-    if (last) next = Number(last.key) + 1
-    return count
-  }
-
+  /** As much of an `IndexeddbPersistence` as its functions use. Also the origin of their transactions. */
+  const persistence = { db, doc, name, _dbref: 0, _dbsize: 0, _destroyed: false }
+  const fetch = (before?: () => void, after?: () => void) =>
+    fetchUpdates(persistence as unknown as IndexeddbPersistence, before, after)
   return {
-    origin,
-    load: (before, after) => apply(db.transaction('updates').objectStore('updates'), before, after),
+    origin: persistence,
+    async load(before, after) {
+      await fetch(before, after)
+      return persistence._dbsize
+    },
     async append(updates) {
       const tx = db.transaction('updates', 'readwrite', { durability: 'relaxed' })
       const done = completed(tx)
@@ -77,14 +67,14 @@ async function openRows(name: string, doc: Y.Doc): Promise<Rows> {
       await done
     },
     async rewrite() {
-      const tx = db.transaction('updates', 'readwrite')
-      const rows = tx.objectStore('updates')
-      await apply(rows)
-      const done = completed(tx)
-      const state = rows.add(Y.encodeStateAsUpdate(doc))
-      rows.delete(IDBKeyRange.upperBound(next, true))
+      // the transaction in which it read the rows is still open when it hands over their store
+      const updates = await fetch()
+      const done = completed(updates.transaction)
+      const state = updates.add(Y.encodeStateAsUpdate(doc))
+      updates.delete(IDBKeyRange.upperBound(persistence._dbref, true))
       await done
-      next = Number(state.result) + 1
+      persistence._dbref = Number(state.result) + 1
+      persistence._dbsize = 1
     },
     async close() {
       db.close()
