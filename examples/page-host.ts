@@ -15,18 +15,37 @@ export interface PageHost {
   tokenFor(identity: string): Promise<string>
 }
 
+const HELP = `Options:
+  --port <port>    of the page and its relay; 0 picks a free one (4456)
+  --data <folder>  where everything is kept (.confab/<name of the example>)`
+
 /**
- * Takes `--port` and `--data` from the command line, and runs until it is told to end.
+ * Takes options from the command line, and runs until it is told to end. What keeps it from beginning is said, and ends
+ * the process.
  * @param folder of the example: `index.html`, `page.ts`, and what else is to be served in `public`
  * @param name of the conversation, and of the folder that everything is kept in
  */
 export async function hostPage(folder: string, name: string): Promise<PageHost> {
+  try {
+    return await host(folder, name)
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${HELP}`)
+    process.exit(1)
+  }
+}
+
+async function host(folder: string, name: string): Promise<PageHost> {
   const { values } = parseArgs({
     options: {
       port: { type: 'string', default: '4456' },
       data: { type: 'string', default: `.confab/${name}` },
+      help: { type: 'boolean', default: false },
     },
   })
+  if (values.help) {
+    console.log(HELP)
+    process.exit()
+  }
   mkdirSync(values.data, { recursive: true })
   const app = join(values.data, 'page')
   await buildPage(folder, app)

@@ -161,6 +161,9 @@ describe('examples/bot', () => {
     const help = run('bot/main.ts', '--help')
     expect(await help.ended()).toBe(0)
     expect(help.lines[0]).toBe('Options:')
+    const wrong = run('bot/main.ts', '--nonsense')
+    expect(await wrong.ended()).toBe(1)
+    expect(wrong.errors).toMatch(/^Unknown option '--nonsense'/)
   })
 })
 
@@ -233,6 +236,17 @@ describe.skipIf(!chromium)('examples/field-report', () => {
 
     await printed(start(Number(new URL(url).port)), /^(http.*#.+)$/)
     await row(ben, 'ann', 'Pass', 'fox', '1').waitFor()
+  })
+
+  test('a port that is taken, and options that there are not, are said', async () => {
+    const first = start()
+    const { port } = new URL(await printed(first, /^(http.*#.+)$/))
+    const second = run('field-report/start.ts', '--port', port, '--data', join(folder, 'other'))
+    expect(await second.ended()).toBe(1)
+    expect(second.errors).toMatch(/^port \d+ on 127.0.0.1 is in use\n\nOptions:/)
+    const help = run('field-report/start.ts', '--help')
+    expect(await help.ended()).toBe(0)
+    expect(help.lines[0]).toBe('Options:')
   })
 
   test('what is no observation is said, and nothing of it is reported', async () => {

@@ -10,16 +10,25 @@ const HELP = `Options:
   --token <token>   access token; without one, the relay is asked for a demo token
   --offline         begin without connecting: what can be answered is, and waits`
 
-const { values } = parseArgs({
-  options: {
-    url: { type: 'string', default: 'http://127.0.0.1:4455' },
-    name: { type: 'string', default: 'bot' },
-    store: { type: 'string', default: '.confab/bot' },
-    token: { type: 'string' },
-    offline: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-})
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        url: { type: 'string', default: 'http://127.0.0.1:4455' },
+        name: { type: 'string', default: 'bot' },
+        store: { type: 'string', default: '.confab/bot' },
+        token: { type: 'string' },
+        offline: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${HELP}`)
+    process.exit(1)
+  }
+}
+
+const values = options()
 if (values.help) {
   console.log(HELP)
   process.exit()
