@@ -5,6 +5,7 @@
 import { messageSidOf, participantSid } from '@confab/core'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { MessageView, OperationDraft } from '../../packages/client/src/engine/engine.ts'
+import { createInvite, joinByInvite } from '../../packages/client/src/invites.ts'
 import type { Device, Tab } from './device.ts'
 import { judge } from './oracle.ts'
 import { World } from './world.ts'
@@ -234,13 +235,13 @@ test('a tab that outlives the one that took an invite gives it up when it has en
   const [ann, ben] = [await person('ann'), await person('ben')]
   const sid = await conversation(ann)
   ann.link.setReachable(false)
-  const making = tabOf(ann).engine.createInvite(sid, { expiresIn: 60 })
+  const making = createInvite(tabOf(ann).engine, sid, { expiresIn: 60 })
   await soon()
   const invite = await making
   ben.openTab()
   await soon()
   const [stays, goes] = ben.tabs as [Tab, Tab]
-  goes.engine.joinByInvite(invite).catch(() => {})
+  joinByInvite(goes.engine, invite).catch(() => {})
   await soon()
   goes.crash()
   await world.time.advance(70_000)
