@@ -170,15 +170,11 @@ export class Sealer {
     if (messages.length === 0) return false
     const made = await this.#make(messages.map(({ record }) => record))
     if (!made) return false
-    return this.#change(model, epoch, () => {
+    // whether it went in or something came between: there may be more to do
+    await this.#committer.change(model, epoch, () => {
       model.seal(messages, made)
       return true
     })
-  }
-
-  /** Again where something came between: the document is loaded or watched anew. */
-  async #change(model: DocumentModel, epoch: number, apply: () => boolean): Promise<boolean> {
-    await this.#committer.change(model, epoch, apply)
     return true
   }
 
@@ -190,7 +186,8 @@ export class Sealer {
     for await (const message of this.#rows(key, first, entry[0] + 1)) messages.push(message)
     const made = await this.#make(messages.map(({ record }) => record))
     if (!made) return false
-    return this.#change(model, epoch, () => model.reseal(number, messages, made))
+    await this.#committer.change(model, epoch, () => model.reseal(number, messages, made))
+    return true
   }
 
   /** The page to which most of the edited messages belong. */
