@@ -14,12 +14,14 @@ import { ACCOUNT } from '../../support/relay.ts'
 export const READER = 'reader'
 export const AUTHOR = 'friend'
 /** Grows with what is grown here: what was kept of an earlier one is made anew. */
-const VERSION = 1
+const VERSION = 2
 const KEPT = join(import.meta.dirname, '../../../node_modules/.cache/confab/grown')
 /** Posts that are on their way at a time. */
 const BATCH = 1000
 /** Live messages at the end: as many as there may be, so that what is measured is the worst. */
-const { messages: LIVE, pageMessages } = DEFAULT_SEALING
+export const LIVE = DEFAULT_SEALING.messages
+/** What is left live for a moment, so that exactly as many can be posted as may be live: fewer than sealing leaves. */
+const LEFT = 50
 
 export interface Grown {
   /** The database; whoever measures takes a copy. */
@@ -82,11 +84,13 @@ async function grow(database: string, sid: string, messages: number): Promise<vo
     }
   }
   const live = async () => (await store.load(defaultServiceSid(ACCOUNT), sid))?.head.history.live ?? 0
-  await postUntil(messages - pageMessages)
-  await engine.drain()
-  // down to one page, and no sealer goes on with it
-  engine = createEngine({ store, sealing: { messages: LIVE - 1 } })
-  if (messages > LIVE) await until(async () => (await live()) <= pageMessages)
+  if (messages > LIVE) {
+    await postUntil(messages - LIVE + LEFT)
+    await engine.drain()
+    // down to a quarter of its bound, and no sealer goes on with it
+    engine = createEngine({ store, sealing: { messages: 4 * LEFT } })
+    await until(async () => (await live()) === LEFT)
+  }
   await engine.drain()
   engine = createEngine({ store })
   await postUntil(messages)

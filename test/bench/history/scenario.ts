@@ -3,6 +3,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 import { browserAvailable, openPage } from '../../browser/harness.ts'
 import { post } from '../../support/operations.ts'
 import { openDocument } from '../../support/reader.ts'
@@ -18,7 +19,7 @@ import { countedWire } from './wire.ts'
 
 export const name = 'age'
 export const title = 'A conversation of a hundred messages, and of a million'
-export const how = `One conversation of a relay (in a process of its own), grown through its engine in messages of 4 to 24 words; from 2,000 messages on as many are live as ever may be, which is the worst. A device shows the newest ${SHOWN}: from \`new Client\` until \`getMessages(${SHOWN})\` has them, in a new process (or page) each time, so that no code has been compiled; cold, with an empty store, or warm, with what the one before left in directory() or indexedDB(). CPU is that of the device's process until its shutdown; in Chromium that of the page's thread. Bytes are those of the socket, both ways, HTTP and WebSocket heads and the list included. A post is sent once the one before is acknowledged, which is once it is on disk. Memory is what the relay's heap grows by as somebody opens the conversation.`
+export const how = `One conversation of a relay (in a process of its own), grown through its engine in messages of 4 to 24 words; from 1,000 messages on as many are live as ever may be, which is the worst. A device shows the newest ${SHOWN}: from \`new Client\` until \`getMessages(${SHOWN})\` has them, in a new process (or page) each time, so that no code has been compiled, from one bundle; cold, with an empty store, or warm, with what the one before left in directory() or indexedDB(). CPU is that of the device's process until its shutdown; in Chromium that of the page's thread. Bytes are those of the socket, both ways, HTTP and WebSocket heads and the list included. A post is sent once the one before is acknowledged, which is once it is on disk. Memory is what the relay's heap grows by as somebody opens the conversation.`
 
 const SIZES = [100, 1000, 2000, 10_000, 100_000, 1_000_000]
 const POSTS = 200
@@ -83,6 +84,7 @@ async function measure(messages: number, folder: string, inBrowser: boolean): Pr
   const copy = join(folder, 'relay.db')
   copyFileSync(database, copy)
   const disk = statSync(copy).size / messages
+  const program = await bundled(folder)
   const relay = await runRelay({ database: copy })
   try {
     const token = await tokenFor(READER)
@@ -94,7 +96,7 @@ async function measure(messages: number, folder: string, inBrowser: boolean): Pr
     const through = { url: wire.url, token }
     const showing = async (where?: string) => {
       const before = wire.bytes
-      const shown = await inNode(through, newest, where)
+      const shown = await inNode(program, through, newest, where)
       return { ...shown, kilobytes: (wire.bytes - before) / 1000 }
     }
     const cold = await showing()
@@ -127,10 +129,22 @@ interface Shown {
   cpu: number
 }
 
-async function inNode(where: Where, newest: number, folder?: string): Promise<Shown> {
-  const child = fork(new URL('./showing-child.ts', import.meta.url), [
-    JSON.stringify({ where, newest, folder }),
-  ])
+/** The device's program in one piece, as in a page: what stripping its types takes is no matter of the conversation's. */
+async function bundled(folder: string): Promise<string> {
+  await build({
+    entryPoints: [join(import.meta.dirname, 'showing-child.ts')],
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    format: 'esm',
+    outExtension: { '.js': '.mjs' },
+    outdir: folder,
+  })
+  return join(folder, 'showing-child.mjs')
+}
+
+async function inNode(program: string, where: Where, newest: number, folder?: string): Promise<Shown> {
+  const child = fork(program, [JSON.stringify({ where, newest, folder })])
   const shown = await Promise.race([
     once(child, 'message').then(([found]) => found as Shown),
     once(child, 'exit').then(([code]) => {
