@@ -1,6 +1,6 @@
 /**
- * Relays' databases with one long conversation each, grown through the relay's own engine and kept, because a million
- * messages take minutes: `node test/bench/history/grown.ts <messages>` makes one.
+ * Relays' databases with one long conversation each, grown through the relay's own engine and kept, because a hundred
+ * thousand messages take a minute: `node test/bench/history/grown.ts <messages>` makes one.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,6 @@ export const AUTHOR = 'friend'
 /** Grows with what is grown here: what was kept of an earlier one is made anew. */
 const VERSION = 2
 const KEPT = join(import.meta.dirname, '../../../node_modules/.cache/confab/grown')
-const BEGAN = Date.UTC(2026, 0, 5)
 /** Posts that are on their way at a time. */
 const BATCH = 1000
 /** Live messages at the end: as many as there may be, so that what is measured is the worst. */
@@ -62,9 +61,7 @@ export async function grown(messages: number): Promise<Grown> {
 
 async function grow(database: string, sid: string, messages: number): Promise<void> {
   const store = openSqliteStore(database)
-  // a clock that stands: the sealer rests for as long as its work took
-  const now = () => BEGAN
-  let engine = createEngine({ store, now })
+  let engine = createEngine({ store })
   const submit = (one: Operation) => engine.submit(defaultServiceSid(ACCOUNT), sid, one, 'bench')
   const all = async (operations: readonly Operation[]) => {
     for (const { verdict } of await Promise.all(operations.map(submit)))
@@ -91,11 +88,11 @@ async function grow(database: string, sid: string, messages: number): Promise<vo
     await postUntil(messages - LIVE + LEFT)
     await engine.drain()
     // down to a quarter of its bound, and no sealer goes on with it
-    engine = createEngine({ store, now, sealing: { messages: 4 * LEFT } })
+    engine = createEngine({ store, sealing: { messages: 4 * LEFT } })
     await until(async () => (await live()) === LEFT)
   }
   await engine.drain()
-  engine = createEngine({ store, now })
+  engine = createEngine({ store })
   await postUntil(messages)
   if ((await live()) !== Math.min(messages, LIVE)) throw new Error(`${await live()} messages are live`)
   await engine.drain()

@@ -1,4 +1,4 @@
-/** What a conversation's age costs, from a hundred messages to a million. */
+/** What a conversation's age costs, from a hundred messages to ten thousand. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, statSync } from 'node:fs'
@@ -18,10 +18,10 @@ import { SHOWN } from './showing.ts'
 import { countedWire } from './wire.ts'
 
 export const name = 'age'
-export const title = 'A conversation of a hundred messages, and of a million'
+export const title = 'A conversation of a hundred messages, and of ten thousand'
 export const how = `One conversation of a relay (in a process of its own), grown through its engine in messages of 4 to 24 words; from 1,000 messages on as many are live as ever may be, which is the worst. A device shows the newest ${SHOWN}: from \`new Client\` until \`getMessages(${SHOWN})\` has them, in a new process (or page) each time, so that no code has been compiled, from one bundle; cold, with an empty store, or warm, with what the one before left in directory() or indexedDB(). CPU is that of the device's process until its shutdown; in Chromium that of the page's thread. Bytes are those of the socket, both ways, HTTP and WebSocket heads and the list included. A post is sent once the one before is acknowledged, which is once it is on disk. Memory is what the relay's heap grows by as somebody opens the conversation.`
 
-const SIZES = [100, 1000, 2000, 10_000, 100_000, 1_000_000]
+const SIZES = [100, 1000, 2000, 10_000]
 const POSTS = 200
 
 const FIGURES = {
