@@ -175,7 +175,13 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
         ...(checked.demoTokens ? [demoTokens(checked.demoTokens)] : []),
         ...(checked.app === null ? [] : [webApp(checked.app)]),
       ],
-      page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
+      pageReader: async (token) => {
+        const { principal } = await base.authenticate(token)
+        return {
+          name: `${principal.serviceSid} ${principal.identity}`,
+          page: (sid, hash) => engine.page(principal, sid, hash),
+        }
+      },
       session: (route, outlet) =>
         route.kind === 'native'
           ? new NativeSession({ ...base, outlet })

@@ -53,7 +53,10 @@ async function gateway(over: Over = {}) {
     version: '1.2.3',
     log,
     handlers: over.handlers ?? [],
-    page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
+    pageReader: async (token) => {
+      const { principal } = await base.authenticate(token)
+      return { name: principal.identity, page: (sid, hash) => engine.page(principal, sid, hash) }
+    },
     session: (route, outlet) =>
       route.kind === 'native'
         ? new NativeSession({ ...base, outlet })

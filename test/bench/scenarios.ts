@@ -4,6 +4,7 @@ import * as list from './client/list.ts'
 import * as memory from './client/memory.ts'
 import * as resume from './client/resume.ts'
 import * as search from './client/search.ts'
+import * as age from './history/scenario.ts'
 import * as engine from './relay/engine.ts'
 import * as idle from './relay/idle.ts'
 import * as join from './relay/join.ts'
@@ -17,6 +18,7 @@ export const scenarios: readonly Scenario[] = [
   list,
   resume,
   history,
+  age,
   search,
   memory,
   posts,

@@ -117,6 +117,7 @@ class RelayEngine implements Engine {
     }
     this.#committer.onUse = () => this.#sweep()
     this.#committer.beforeEpoch = (key) => this.#compactor.forget(key)
+    this.#opening.onStale = (key) => this.#compactor.want(key)
     this.#timers.start()
     this.#compactor.start()
     if (this.#sealer) this.#sealer.start()

@@ -15,9 +15,9 @@ export interface EngineLogger {
 
 /** When messages leave the live document for pages of the sealed history. */
 export interface SealingOptions {
-  /** Live messages beyond which the oldest are sealed, down to half. Default 2,000. */
+  /** Live messages beyond which the oldest are sealed, down to a quarter. Default 1,000. */
   messages: number
-  /** The same, in bytes of live messages. Default 512 KiB. */
+  /** The same, in bytes of live messages. Default 256 KiB. */
   bytes: number
   /** Messages of one page, at most. Default 1,000. */
   pageMessages: number
@@ -32,8 +32,8 @@ export interface SealingOptions {
 }
 
 export const DEFAULT_SEALING: Readonly<SealingOptions> = Object.freeze({
-  messages: 2000,
-  bytes: 512 * 1024,
+  messages: 1000,
+  bytes: 256 * 1024,
   pageMessages: 1000,
   pageBytes: 256 * 1024,
   edited: 200,

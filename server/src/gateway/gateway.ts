@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import { CLOSE_CODES, type Limits, upMessageBytes } from '@confab/core'
 import { WebSocketServer } from 'ws'
 import type { Log, Outlet, Session } from '../session/session.ts'
-import type { PageOf } from './history.ts'
+import type { PageReaderOf } from './history.ts'
 import { type HttpHandler, httpHandler, isAllowedOrigin, type Origins, pathOf } from './http.ts'
 import { type Route, routeOf } from './routes.ts'
 import { connect, outletOf } from './socket.ts'
@@ -25,8 +25,8 @@ export interface GatewayOptions {
   log: Log
   /** Parts of the relay's HTTP beside it, asked in order. */
   handlers?: readonly HttpHandler[]
-  /** A page of history for whoever has this token. */
-  page: PageOf
+  /** Who asks for pages of history with this token. */
+  pageReader: PageReaderOf
   /** Starts a session for a WebSocket. */
   session(route: Exclude<Route, { kind: 'none' }>, outlet: Outlet): Session
 }
@@ -68,7 +68,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     httpHandler({
       ...options,
       history: {
-        page: options.page,
+        reader: options.pageReader,
         failed: (error) => options.log.error({ err: error }, 'failed: history'),
       },
     }),
