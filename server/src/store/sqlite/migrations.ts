@@ -221,6 +221,14 @@ const MIGRATIONS: readonly string[] = [
   CHANNEL_TABLES,
   // 7: what administrators write down, and the catalogue of conversations and people
   OBJECT_TABLES,
+  // 8: batches of commits that aren't in the tables yet, or were until their row is overwritten
+  `
+  CREATE TABLE journal (
+    slot INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    commits BLOB NOT NULL
+  ) STRICT;
+  `,
 ]
 
 /** Bounds from which on that index has every document, and its condition. */

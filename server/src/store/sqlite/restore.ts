@@ -3,6 +3,7 @@ import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, r
 import { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import { openDatabase } from './open.ts'
+import { storeOn } from './sqlite-store.ts'
 
 /**
  * Copies the backup into the database's place. What was there before is kept under the name that is given back; null
@@ -51,6 +52,8 @@ function keepAside(file: string, database: string, force: boolean): string {
   // takes the lock that a running relay holds
   const db = openDatabase(database)
   try {
+    // what a crash left in its journal counts
+    storeOn(db)
     const ahead = force ? 0 : documentsAhead(db, file)
     if (ahead > 0) {
       throw new ConfabError(

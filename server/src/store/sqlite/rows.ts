@@ -27,11 +27,13 @@ export function rootsText(roots: readonly RootId[]): string {
   return `${text}]`
 }
 
-type RootRow = [root: string, client: number, clock: number, base: number | null, run: number | null]
+export type RootRow = [root: string, client: number, clock: number, base: number | null, run: number | null]
 
 /** Reads also what was written before as objects. */
-export function rootsFrom(text: string): RootId[] {
-  return (JSON.parse(text) as (RootRow | RootId)[]).map((row) => {
+export const rootsFrom = (text: string): RootId[] => rootsOf(JSON.parse(text))
+
+export function rootsOf(rows: readonly (RootRow | RootId)[]): RootId[] {
+  return rows.map((row) => {
     if (!Array.isArray(row)) return row
     const [root, client, clock, base, run] = row
     const id: RootId = { root, client, clock }
@@ -79,7 +81,8 @@ export function encodePrivate(parts: readonly PrivatePart[]): Uint8Array | null 
   return encoding.toUint8Array(encoder)
 }
 
-function outcomesText(outcomes: readonly Outcome[]): string {
+/** Empty for none. */
+export function outcomesText(outcomes: readonly Outcome[]): string {
   const [only] = outcomes
   if (!only) return ''
   // nearly always: what `JSON.stringify` would give
