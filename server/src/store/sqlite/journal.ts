@@ -6,7 +6,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
-import type { DecidedOperation, DocumentCommit } from '../store.ts'
+import type { DecidedOperation, DocumentCommit, Head } from '../store.ts'
 import { decodeCommits, encodeCommits } from './journal-rows.ts'
 import type { SqliteReads } from './reads.ts'
 import type { SqliteWrites } from './writes.ts'
@@ -41,6 +41,10 @@ interface Row {
   slot: number
   left: number
 }
+
+/** What SQLite says of a disk that is full (`SQLITE_FULL`), or fails (`SQLITE_IOERR`). */
+const isOfTheDisk = ({ errcode = 0 }: { errcode?: number }): boolean =>
+  (errcode & 0xff) === 13 || (errcode & 0xff) === 10
 
 /** What waits of one document, oldest first. */
 interface Waiting {
@@ -78,24 +82,39 @@ export class Journal {
     this.#replay()
   }
 
-  /** Folds what the run before left, and begins an empty journal. */
+  /** Folds what the run before left. On a disk that takes no more writes it waits on, as after any other commit. */
   #replay(): void {
-    const rows = this.#db.prepare('SELECT commits FROM journal ORDER BY batch').all() as {
+    const rows = this.#db.prepare('SELECT slot, batch, commits FROM journal ORDER BY batch').all() as {
+      slot: number
+      batch: number
       commits: Uint8Array
     }[]
     if (rows.length === 0) return
-    this.#writes.transaction(() => {
-      for (const { commits } of rows) {
-        for (const commit of decodeCommits(commits)) {
-          const { key, epoch, seq } = commit.head
-          const stored = this.#reads.standing(key)
-          // it was folded, and its row not yet overwritten
-          if (stored.epoch > epoch || (stored.epoch === epoch && stored.seq >= seq)) continue
-          this.#writes.fold(key, [commit])
-        }
-      }
-      this.#db.exec('DELETE FROM journal')
-    })
+    const used = new Set(rows.map(({ slot }) => slot))
+    this.#slots = Math.max(...used) + 1
+    for (let slot = 0; slot < this.#slots; slot++) if (!used.has(slot)) this.#free.push(slot)
+    this.#batches = (rows.at(-1)?.batch ?? 0) + 1
+    for (const { slot, commits } of rows) {
+      this.#hold(
+        decodeCommits(commits).filter((commit) => this.#isAhead(commit)),
+        slot,
+      )
+    }
+    try {
+      this.#writes.transaction(() => {
+        for (const key of this.#waiting.keys()) this.#fold(key)
+        this.clear()
+      })
+      for (const key of [...this.#waiting.keys()]) this.#forget(key)
+    } catch (error) {
+      if (!isOfTheDisk(error as object)) throw error
+    }
+  }
+
+  /** Not in the tables: it may have been folded, and its row not yet overwritten. */
+  #isAhead({ head: { key, epoch, seq } }: DocumentCommit): boolean {
+    const stored = this.#reads.standing(key)
+    return stored.epoch < epoch || (stored.epoch === epoch && stored.seq < seq)
   }
 
   /** Writes all commits in one transaction. Gives the keys of new documents, in order. */
@@ -202,10 +221,7 @@ export class Journal {
 
   /** Everything is in the tables, and no byte of it in the journal. To be done in a transaction of the caller's. */
   clear(): void {
-    if (this.#slots === 0) return
     this.#db.exec('DELETE FROM journal')
-    this.#slots = 0
-    this.#free = []
   }
 
   // ── inside ────────────────────────────────────────────────────────────────────────────────────────
@@ -266,12 +282,17 @@ export class Journal {
     if (slot === this.#slots) this.#slots++
     else this.#free.pop()
     this.#batches++
+    this.#hold(commits, slot)
+  }
+
+  #hold(commits: readonly DocumentCommit[], slot: number): void {
+    if (commits.length === 0) this.#free.push(slot)
     const row: Row = { slot, left: commits.length }
     for (const commit of commits) {
-      const { key, serviceSid, document } = commit.head
+      const { key } = commit.head
       let waiting = this.#waiting.get(key)
       if (!waiting) {
-        waiting = { name: nameOf(serviceSid, document), commits: [], decided: new Map() }
+        waiting = { name: this.#nameOf(commit.head), commits: [], decided: new Map() }
         this.#waiting.set(key, waiting)
         this.#byName.set(waiting.name, key)
       }
@@ -282,6 +303,12 @@ export class Journal {
       this.#weight += weight
       this.#bytes += commit.entry.update.length
     }
+  }
+
+  /** What is read back has no names with it. */
+  #nameOf({ key, serviceSid, document }: Head): string {
+    if (document !== '') return nameOf(serviceSid, document)
+    return nameOf(...this.#reads.nameOf(key))
   }
 
   /** The journal has it on disk: the tables need no flushing of their own. */

@@ -50,6 +50,7 @@ export class SqliteReads {
   private readonly toErase: StatementSync
   private readonly seqOf: StatementSync
   private readonly totalChanges: StatementSync
+  private readonly nameByKey: StatementSync
   private readonly keyByName: StatementSync
   private readonly decidedById: StatementSync
   private readonly pointsOf: StatementSync
@@ -102,6 +103,9 @@ export class SqliteReads {
     this.toSealByScan = this.prepare(toSeal(beyond))
     this.toErase = this.prepare('SELECT key FROM documents WHERE removed_at IS NOT NULL LIMIT ?')
     this.keyByName = this.prepare('SELECT key FROM documents WHERE service = ? AND name = ?')
+    this.nameByKey = this.prepare(
+      'SELECT s.sid, d.name FROM documents d JOIN services s ON s.key = d.service WHERE d.key = ?',
+    )
     this.totalChanges = this.prepare('SELECT total_changes()')
     this.seqOf = this.prepare('SELECT seq, epoch FROM documents WHERE key = ?')
     this.decidedById = this.prepare('SELECT identity, outcome FROM decided WHERE document = ? AND id = ?')
@@ -245,6 +249,10 @@ export class SqliteReads {
   standing(key: number): { seq: number; epoch: number } {
     const row = this.seqOf.get(key) as Row | undefined
     return row ? { seq: row[0] as number, epoch: row[1] as number } : { seq: -1, epoch: -1 }
+  }
+
+  nameOf(key: number): [serviceSid: string, document: string] {
+    return this.nameByKey.get(key) as unknown as [string, string]
   }
 
   messages(key: number, sids: readonly string[]): StoredMessage[] {
