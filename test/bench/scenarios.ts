@@ -5,6 +5,7 @@ import * as memory from './client/memory.ts'
 import * as resume from './client/resume.ts'
 import * as search from './client/search.ts'
 import * as engine from './relay/engine.ts'
+import * as growth from './relay/growth.ts'
 import * as idle from './relay/idle.ts'
 import * as join from './relay/join.ts'
 import * as killed from './relay/killed.ts'
@@ -25,5 +26,6 @@ export const scenarios: readonly Scenario[] = [
   touched,
   join,
   killed,
+  growth,
   engine,
 ]
