@@ -1,6 +1,6 @@
 /**
- * How the commits of a batch lie in a row of the journal: JSON of what they change, and behind it the bytes of their
- * updates in the same order. Four bytes ahead say how long the JSON is.
+ * How the commits of a batch lie in a row of the journal, one behind the other: JSON of what a commit changes, and the
+ * bytes of its updates. Four bytes ahead say how long the JSON is.
  */
 import type { MessageRecord, Outcome, ReadRecord, StateTransition } from '@confab/core'
 import type { DocumentCommit, HistoryCounts, ItemId, MapItem, OutboxClient } from '../store.ts'
@@ -60,25 +60,55 @@ const itemRow = ({ root, key, item, value }: MapItem): unknown[] =>
 const countsOf = ({ sealedTo, live, liveBytes, edited, editedBytes, unmade }: HistoryCounts): string =>
   `${sealedTo},${live},${liveBytes},${edited},${editedBytes},${unmade}`
 
+/** What rows are written into, one after the other. */
+let scratch = Buffer.allocUnsafe(2 ** 16)
+/** Bytes that are kept for the next row. */
+const KEPT = 2 ** 22
+
+function roomFor(bytes: number, held: number): void {
+  if (held + bytes <= scratch.length) return
+  const larger = Buffer.allocUnsafe(Math.max(held + bytes, 2 * scratch.length))
+  scratch.copy(larger, 0, 0, held)
+  scratch = larger
+}
+
+/** The bytes are overwritten by the next call. */
 export function encodeCommits(commits: readonly DocumentCommit[]): Uint8Array {
-  const json = Buffer.from(`[${commits.map(rowText).join(',')}]`)
-  const pieces: Uint8Array[] = [Buffer.allocUnsafe(4), json]
-  ;(pieces[0] as Buffer).writeUInt32LE(json.length)
-  for (const { entry } of commits) {
-    pieces.push(entry.update)
-    for (const { update } of entry.private) pieces.push(update)
+  if (scratch.length > KEPT) scratch = Buffer.allocUnsafe(2 ** 16)
+  let at = 0
+  for (const commit of commits) {
+    const { update, private: parts } = commit.entry
+    const text = rowText(commit)
+    let bytes = 4 + 3 * text.length + update.length
+    for (const part of parts) bytes += part.update.length
+    roomFor(bytes, at)
+    const length = scratch.write(text, at + 4)
+    scratch.writeUInt32LE(length, at)
+    at += 4 + length
+    scratch.set(update, at)
+    at += update.length
+    for (const part of parts) {
+      scratch.set(part.update, at)
+      at += part.update.length
+    }
   }
-  return Buffer.concat(pieces)
+  return scratch.subarray(0, at)
 }
 
 export function decodeCommits(bytes: Uint8Array): DocumentCommit[] {
   const row = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  let at = 4 + row.readUInt32LE()
+  const commits: DocumentCommit[] = []
+  let at = 0
   const take = (length: number): Uint8Array => {
     at += length
     return row.subarray(at - length, at)
   }
-  return (JSON.parse(row.toString('utf8', 4, at)) as CommitRow[]).map((row) => commitOf(row, take))
+  while (at < row.length) {
+    const json = row.readUInt32LE(at)
+    at += 4 + json
+    commits.push(commitOf(JSON.parse(row.toString('utf8', at - json, at)), take))
+  }
+  return commits
 }
 
 function commitOf(row: CommitRow, take: (length: number) => Uint8Array): DocumentCommit {
