@@ -1,8 +1,7 @@
 /** How records lie in rows: ids as blobs, private parts of a log entry as one blob. */
 import type { Outcome } from '@confab/core'
-import { ConfabError } from '@confab/core'
+import { ByteWriter, ConfabError } from '@confab/core'
 import * as decoding from 'lib0/decoding'
-import * as encoding from 'lib0/encoding'
 import type { PrivatePart, RootId } from '../store.ts'
 
 /** 16 bytes of an id of 32 hex digits, or of a sid with the given prefix before them. */
@@ -59,6 +58,8 @@ export function outcomeFrom(id: string, text: string | null): Outcome {
   return text === null ? { id, verdict: 'accepted' } : (JSON.parse(text) as Outcome)
 }
 
+const scratch = new ByteWriter()
+
 /**
  * | field | encoding |
  * |---|---|
@@ -71,14 +72,15 @@ export function outcomeFrom(id: string, text: string | null): Outcome {
  */
 export function encodePrivate(parts: readonly PrivatePart[]): Uint8Array | null {
   if (parts.length === 0) return null
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, parts.length)
+  scratch.clear()
+  scratch.varuint(parts.length)
   for (const { identity, update, outcomes } of parts) {
-    encoding.writeVarString(encoder, identity)
-    encoding.writeVarUint8Array(encoder, update)
-    encoding.writeVarString(encoder, outcomesText(outcomes))
+    scratch.string(identity)
+    scratch.varuint(update.length)
+    scratch.copy(update, 0, update.length)
+    scratch.string(outcomesText(outcomes))
   }
-  return encoding.toUint8Array(encoder)
+  return scratch.toBytes()
 }
 
 /** Empty for none. */
