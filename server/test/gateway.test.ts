@@ -216,7 +216,7 @@ describe('a WebSocket', () => {
   })
 
   it('that is silent is closed: pings are answered by live peers only', async () => {
-    const { at, engine } = await gateway({ heartbeat: 50 })
+    const { at, engine } = await gateway({ heartbeat: 250 })
     const live = await native(at, hello)
     const dead = await native(at, hello)
     await Promise.all([live.next(), dead.next()])

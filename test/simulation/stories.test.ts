@@ -278,9 +278,9 @@ describe('what was accepted unheard', () => {
     const [ann, ben] = [await person('ann'), await person('ben')]
     const sid = await conversation(ann)
     await post(ann, sid, 'a', 'b', 'c', 'd', 'e')
-    const invite = await quietly(tabOf(ann).engine.createInvite(sid, {}))
+    const invite = await quietly(createInvite(tabOf(ann).engine, sid, {}))
     await soon()
-    const join = tabOf(ben).engine.joinByInvite(invite)
+    const join = joinByInvite(tabOf(ben).engine, invite)
     join.catch(() => {})
     const isIn = () => world.commits.members.get(sid)?.has('ben') === true
     while (!isIn() && (await world.time.step())) {

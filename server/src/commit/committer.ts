@@ -47,6 +47,13 @@ const ORDER: Record<DocumentKind, number> = { profile: 0, user: 1, conversation:
 /** Operations that are decided on the message whose sid they have. */
 const NAMES_A_MESSAGE: ReadonlySet<string> = new Set(['message.edit', 'message.remove', 'message.report'])
 
+/** Readers up to whom a conversation's commits are decided as they come. */
+const FEW_READERS = 16
+/** Milliseconds between two commits for each reader beyond, so that telling them takes a small part of the CPU. */
+const PACE = 0.24
+/** Milliseconds between two commits, at most. */
+const SLOWEST = 50
+
 export class Committer {
   readonly #options: EngineSettings
   readonly #readers: Readers
@@ -54,6 +61,8 @@ export class Committer {
   readonly #writers: WriterPool = []
   readonly #lanes = new Map<string, Lane>()
   readonly #ready = new Set<Lane>()
+  /** Lanes that let more come before their next turn. */
+  readonly #pacing = new Set<Lane>()
   #scheduled = false
   #running = false
   #waiting = 0
@@ -164,13 +173,36 @@ export class Committer {
 
   /** Resolves when nothing is waiting, running or being asked of a hook. */
   idle(): Promise<void> {
-    if (!this.#scheduled && !this.#running && this.#waiting === 0) return Promise.resolve()
+    if (!this.#isBusy) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
+  get #isBusy(): boolean {
+    return this.#scheduled || this.#running || this.#waiting > 0 || this.#pacing.size > 0
+  }
+
   #wake(lane: Lane): void {
-    if (!lane.isWaiting) this.#ready.add(lane)
+    if (!lane.isWaiting) {
+      if (this.#pacing.has(lane)) return
+      const left = lane.nextTurnAt - this.#options.now()
+      // longer than ever: the clock was set back
+      if (left > 0 && left <= SLOWEST) {
+        this.#pace(lane, left)
+        return
+      }
+      this.#ready.add(lane)
+    }
     this.#schedule()
+  }
+
+  /** What comes meanwhile makes one commit with it, told to everybody at once. */
+  #pace(lane: Lane, milliseconds: number): void {
+    this.#pacing.add(lane)
+    this.#options.after(milliseconds, () => {
+      this.#pacing.delete(lane)
+      if (!lane.isWaiting) this.#ready.add(lane)
+      this.#schedule()
+    })
   }
 
   #schedule(): void {
@@ -205,8 +237,8 @@ export class Committer {
     }
     for (const lane of involved) if ((lane.hasWork && !lane.isWaiting) || lane.epochDue) this.#wake(lane)
     this.evict(Number.NEGATIVE_INFINITY)
-    if (!this.#scheduled && this.#ready.size > 0) this.#wake(this.#ready.values().next().value as Lane)
-    if (!this.#scheduled && this.#waiting === 0) {
+    if (this.#ready.size > 0) this.#schedule()
+    if (!this.#isBusy) {
       const idle = this.#idle
       this.#idle = []
       for (const resolve of idle) resolve()
@@ -537,7 +569,12 @@ export class Committer {
     for (const [i, commit] of commits.entries()) {
       const lane = lanes[i] as Lane
       const model = lane.model as DocumentModel
-      this.#readers.publish(commit, { point: model.point, isReader: (identity) => isReader(model, identity) })
+      const readers = this.#readers.publish(commit, {
+        point: model.point,
+        isReader: (identity) => isReader(model, identity),
+      })
+      if (readers > FEW_READERS)
+        lane.nextTurnAt = this.#options.now() + Math.min(SLOWEST, (readers - FEW_READERS) * PACE)
       if (this.#isEpochDue(lane)) lane.epochDue = true
     }
     const committed: CommittedOperation[] = []

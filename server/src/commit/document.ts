@@ -696,8 +696,11 @@ export class DocumentModel implements ConversationState {
   /** Empty, and for whoever is next. */
   #release(gathered: Gathered): void {
     const { mapItems, puts, deletes, readPuts, readDeletes, clients, structs, outcomes, members } = gathered
-    for (const collection of [mapItems, puts, deletes, readPuts, readDeletes]) collection.clear()
-    for (const collection of [clients, structs, outcomes, members]) collection.clear()
+    // clearing one makes a new table, whether or not there was anything in it
+    for (const collection of [mapItems, puts, deletes, readPuts, readDeletes])
+      if (collection.size > 0) collection.clear()
+    for (const collection of [clients, structs, outcomes, members])
+      if (collection.size > 0) collection.clear()
     this.#writers.push(gathered)
   }
 

@@ -276,7 +276,7 @@ export interface Store {
   /**
    * Documents whose log is due for compaction: at least `atLeast` entries since the newest snapshot, and at least
    * half as many as the snapshot stands for (so that all compactions of a document together stay linear), though
-   * never more than 4,096. `seq` is the snapshot's.
+   * never more than 4,096. `seq` is the snapshot's. The newest commits, up to a quarter of `atLeast`, may not be counted yet.
    */
   compactable(atLeast: number, limit: number): Promise<{ key: number; seq: number; entries: number }[]>
   /** Replaces the snapshots (common and per identity) up to `seq` and trims log entries below `keepFrom`. */

@@ -157,7 +157,7 @@ async function inNode(program: string, where: Where, newest: number, folder?: st
 
 async function inChromium(where: Where, newest: number): Promise<Found> {
   type Page = typeof import('./showing-page.ts')
-  const session = await openPage<Page>(new URL('./showing-page.ts', import.meta.url), { minify: true })
+  const session = await openPage<Page>(new URL('./showing-page.ts', import.meta.url), { shipped: true })
   const once = async () => {
     const page = await session.context.newPage()
     const devtools = await session.context.newCDPSession(page)

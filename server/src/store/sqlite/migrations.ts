@@ -13,7 +13,7 @@ import { WEBHOOK_TABLES } from './webhooks.ts'
 
 /** Documents that the index of what is to be sealed knows. */
 const TO_SEAL = 'live > 1000 OR live_bytes > 262144 OR edited > 200 OR edited_bytes > 65536 OR unmade > 0'
-/** The same before step 8. */
+/** The same before step 10. */
 const TO_SEAL_LATER =
   'live > 2000 OR live_bytes > 524288 OR edited > 200 OR edited_bytes > 65536 OR unmade > 0'
 
@@ -234,6 +234,14 @@ const MIGRATIONS: readonly string[] = [
   `
   DROP INDEX documents_to_seal;
   CREATE INDEX documents_to_seal ON documents (key) WHERE ${TO_SEAL};
+  `,
+  // 11: batches of commits that aren't in the tables yet, or were until their row is overwritten
+  `
+  CREATE TABLE journal (
+    slot INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    commits BLOB NOT NULL
+  ) STRICT;
   `,
 ]
 
