@@ -1,6 +1,6 @@
 /** Attachments in a folder: a file for each content, named by its hash, and a database of what they are kept for. */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, openAsBlob, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, openAsBlob, readdirSync, rmSync, statSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfabError } from '@confab/core'
@@ -21,13 +21,23 @@ const PIECE = 1024 * 1024
 /** Milliseconds between two attempts to lead. */
 const LEAD_EVERY = 1000
 
-/** @param room bytes that may still be written */
+/**
+ * Nothing is made on the disk before there is something to be kept.
+ * @param room bytes that may still be written
+ */
 export function directoryMedia(folder: string, room: () => number): MediaStore {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const db = openSqlite(join(folder, 'index.sqlite'), { synchronous: 'full', schema: SCHEMA })
-  const fileOf = (hash: string) => join(folder, hash)
   const ends = new Set<() => void>()
-  sweep(folder, db)
+  let opened: Sqlite | null = null
+  const open = (): Sqlite => {
+    if (opened) return opened
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    opened = openSqlite(join(folder, 'index.sqlite'), { synchronous: 'full', schema: SCHEMA })
+    sweep(folder, opened)
+    return opened
+  }
+  /** Null when nothing was ever kept. */
+  const known = (): Sqlite | null => opened ?? (existsSync(folder) ? open() : null)
+  const fileOf = (hash: string) => join(folder, hash)
 
   const attempt = async <T>(doing: string, work: () => T | Promise<T>): Promise<T> => {
     try {
@@ -37,7 +47,7 @@ export function directoryMedia(folder: string, room: () => number): MediaStore {
     }
   }
   const isHere = (hash: string) => statSync(fileOf(hash), { throwIfNoEntry: false }) !== undefined
-  const note = (uses: readonly MediaUse[]) => {
+  const note = (db: Sqlite, uses: readonly MediaUse[]) => {
     for (const use of uses)
       db.run(
         'insert or replace into uses (media, hash, use) values (?, ?, ?)',
@@ -49,7 +59,7 @@ export function directoryMedia(folder: string, room: () => number): MediaStore {
   return {
     contents: () =>
       attempt('list', () =>
-        db.all('select hash, size, used from contents').map(({ hash, size, used }) => ({
+        (known()?.all('select hash, size, used from contents') ?? []).map(({ hash, size, used }) => ({
           hash: String(hash),
           size: Number(size),
           used: Number(used),
@@ -57,16 +67,17 @@ export function directoryMedia(folder: string, room: () => number): MediaStore {
       ),
     uses: () =>
       attempt('list', () =>
-        db.all('select use from uses').map(({ use }): MediaUse => JSON.parse(String(use))),
+        (known()?.all('select use from uses') ?? []).map(({ use }): MediaUse => JSON.parse(String(use))),
       ),
     get: (hash, now) =>
       attempt('read', async () => {
         if (!isHere(hash)) return null
-        db.run('update contents set used = ? where hash = ?', now, hash)
+        open().run('update contents set used = ? where hash = ?', now, hash)
         return openAsBlob(fileOf(hash))
       }),
     put: (hash, content, uses, now) =>
       attempt('keep', async () => {
+        const db = open()
         if (!isHere(hash)) {
           if (content.size > room())
             throw new ConfabError(70501, 'Could not keep an attachment: the device has no room left')
@@ -79,22 +90,28 @@ export function directoryMedia(folder: string, room: () => number): MediaStore {
             content.size,
             now,
           )
-          note(uses)
+          note(db, uses)
         })
       }),
-    use: (uses) => attempt('note', () => db.transaction(() => note(uses))),
+    use: (uses) =>
+      attempt('note', () => {
+        const db = open()
+        db.transaction(() => note(db, uses))
+      }),
     release: (media) =>
-      attempt('remove', () =>
+      attempt('remove', () => {
+        const db = known()
         // the files go within it: nobody else can begin to use one meanwhile
-        db.transaction(() => {
+        db?.transaction(() => {
           for (const sid of media) db.run('delete from uses where media = ?', sid)
           for (const { hash } of db.all(
             'delete from contents where hash not in (select hash from uses) returning hash',
           ))
             rmSync(fileOf(String(hash)), { force: true })
-        }),
-      ),
+        })
+      }),
     async lead(signal) {
+      open()
       for (;;) {
         signal.throwIfAborted()
         const end = tryToLead(join(folder, 'leader.sqlite'))
@@ -110,7 +127,8 @@ export function directoryMedia(folder: string, room: () => number): MediaStore {
     async close() {
       for (const end of ends) end()
       ends.clear()
-      db.close()
+      opened?.close()
+      opened = null
     },
   }
 }

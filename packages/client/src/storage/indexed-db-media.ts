@@ -11,6 +11,7 @@ const STORES = ['contents', 'contentUse', 'uses'] as const
 
 export async function indexedDBMedia(name: string): Promise<MediaStore> {
   let database: Promise<IDBDatabase> | null = null
+  const turns = new Set<() => void>()
   const open = (): Promise<IDBDatabase> => {
     database ??= openDatabase(name, {
       create(db) {
@@ -94,8 +95,16 @@ export async function indexedDBMedia(name: string): Promise<MediaStore> {
         for (const hash of hashes)
           if (!used.has(hash as string)) for (const store of [contents, contentUse]) store.delete(hash)
       }),
-    lead: (signal) => leadAmongTabs(name, signal),
+    async lead(signal) {
+      const end = await leadAmongTabs(name, signal)
+      turns.add(end)
+      return () => {
+        turns.delete(end)
+        end()
+      }
+    },
     async close() {
+      for (const end of turns) end()
       const db = await database?.catch(() => null)
       database = null
       db?.close()
