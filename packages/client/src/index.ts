@@ -109,6 +109,7 @@ export type {
   JSONValue,
   LastMessage,
   MediaCategory,
+  MediaDownload,
   MessageStatus,
   MessageType,
   MessageUpdatedEventArgs,
@@ -135,6 +136,8 @@ export type {
   StoreFinding,
   StoreReport,
   UnseenMessages,
+  UploadProgressEventArgs,
+  UploadState,
   UserUpdatedEventArgs,
   UserUpdateReason,
 } from './types.ts'

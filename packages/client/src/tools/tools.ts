@@ -21,5 +21,8 @@ export const exportOf = (
 export async function forget(surface: Surface, sid: string): Promise<boolean> {
   const engine = surface.working()
   await engine.pinHistory(sid, false)
-  return (await engine.local.conversation(sid)?.dropStored()) ?? false
+  const { library } = await surface.media()
+  const isGone = (await engine.local.conversation(sid)?.dropStored()) ?? false
+  if (isGone) await library.forget(sid)
+  return isGone
 }
