@@ -10,8 +10,9 @@ import type { Relay } from '../relay.ts'
 import { type Control, serveControl } from './control.ts'
 import { DEMO_DATABASE, type DemoKeys, demoKeys } from './demo.ts'
 import { collect, commaSeparated, keyMissing, parseKeys } from './keys.ts'
+import { addMediaOptions, type MediaCommandOptions, mediaOf } from './media-options.ts'
 
-interface RelayCommandOptions {
+interface RelayCommandOptions extends MediaCommandOptions {
   port: string
   host: string
   database?: string
@@ -44,9 +45,9 @@ const SAME_SIGNAL = 500
 
 /** Adds the `relay` command to the program. */
 export function registerRelay(program: Command): void {
-  program
-    .command('relay')
-    .description('run a relay')
+  const command = program.command('relay').description('run a relay')
+  addMediaOptions(command)
+  command
     .addOption(
       new Option('-p, --port <port>', 'port; 0 picks a free one')
         .default(String(DEFAULT_PORT))
@@ -212,6 +213,7 @@ async function run(options: RelayCommandOptions): Promise<void> {
       allowPrivateTargets: options.allowPrivateWebhooks === true,
       onTimeout: options.webhookTimeout,
     },
+    media: mediaOf(options),
     metrics: {
       ...(options.metricsPort !== undefined && { port: portOf(options.metricsPort) }),
       ...(options.metricsToken !== undefined && { token: options.metricsToken }),

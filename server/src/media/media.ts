@@ -115,9 +115,11 @@ export class Media {
       )
         throw new ConfabError(20429, 'Too many attachments that no message has: post some, or wait')
     }
-    const { bytes } = await store.media.usage()
-    if (bytes + declared.size > options.maxTotalBytes)
-      throw new ConfabError(70502, 'The relay has no room for attachments')
+    if (options.maxTotalBytes < Number.MAX_SAFE_INTEGER) {
+      const { bytes } = await store.media.usage()
+      if (bytes + declared.size > options.maxTotalBytes)
+        throw new ConfabError(70502, 'The relay has no room for attachments')
+    }
     if (before?.upload) await this.#parts.endUpload(before.upload)
     const at = now()
     await store.media.put({

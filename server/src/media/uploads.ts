@@ -24,6 +24,11 @@ export interface UploadsOptions {
   log: { error(details: object, message: string): void }
 }
 
+/** Its folder is there before: made later and unasked, that fails in nobody's hands when the relay has closed meanwhile. */
+class Files extends FileStore {
+  override checkOrCreateDirectory(): void {}
+}
+
 export class Uploads {
   readonly #options: UploadsOptions
   readonly #files: FileStore
@@ -36,7 +41,7 @@ export class Uploads {
     const { directory, maxBytes } = options
     this.#options = options
     // its own clock of expiry would look for what is whole and has gone elsewhere: `Media` clears away
-    this.#files = new FileStore({ directory })
+    this.#files = new Files({ directory })
     this.#tus = new Server({
       path: UPLOADS_PATH,
       datastore: this.#files,
