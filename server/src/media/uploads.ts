@@ -24,9 +24,14 @@ export interface UploadsOptions {
   log: { error(details: object, message: string): void }
 }
 
-/** Its folder is there before: made later and unasked, that fails in nobody's hands when the relay has closed meanwhile. */
-class Files extends FileStore {
-  override checkOrCreateDirectory(): void {}
+/**
+ * Its folder is there before: made later and unasked, as its constructor does, that fails in nobody's hands when the
+ * relay has closed meanwhile.
+ */
+function filesIn(directory: string): FileStore {
+  class Files extends FileStore {}
+  Object.assign(Files.prototype, { checkOrCreateDirectory() {} })
+  return new Files({ directory })
 }
 
 export class Uploads {
@@ -41,7 +46,7 @@ export class Uploads {
     const { directory, maxBytes } = options
     this.#options = options
     // its own clock of expiry would look for what is whole and has gone elsewhere: `Media` clears away
-    this.#files = new Files({ directory })
+    this.#files = filesIn(directory)
     this.#tus = new Server({
       path: UPLOADS_PATH,
       datastore: this.#files,
