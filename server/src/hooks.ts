@@ -3,7 +3,6 @@
  * about an operation, only its own conversation waits, for at most five seconds (70302). `docs/hooks.md` tells the
  * same with more words.
  */
-import type { Readable } from 'node:stream'
 import type { Change, ConversationState, MediaRecord, Operation, UserChange, UserState } from '@confab/core'
 import type { Principal } from './engine.ts'
 import type { PostEvent, PreEvent } from './events.ts'
@@ -70,7 +69,7 @@ export interface MediaRequest {
   identity: string | null
   media: MediaRecord
   /** Its content. */
-  read(): Promise<Readable>
+  read(): Promise<AsyncIterable<Uint8Array>>
 }
 
 /** `undefined`: it is taken. */

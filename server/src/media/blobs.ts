@@ -1,5 +1,4 @@
 /** Content by its SHA-256, wherever it lies. What has one hash is one blob, however many attachments have it. */
-import type { Readable } from 'node:stream'
 
 /** A part of a blob: both ends are in it. */
 export interface ByteRange {
@@ -14,7 +13,7 @@ export interface BlobStore {
    */
   put(hash: string, file: string): Promise<void>
   /** The content or a part of it; null when there is none. */
-  read(hash: string, range?: ByteRange): Promise<Readable | null>
+  read(hash: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array> | null>
   /** Whether or not there is any. */
   delete(hash: string): Promise<void>
 }

@@ -216,7 +216,7 @@ class MediaRequest {
     if (range) this.#response.setHeader('content-range', `bytes ${start}-${end}/${found.size}`)
     this.#response.writeHead(range ? 206 : 200, { 'content-length': length })
     // whoever hangs up has what they have
-    await pipeline(content, this.#response).catch(() => content.destroy())
+    await pipeline(content, this.#response).catch(() => {})
   }
 
   /** Who asks: by an access token, or by an address that was given to them. */

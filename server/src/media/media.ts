@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ConfabError, type MediaRecord } from '@confab/core'
 import type { Hooks } from '../hooks.ts'
@@ -188,7 +187,7 @@ export class Media {
   }
 
   /** Null when the disk has lost it. */
-  read({ hash }: StoredMedia, range?: ByteRange): Promise<Readable | null> {
+  read({ hash }: StoredMedia, range?: ByteRange): Promise<AsyncIterable<Uint8Array> | null> {
     return this.#parts.blobs.read(hash, range)
   }
 
