@@ -36,6 +36,7 @@ export type {
   Hooks,
   OperationRequest,
 } from './hooks.ts'
+export { type S3Options, s3Blobs } from './media/s3-blobs.ts'
 export type { MetricsOptions } from './metrics/endpoints.ts'
 export type { OpenIdAlgorithm, OpenIdClaims, OpenIdOptions } from './open-id.ts'
 export { createRelay, type Relay } from './relay.ts'
