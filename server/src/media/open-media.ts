@@ -38,7 +38,7 @@ export async function openMedia(options: OpenMediaOptions): Promise<OpenMedia> {
   const blobs = options.options.store ?? diskBlobs(join(directory, 'content'))
   const settings: MediaOptions = { ...DEFAULT_MEDIA, ...options.options, directory, store: blobs }
   const { maxBytes, uploadExpiry, maxRequests, urlExpiry } = settings
-  const uploads = new Uploads({ directory: uploadsFolder, maxBytes, expiry: uploadExpiry, log })
+  const uploads = new Uploads({ directory: uploadsFolder, maxBytes, expiry: uploadExpiry, now, log })
   const media = new Media({
     ...options,
     options: settings,

@@ -1,6 +1,6 @@
 /** Uploads by tus: its well-kept server over files, and of ours what an upload is, whose, and what becomes of it. */
 
-import { statfs } from 'node:fs/promises'
+import { rm, statfs } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { ConfabError, errorFromBody, isSid } from '@confab/core'
@@ -20,6 +20,7 @@ export interface UploadsOptions {
   maxBytes: number
   /** Milliseconds. */
   expiry: number
+  now(): number
   log: { error(details: object, message: string): void }
 }
 
@@ -32,9 +33,10 @@ export class Uploads {
   #media: Media | null = null
 
   constructor(options: UploadsOptions) {
-    const { directory, expiry, maxBytes } = options
+    const { directory, maxBytes } = options
     this.#options = options
-    this.#files = new FileStore({ directory, expirationPeriodInMilliseconds: expiry })
+    // its own clock of expiry would look for what is whole and has gone elsewhere: `Media` clears away
+    this.#files = new FileStore({ directory })
     this.#tus = new Server({
       path: UPLOADS_PATH,
       datastore: this.#files,
@@ -86,13 +88,16 @@ export class Uploads {
 
   /** Lets go of its bytes and of what is known of it. */
   async end(id: string): Promise<void> {
-    await this.#files.remove(id).catch(() => {})
-    // its file may have gone elsewhere: what tus knows of it stays behind
-    await this.#files.configstore.delete(id)
+    const { directory } = this.#options
+    // both, whichever is still there: tus doesn't remove the one without the other
+    for (const name of [id, `${id}.json`]) await rm(join(directory, name), { force: true })
   }
 
   async handle(request: IncomingMessage, response: ServerResponse, principal: Principal): Promise<void> {
     this.#askers.set(request, principal)
+    const { expiry, now } = this.#options
+    if (request.method === 'POST')
+      response.setHeader('upload-expires', new Date(now() + expiry).toUTCString())
     await this.#tus.handle(request, response)
   }
 
