@@ -45,9 +45,9 @@ const SAME_SIGNAL = 500
 
 /** Adds the `relay` command to the program. */
 export function registerRelay(program: Command): void {
-  const command = program.command('relay').description('run a relay')
-  addMediaOptions(command)
-  command
+  const command = program
+    .command('relay')
+    .description('run a relay')
     .addOption(
       new Option('-p, --port <port>', 'port; 0 picks a free one')
         .default(String(DEFAULT_PORT))
@@ -168,6 +168,7 @@ export function registerRelay(program: Command): void {
         .choices(['admins', 'all'])
         .preset('all'),
     )
+  addMediaOptions(command)
     .option('--demo', 'make keys of its own, kept beside the database, and print commands to try it with')
     .addHelpText(
       'after',
@@ -213,7 +214,6 @@ async function run(options: RelayCommandOptions): Promise<void> {
       allowPrivateTargets: options.allowPrivateWebhooks === true,
       onTimeout: options.webhookTimeout,
     },
-    media: mediaOf(options),
     metrics: {
       ...(options.metricsPort !== undefined && { port: portOf(options.metricsPort) }),
       ...(options.metricsToken !== undefined && { token: options.metricsToken }),
@@ -221,6 +221,7 @@ async function run(options: RelayCommandOptions): Promise<void> {
     ...(options.sealingKey !== undefined && { sealingKey: options.sealingKey }),
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     ...(channels && { channels }),
+    media: await mediaOf(options),
     ...(options.app !== undefined && { app: options.app }),
     ...(demo && { demoTokens: await demoMint(demo) }),
     origins: originsOf(options.origin ?? commaSeparated(process.env.CONFAB_ORIGINS)),
