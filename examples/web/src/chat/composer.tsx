@@ -2,19 +2,25 @@ import type { Conversation, Message } from '@confab/client'
 import { useEffect, useRef, useState } from 'react'
 import { Button, TextArea, TextField } from 'react-aria-components'
 import { keepDraft, readDraft } from '../lib/drafts.ts'
+import { useNames } from '../lib/person-names.ts'
 import { useSession } from '../session.tsx'
 import { Icon } from '../ui/icons.tsx'
+import { Problem } from '../ui/problem.tsx'
+
+const OFFLINE = 'Write a message: it is sent when you are back'
 
 export function Composer(props: {
   conversation: Conversation
   replyTo: Message | null
   editing: Message | null
+  isOffline: boolean
   onDone: () => void
   onSent: () => void
   onEditLast: () => void
 }) {
-  const { conversation, replyTo, editing, onDone, onSent, onEditLast } = props
-  const { identity } = useSession()
+  const { conversation, replyTo, editing, isOffline, onDone, onSent, onEditLast } = props
+  const { identity, report } = useSession()
+  const names = useNames()
   const [text, setText] = useState(() => editing?.body ?? readDraft(identity ?? '', conversation.sid))
   const [problem, setProblem] = useState<string | null>(null)
   const field = useRef<HTMLTextAreaElement>(null)
@@ -48,7 +54,7 @@ export function Composer(props: {
       await sending
     } catch (error) {
       // it is held (see the tray) or was never taken: then it goes back to where it was written
-      setProblem(error instanceof Error ? error.message : String(error))
+      setProblem(report(error))
       if (!editing) setText((now) => (now === '' ? body : now))
     }
   }
@@ -73,15 +79,13 @@ export function Composer(props: {
         void send()
       }}
     >
-      {problem && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       {(replyTo || editing) && (
         <div className="composer-about">
           <Icon name={editing ? 'edit' : 'reply'} size={16} />
-          <span dir="auto">{editing ? 'Edit your message' : `${replyTo?.author}: ${replyTo?.body}`}</span>
+          <span dir="auto">
+            {editing ? 'Edit your message' : `${names(replyTo?.author ?? null)}: ${replyTo?.body}`}
+          </span>
           <Button className="round small" aria-label="Cancel" onPress={onDone}>
             <Icon name="close" size={16} />
           </Button>
@@ -89,7 +93,7 @@ export function Composer(props: {
       )}
       <div className="composer-line">
         <TextField aria-label="Message" value={text} onChange={change} onKeyDown={key}>
-          <TextArea ref={field} rows={1} dir="auto" placeholder="Write a message" />
+          <TextArea ref={field} rows={1} dir="auto" placeholder={isOffline ? OFFLINE : 'Write a message'} />
         </TextField>
         <Button
           type="submit"
