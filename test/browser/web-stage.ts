@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { BrowserContext, FrameLocator, Locator, Page } from 'playwright-core'
-import { Client, memory } from '../../packages/client/src/index.ts'
+import { expect } from 'vitest'
+import { Client, type Conversation, memory } from '../../packages/client/src/index.ts'
 import { createAccessToken, createRelay, type Log, type Relay } from '../../server/src/index.ts'
 import { startChromium } from './chromium.ts'
 
@@ -116,6 +117,18 @@ export class WebStage {
     return client
   }
 
+  /** Somebody without a browser, once they know of the conversation. */
+  async member(identity: string, name: string): Promise<Conversation> {
+    const client = await this.client(identity)
+    const known = (await client.getSubscribedConversations()).items.find((one) => one.friendlyName === name)
+    if (known) return known
+    return new Promise((resolve) => {
+      client.on('conversationJoined', (one) => {
+        if (one.friendlyName === name) resolve(one)
+      })
+    })
+  }
+
   /** Closes the browsers, and what stands in for people without one. */
   async everybodyLeaves(): Promise<void> {
     await Promise.all(this.#contexts.splice(0).map((context) => context.close()))
@@ -128,6 +141,9 @@ export class WebStage {
     await rm(this.#folder, { recursive: true, force: true })
   }
 }
+
+/** As long as a step in a browser may take. */
+export const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 15_000 })
 
 type Where = Page | FrameLocator
 
@@ -153,10 +169,11 @@ export const open = (page: Where, name: RegExp): Promise<void> => page.getByRole
 export async function begin(page: Where, name: string, people = ''): Promise<void> {
   await page.getByRole('button', { name: 'New conversation' }).click()
   await page.getByLabel('Name', { exact: true }).fill(name)
-  await page.getByLabel('People').fill(people)
+  await page.getByRole('textbox', { name: 'People' }).fill(people)
   await page.getByRole('button', { name: 'Create' }).click()
   await page.getByRole('heading', { name, exact: true }).waitFor()
-  await box(page).waitFor()
+  // the dialog has closed, and one may write
+  await page.locator('textarea:focus').waitFor()
 }
 
 /** Something that a message's menu offers. */

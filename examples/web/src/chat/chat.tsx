@@ -14,7 +14,7 @@ import { HeldDrawer } from './held-drawer.tsx'
 import { JoinByLink } from './join-by-link.tsx'
 import { Profile } from './profile.tsx'
 import { StatusPanel } from './status-panel.tsx'
-import { StorageNotice } from './storage-notice.tsx'
+import { StorageHint, StorageNotice } from './storage-notice.tsx'
 
 type Open = 'create' | 'held' | 'status' | null
 
@@ -24,6 +24,7 @@ export function Chat() {
   const { identity, isDemo } = useSession()
   const [place, setPlace] = useState(placeInAddress)
   const [open, setOpen] = useState<Open>(null)
+  const [entered, setEntered] = useState(0)
   const [isOffline, setIsOffline] = useState(false)
   const conversation = useConversation(place?.sid ?? null)
   const { conversations, isLoading } = useConversations()
@@ -44,6 +45,11 @@ export function Chat() {
     setPlace(next)
   }
   const select = (one: Conversation | null, index: number | null = null) => go(one && { sid: one.sid, index })
+  /** Opens it to write in, rather than to look at the next one. */
+  const enter = (one: Conversation, index?: number | null) => {
+    select(one, index)
+    setEntered((before) => before + 1)
+  }
 
   // a half of the demo shows what there is to see
   const [only] = conversations
@@ -73,8 +79,14 @@ export function Chat() {
         </header>
         {pill}
         <StorageNotice />
-        {client && <JoinByLink onJoined={select} />}
-        <ConversationList selected={conversation} onSelect={select} onCreate={() => setOpen('create')} />
+        {client && <JoinByLink onJoined={enter} />}
+        <ConversationList
+          selected={conversation}
+          onSelect={select}
+          onEnter={enter}
+          onCreate={() => setOpen('create')}
+        />
+        <StorageHint />
       </aside>
       <main className="stage">
         {pill}
@@ -84,6 +96,7 @@ export function Chat() {
             conversation={conversation}
             place={place}
             isOffline={isOffline}
+            entered={entered}
             onBack={() => select(null)}
             onShow={(index) => select(conversation, index)}
           />
@@ -93,7 +106,7 @@ export function Chat() {
           </div>
         )}
       </main>
-      {client && <CreateDialog isOpen={open === 'create'} onClose={close} onCreated={select} />}
+      {client && <CreateDialog isOpen={open === 'create'} onClose={close} onCreated={enter} />}
       <HeldDrawer isOpen={open === 'held'} onClose={close} />
       <StatusPanel isOpen={open === 'status'} onClose={close} onHeld={() => setOpen('held')} />
     </div>

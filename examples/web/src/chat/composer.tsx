@@ -14,11 +14,12 @@ export function Composer(props: {
   replyTo: Message | null
   editing: Message | null
   isOffline: boolean
+  entered: number
   onDone: () => void
   onSent: () => void
   onEditLast: () => void
 }) {
-  const { conversation, replyTo, editing, isOffline, onDone, onSent, onEditLast } = props
+  const { conversation, replyTo, editing, isOffline, entered, onDone, onSent, onEditLast } = props
   const { identity, report } = useSession()
   const names = useNames()
   const [text, setText] = useState(() => editing?.body ?? readDraft(identity ?? '', conversation.sid))
@@ -32,6 +33,13 @@ export function Composer(props: {
   useEffect(() => {
     if (editing || replyTo) field.current?.focus()
   }, [editing, replyTo])
+
+  useEffect(() => {
+    if (entered === 0) return
+    // a dialog that closes gives the focus back to where it was, before
+    const soon = setTimeout(() => field.current?.focus())
+    return () => clearTimeout(soon)
+  }, [entered])
 
   const change = (next: string) => {
     setText(next)

@@ -11,6 +11,7 @@ import {
   Virtualizer,
 } from 'react-aria-components'
 import { useSession } from '../session.tsx'
+import { Icon } from '../ui/icons.tsx'
 import { ConversationRow } from './conversation-row.tsx'
 import { nameOf } from './names.ts'
 import { SearchResults } from './search-results.tsx'
@@ -23,9 +24,10 @@ type Select = (conversation: Conversation, index?: number | null) => void
 export function ConversationList(props: {
   selected: Conversation | null
   onSelect: Select
+  onEnter: Select
   onCreate: () => void
 }) {
-  const { selected, onSelect, onCreate } = props
+  const { selected, onSelect, onEnter, onCreate } = props
   const client = useMaybeClient()
   const { conversations, isLoading } = useConversations()
   const [query, setQuery] = useState('')
@@ -43,16 +45,24 @@ export function ConversationList(props: {
   }, [])
 
   if (!isLoading && client && conversations.length === 0)
-    return <Nothing onSelect={onSelect} onCreate={onCreate} />
+    return <Nothing onSelect={onEnter} onCreate={onCreate} />
   return (
     <>
       <SearchField className="search" aria-label="Search everything" value={query} onChange={setQuery}>
         <Input ref={field} placeholder="Search" dir="auto" />
+        <Button className="round small search-clear" aria-label="Clear">
+          <Icon name="close" size={16} />
+        </Button>
       </SearchField>
       {wanted === '' ? (
-        <Conversations conversations={conversations} selected={selected} onSelect={onSelect} />
+        <Conversations
+          conversations={conversations}
+          selected={selected}
+          onSelect={onSelect}
+          onEnter={onEnter}
+        />
       ) : (
-        <SearchResults query={wanted} conversations={conversations} onSelect={onSelect} />
+        <SearchResults query={wanted} conversations={conversations} onSelect={onEnter} />
       )}
     </>
   )
@@ -62,34 +72,47 @@ function Conversations(props: {
   conversations: readonly Conversation[]
   selected: Conversation | null
   onSelect: Select
+  onEnter: Select
 }) {
-  const { conversations, selected, onSelect } = props
-  const select = (key: unknown) => {
+  const { conversations, selected, onSelect, onEnter } = props
+  const isByPointer = useRef(false)
+  const select = (key: unknown, isEntered: boolean) => {
     const found = conversations.find(({ sid }) => sid === key)
-    if (found) onSelect(found)
+    if (found) (isEntered ? onEnter : onSelect)(found)
   }
   return (
-    <Virtualizer layout={ListLayout} layoutOptions={ROW}>
-      <ListBox
-        className="list"
-        aria-label="Conversations"
-        items={conversations}
-        dependencies={[selected]}
-        selectionMode="single"
-        selectionBehavior="replace"
-        selectedKeys={selected ? [selected.sid] : []}
-        onAction={select}
-        onSelectionChange={(keys) => {
-          if (keys !== 'all' && keys.size > 0) select([...keys][0])
-        }}
-      >
-        {(conversation) => (
-          <ListBoxItem id={conversation.sid} textValue={nameOf(conversation)} className="row">
-            <ConversationRow conversation={conversation} isSelected={conversation === selected} />
-          </ListBoxItem>
-        )}
-      </ListBox>
-    </Virtualizer>
+    <div
+      className="list-frame"
+      onPointerDownCapture={() => {
+        isByPointer.current = true
+      }}
+      onKeyDownCapture={() => {
+        isByPointer.current = false
+      }}
+    >
+      <Virtualizer layout={ListLayout} layoutOptions={ROW}>
+        <ListBox
+          className="list"
+          aria-label="Conversations"
+          items={conversations}
+          dependencies={[selected]}
+          selectionMode="single"
+          selectionBehavior="replace"
+          selectedKeys={selected ? [selected.sid] : []}
+          onAction={(key) => select(key, true)}
+          onSelectionChange={(keys) => {
+            // arrows go on through the list; a press opens
+            if (keys !== 'all' && keys.size > 0) select([...keys][0], isByPointer.current)
+          }}
+        >
+          {(conversation) => (
+            <ListBoxItem id={conversation.sid} textValue={nameOf(conversation)} className="row">
+              <ConversationRow conversation={conversation} isSelected={conversation === selected} />
+            </ListBoxItem>
+          )}
+        </ListBox>
+      </Virtualizer>
+    </div>
   )
 }
 

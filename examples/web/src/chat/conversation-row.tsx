@@ -33,7 +33,7 @@ export function ConversationRow(props: { conversation: Conversation; isSelected:
               <span className="visually-hidden">muted</span>
             </span>
           )}
-          <time>
+          <time dir="auto">
             {conversation.lastMessage?.dateCreated && briefText(conversation.lastMessage.dateCreated)}
           </time>
         </span>

@@ -13,10 +13,12 @@ export function ConversationView(props: {
   conversation: Conversation
   place: Place | null
   isOffline: boolean
+  /** Counts how often a conversation was opened to write in. */
+  entered: number
   onBack: () => void
   onShow: (index: number) => void
 }) {
-  const { conversation, place, isOffline, onBack, onShow } = props
+  const { conversation, place, isOffline, entered, onBack, onShow } = props
   const { identity } = useSession()
   const messages = useMessages(conversation, { pageSize: 40 })
   const participants = useParticipants(conversation)
@@ -64,6 +66,7 @@ export function ConversationView(props: {
           replyTo={replyTo}
           editing={editing}
           isOffline={isOffline}
+          entered={entered}
           onDone={() => {
             setReplyTo(null)
             setEditing(null)

@@ -106,7 +106,7 @@ function Marks({ message, isOwn }: { message: Message; isOwn: boolean }) {
       {message.dateUpdated && message.lastUpdatedBy && <span>edited</span>}
       <TooltipTrigger delay={400}>
         <Button className="time" excludeFromTabOrder>
-          {timeText(at)}
+          <time dir="auto">{timeText(at)}</time>
         </Button>
         <Tooltip className="tooltip">{fullText(at)}</Tooltip>
       </TooltipTrigger>

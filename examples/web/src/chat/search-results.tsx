@@ -80,7 +80,7 @@ function Found({ message, author, query }: { message: Message; author: string; q
     <span className="row-main">
       <span className="row-top">
         <b dir="auto">{nameOf(message.conversation)}</b>
-        <time>{at && briefText(at)}</time>
+        <time dir="auto">{at && briefText(at)}</time>
       </span>
       <span className="row-line" dir="auto">
         {author}: <Excerpt text={message.body ?? ''} query={query} />

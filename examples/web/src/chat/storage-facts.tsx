@@ -26,10 +26,18 @@ export function StorageFacts({ storage }: { storage: StorageFigures }) {
             </dd>
           </>
         )}
-        <dt>Search index</dt>
-        <dd>{bytesText(index)}</dd>
-        <dt>Older history</dt>
-        <dd>{bytesText(history)}</dd>
+        {index > 0 && (
+          <>
+            <dt>Search index</dt>
+            <dd>{bytesText(index)}</dd>
+          </>
+        )}
+        {history > 0 && (
+          <>
+            <dt>Older history</dt>
+            <dd>{bytesText(history)}</dd>
+          </>
+        )}
         {persisted !== null && (
           <>
             <dt>Kept</dt>

@@ -15,7 +15,7 @@ function wasSeen(): boolean {
 
 /** Says when what is written can't be kept on this device, or isn't certain to be. */
 export function StorageNotice() {
-  const { failure, isKept, restart, isDemo } = useSession()
+  const { failure, isKept, restart } = useSession()
   if (failure !== null) {
     return (
       <section className="notice bad" role="alert" aria-label="Storage">
@@ -38,15 +38,16 @@ export function StorageNotice() {
       </section>
     )
   }
-  return isDemo ? null : <Hint />
+  return null
 }
 
 /** Once, and only where the browser makes no promise: it never makes one to a private window. */
-function Hint() {
+export function StorageHint() {
+  const { isDemo, isKept, failure } = useSession()
   const client = useMaybeClient()
   const [isShown, setIsShown] = useState(false)
   useEffect(() => {
-    if (!client || wasSeen()) return
+    if (!client || isDemo || wasSeen()) return
     let isWanted = true
     client.storage().then(
       ({ persisted }) => {
@@ -57,7 +58,7 @@ function Hint() {
     return () => {
       isWanted = false
     }
-  }, [client])
+  }, [client, isDemo])
   const done = () => {
     setIsShown(false)
     try {
@@ -66,20 +67,17 @@ function Hint() {
       // it asks again the next time
     }
   }
-  if (!isShown) return null
+  if (!isShown || !isKept || failure !== null) return null
   return (
-    <section className="notice" aria-label="Storage">
-      <p>
-        Your browser may clear what is kept here when it runs out of room, and does so when a private window
-        closes.
-      </p>
+    <section className="notice foot" aria-label="Storage">
+      <p>The browser may clear what is kept here when room runs short, and when a private window closes.</p>
       <div className="notice-actions">
         <Button
           onPress={() => {
             void client?.persistStorage().then(done, done)
           }}
         >
-          Ask it to keep everything
+          Ask it not to
         </Button>
         <Button onPress={done}>I see</Button>
       </div>
