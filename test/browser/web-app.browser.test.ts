@@ -233,7 +233,7 @@ describe.skipIf(!available)('the web app', () => {
     await page.keyboard.press('Tab')
     expect(await focused()).toBe('More')
     await page.keyboard.press('Enter')
-    await page.getByRole('menu', { name: 'Message' }).waitFor()
+    await page.getByRole('menuitem', { name: 'Reply' }).waitFor()
     await page.keyboard.press('End')
     await page.keyboard.press('Enter')
     await message(page, 'two').waitFor({ state: 'detached' })
