@@ -117,3 +117,31 @@ test('a folder that may take no more refuses a file, and keeps the text of anoth
   await conversation!.sendMessage('text')
   expect(await conversation!.getMessagesCount()).toBe(1)
 })
+
+test('an export has the attachments beside it, each under a name of its own', async () => {
+  const stand = await mediaRelay()
+  const [ann, ben] = [await clientOf('ann', stand.url), await clientOf('ben', stand.url)]
+  const [conversation, bens] = await together(ann, ben)
+  const same = { contentType: 'text/html', filename: 'a <b>.html' }
+  await conversation!
+    .prepareMessage()
+    .setBody('two')
+    .addMedia({ ...same, media: 'one' })
+    .addMedia({ ...same, media: 'other' })
+    .buildAndSend()
+  await until(ben, async () => (await bens!.getMessagesCount()) === 1)
+  expect((await bens!.export({ files: true })).files).toEqual([])
+  await bens!.downloadMedia()
+  const { blob, files } = await bens!.export({ format: 'html', files: true })
+  expect(
+    await Promise.all(files.map(async ({ name, blob: one }) => [name, one.type, await one.text()])),
+  ).toEqual([
+    ['attachments/0-1 a b.html', 'application/octet-stream', 'one'],
+    ['attachments/0-2 a b.html', 'application/octet-stream', 'other'],
+  ])
+  const page = await blob.text()
+  expect(page).toContain('<a href="attachments/0-1%20a%20b.html">a b.html (3 bytes)</a>')
+  const { blob: markdown, files: none } = await bens!.export({ format: 'markdown' })
+  expect(none).toEqual([])
+  expect(await markdown.text()).toContain('> two\n> a b.html \\(3 bytes\\)\n')
+})

@@ -463,20 +463,23 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
 
   /**
    * The conversation as a file, of what is on this device: `jsonl` is what `confab import` takes, `markdown` and `html`
-   * are for people. What isn't accepted yet is not in it, and `unseen` names what isn't here.
+   * are for people. What isn't accepted yet is not in it, and `unseen` names what isn't here. With `files`, its attachments
+   * that are on this device come beside it.
    * @throws ConfabError 20001 for another format, 20404 when it is gone, 70501 when storage fails, 70702 when this
    * part of the package can't be loaded
    */
   async export({
     format = 'jsonl',
+    files = false,
   }: {
     format?: 'jsonl' | 'markdown' | 'html'
+    files?: boolean
   } = {}): Promise<ConversationExport> {
     if (!['jsonl', 'markdown', 'html'].includes(format))
       throw new ConfabError(20001, 'A format is "jsonl", "markdown" or "html"')
     this.#surface.working()
     const { exportOf } = await part(import('./tools/tools.ts'))
-    const exported = await exportOf(this.#surface, this.sid, format)
+    const exported = await exportOf(this.#surface, this.sid, format, files)
     if (!exported) throw new ConfabError(20404)
     return exported
   }

@@ -103,6 +103,7 @@ export type {
   DeliveryAmount,
   DeliveryStatus,
   Diagnostics,
+  ExportedFile,
   InviteOptions,
   JSONArray,
   JSONObject,

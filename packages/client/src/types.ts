@@ -379,6 +379,16 @@ export interface ConversationExport {
   readonly fileName: string
   /** What isn't in it, because it isn't on this device. */
   readonly unseen: UnseenMessages[]
+  /** Its attachments, as far as they are on this device and were asked for. */
+  readonly files: ExportedFile[]
+}
+
+/** An attachment of an exported conversation. */
+export interface ExportedFile {
+  /** A path with `/`, for beside the exported file, which names it so. One of its kind. */
+  readonly name: string
+  readonly mediaSid: string
+  readonly blob: Blob
 }
 
 /** Something in a store that isn't as it should be. */

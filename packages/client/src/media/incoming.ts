@@ -1,6 +1,7 @@
 /** What an app gives to be attached: a form with files, or content with its type and name. */
 import { ConfabError } from '@confab/core'
 import type { MediaCategory, SendMediaOptions } from '../types.ts'
+import { cleanName, NAME } from './names.ts'
 
 export interface Incoming {
   category: MediaCategory
@@ -9,8 +10,6 @@ export interface Incoming {
   filename?: string
 }
 
-/** Characters of a content type, and of a file name: an operation's names. */
-const NAME = 256
 const UNKNOWN_TYPE = 'application/octet-stream'
 
 /** @throws ConfabError 20001 when there is no file in it, or it is of another kind */
@@ -47,18 +46,4 @@ function cleanType(type: string): string {
   const [, essence, rest = ''] = /^\s*([\w.+-]+\/[\w.+-]+)\s*((?:;[\x20-\x7e]*)?)$/.exec(type) ?? []
   const clean = essence ? essence.toLowerCase() + rest.trimEnd() : UNKNOWN_TYPE
   return clean.length > NAME ? (essence as string).toLowerCase().slice(0, NAME) : clean
-}
-
-/** The last part of a path, without what no disk takes; its ending stays when it is too long. */
-export function cleanName(filename: string): string {
-  const name = (filename.split(/[\\/]/).at(-1) ?? '')
-    .normalize('NFC')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-    .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069<>:"|?*]/g, '')
-    .trim()
-    .replace(/^\.+/, '')
-  const characters = [...name]
-  if (characters.length <= NAME) return name
-  const ending = /\.[^.]{1,16}$/.exec(name)?.[0] ?? ''
-  return characters.slice(0, NAME - [...ending].length).join('') + ending
 }

@@ -10,10 +10,10 @@ import type { MediaCategory, SendMediaOptions } from '../types.ts'
 import { download } from './download.ts'
 import { hashOf } from './hash.ts'
 import { incoming } from './incoming.ts'
+import { safeType } from './names.ts'
 import { look } from './picture.ts'
 import { type RelayAccess, urlsOf } from './relay.ts'
 import { Releases } from './releases.ts'
-import { safeType } from './safe-type.ts'
 
 /** An attachment, and the message that has it. */
 export interface Attachment {
@@ -64,6 +64,8 @@ export class MediaLibrary {
     limits: { count: number; bytes: number },
     goOn: () => void,
   ): Promise<{ records: MediaRecord[]; done(message: string | null): Promise<void> }> {
+    if (typeof Blob === 'undefined' || !Blob.prototype.arrayBuffer)
+      throw new ConfabError(70702, 'Attachments need a Blob whose bytes can be read, which is not here')
     const files = given.flatMap(([category, payload]) => incoming(category, payload))
     if (files.length > limits.count)
       throw new ConfabError(20001, `A message has at most ${limits.count} attachments`)

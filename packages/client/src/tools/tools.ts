@@ -11,11 +11,15 @@ export const diagnosticsOf = (surface: Surface, version: string): Promise<Diagno
 export const figuresOf = (surface: Surface): Promise<StorageFigures> =>
   storageFigures(surface.working().local)
 
-export const exportOf = (
+export const exportOf = async (
   surface: Surface,
   sid: string,
   format: ExportFormat,
-): Promise<ConversationExport | null> => exportConversation(new Reader(surface.working().local), sid, format)
+  withFiles: boolean,
+): Promise<ConversationExport | null> => {
+  const { local } = surface.working()
+  return exportConversation(new Reader(local), sid, format, withFiles ? await local.media() : null)
+}
 
 /** Gives whether the conversation's copy is gone from this device. */
 export async function forget(surface: Surface, sid: string): Promise<boolean> {
