@@ -48,7 +48,7 @@ const CORS = {
 }
 
 export async function startMediaRelay(): Promise<MediaRelay> {
-  const relay = await startRelay()
+  const relay = await startRelay({ media: false })
   const folder = await mkdtemp(join(tmpdir(), 'confab-uploads-'))
   const kept = new Map<string, Kept>()
   const byUpload = new Map<string, string>()

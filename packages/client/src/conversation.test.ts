@@ -305,6 +305,16 @@ describe('taking part', () => {
     ])
   })
 
+  test('closing is done once', async () => {
+    const { conversation, engine } = await open()
+    expect(await conversation.close()).toBe(conversation)
+    engine.change('CH1', {
+      record: { ...engine.conversation('CH1')!.record, state: { current: 'closed', dateUpdated: T0 } },
+    })
+    await conversation.close()
+    expect(engine.submitted.map(({ draft }) => draft.type)).toEqual(['conversation.close'])
+  })
+
   test('typing is sent once in 5 seconds', async () => {
     let now = T0
     const { conversation, engine } = await open(() => now)

@@ -322,6 +322,15 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
   }
 
   /**
+   * Closes the conversation: it can be read, and takes no more messages. Does nothing when it is closed.
+   * @throws ConfabError 20403 without the permission
+   */
+  async close(): Promise<Conversation> {
+    if (this.state?.current !== 'closed') await this.#submit({ type: 'conversation.close' })
+    return this
+  }
+
+  /**
    * Deletes the conversation for everybody.
    * @throws ConfabError 20403 without the permission
    */

@@ -244,7 +244,7 @@ export type NotificationsChannelType = 'twilsock' | 'apn' | 'fcm'
 
 /** What `conversation.createInvite` takes. */
 export interface InviteOptions {
-  /** Sid of the role that its users join with; the default channel user's when left out. */
+  /** Sid or name of the role that its users join with; `channel user` when left out. */
   role?: string
   /** Seconds until it ends; a week when left out. */
   expiresIn?: number
