@@ -154,8 +154,8 @@ export async function say(page: Where, text: string): Promise<void> {
   await box(page).press('Enter')
 }
 
-export const message = (page: Where, text: string): Locator =>
-  page.getByRole('article').filter({ hasText: text })
+/** By what it says itself, not by what it answers. */
+export const message = (page: Where, text: string): Locator => page.getByRole('article', { name: text })
 
 export const isConnected = (page: Where): Promise<void> => page.locator('.pill.on:visible').waitFor()
 export const isOffline = (page: Where): Promise<void> => page.locator('.pill.off:visible').waitFor()

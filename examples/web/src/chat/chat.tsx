@@ -71,6 +71,7 @@ export function Chat() {
   return (
     <div className={conversation ? 'chat has-selection' : 'chat'}>
       <aside className="side" aria-label="Conversations">
+        <h1 className="visually-hidden">Confab</h1>
         <header className="side-head">
           <Profile />
           <Button aria-label="New conversation" className="round" onPress={() => setOpen('create')}>

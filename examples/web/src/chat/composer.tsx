@@ -2,6 +2,7 @@ import type { Conversation, Message } from '@confab/client'
 import { useEffect, useRef, useState } from 'react'
 import { Button, TextArea, TextField } from 'react-aria-components'
 import { keepDraft, readDraft } from '../lib/drafts.ts'
+import { edit } from '../lib/meta.ts'
 import { useNames } from '../lib/person-names.ts'
 import { useSession } from '../session.tsx'
 import { Icon } from '../ui/icons.tsx'
@@ -54,7 +55,7 @@ export function Composer(props: {
     onDone()
     try {
       if (editing) {
-        await editing.updateBody(body)
+        if (body !== editing.body) await edit(editing, body)
         return
       }
       const sending = conversation.sendMessage(body, replyTo ? { replyTo: replyTo.sid } : {})

@@ -40,8 +40,9 @@ export function ConversationList(props: {
       event.preventDefault()
       field.current?.focus()
     }
-    addEventListener('keydown', toSearch)
-    return () => removeEventListener('keydown', toSearch)
+    // fields keep their keys to themselves, but for who is asked first
+    addEventListener('keydown', toSearch, true)
+    return () => removeEventListener('keydown', toSearch, true)
   }, [])
 
   if (!isLoading && client && conversations.length === 0)

@@ -103,7 +103,7 @@ function Marks({ message, isOwn }: { message: Message; isOwn: boolean }) {
   const { icon, text } = stateOf(message)
   return (
     <span className="marks">
-      {message.dateUpdated && message.lastUpdatedBy && <span>edited</span>}
+      {metaOf(message).isEdited && <span>edited</span>}
       <TooltipTrigger delay={400}>
         <Button className="time" excludeFromTabOrder>
           <time dir="auto">{timeText(at)}</time>

@@ -32,9 +32,12 @@ export function Profile() {
   return (
     <>
       <MenuTrigger>
-        <Button className="profile" aria-label={`${name}: your profile`}>
+        <Button className="profile">
           <Avatar name={name} />
-          <span dir="auto">{name}</span>
+          <span className="profile-name" dir="auto">
+            {name}
+          </span>
+          <span className="visually-hidden">: your profile</span>
         </Button>
         <Popover className="menu" placement="bottom start">
           <Menu onAction={(key) => setOpen(key as Open)}>
