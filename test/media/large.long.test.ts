@@ -1,4 +1,4 @@
-/** A film of 140 MB from one device's disk to another's, over a connection that is cut every 2 MB. */
+/** A film of 200 MB from one device's disk to another's, over a connection that is cut every 2 MB. */
 import { createHash } from 'node:crypto'
 import { openAsBlob } from 'node:fs'
 import { mkdtemp, open, rm } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { type Fault, faultyProxy } from '../support/faulty-proxy.ts'
 import { relayOnDisk } from './relay-stage.ts'
 import { bytesOf, clientOf, nextMessage, together, uploadsOf, whenDone } from './stage.ts'
 
-const SIZE = 140_000_000
+const SIZE = 200_000_000
 const CUT: Fault = { end: 'cut', after: 2_000_000, late: 0 }
 
 test('arrives whole, in one upload', { timeout: 600_000 }, async () => {
@@ -24,7 +24,10 @@ test('arrives whole, in one upload', { timeout: 600_000 }, async () => {
   )
   whenDone(() => proxy.close())
   const url = `http://127.0.0.1:${proxy.port}`
-  const ann = await clientOf('ann', url, { storage: directory(join(folder, 'ann')) })
+  const ann = await clientOf('ann', url, {
+    storage: directory(join(folder, 'ann')),
+    media: { attachmentBytes: SIZE },
+  })
   const ben = await clientOf('ben', url, { storage: directory(join(folder, 'ben')) })
   const [conversation, bens] = await together(ann, ben)
 
