@@ -69,8 +69,8 @@ export function Chat() {
   )
 
   return (
-    <div className={conversation ? 'chat has-selection' : 'chat'}>
-      <aside className="side" aria-label="Conversations">
+    <main className={conversation ? 'chat has-selection' : 'chat'}>
+      <section className="side" aria-label="Conversations">
         <h1 className="visually-hidden">Confab</h1>
         <header className="side-head">
           <Profile />
@@ -88,8 +88,8 @@ export function Chat() {
           onCreate={() => setOpen('create')}
         />
         <StorageHint />
-      </aside>
-      <main className="stage">
+      </section>
+      <section className="stage" aria-label="Conversation">
         {pill}
         {conversation ? (
           <ConversationView
@@ -106,10 +106,10 @@ export function Chat() {
             <p>{isLoading ? 'Opening what is on this device…' : 'Choose a conversation, or begin one.'}</p>
           </div>
         )}
-      </main>
+      </section>
       {client && <CreateDialog isOpen={open === 'create'} onClose={close} onCreated={enter} />}
       <HeldDrawer isOpen={open === 'held'} onClose={close} />
       <StatusPanel isOpen={open === 'status'} onClose={close} onHeld={() => setOpen('held')} />
-    </div>
+    </main>
   )
 }

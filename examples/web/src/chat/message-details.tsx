@@ -68,10 +68,10 @@ export function MessageDetails(props: {
 
 function useReceipts(message: Message): readonly DetailedDeliveryReceipt[] {
   const [receipts, setReceipts] = useState<readonly DetailedDeliveryReceipt[]>([])
-  const aggregated = message.aggregatedDeliveryReceipt
+  // each look at a message makes another object of the same amounts
+  const amounts = JSON.stringify(message.aggregatedDeliveryReceipt)
   useEffect(() => {
-    // it is another object whenever one of them has changed
-    if (aggregated) message.getDetailedDeliveryReceipts().then(setReceipts, () => {})
-  }, [message, aggregated])
+    if (amounts !== 'null') message.getDetailedDeliveryReceipts().then(setReceipts, () => {})
+  }, [message, amounts])
   return receipts
 }

@@ -131,11 +131,11 @@ function Reactions({ message, isCurrent }: { message: Message; isCurrent: boolea
         <li key={emoji}>
           <Button
             className={identity && people.includes(identity) ? 'reaction mine' : 'reaction'}
-            aria-label={`${emoji} by ${listText(people.map(names))}`}
             excludeFromTabOrder={!isCurrent}
             onPress={() => void react(message, emoji, identity ?? '').catch(report)}
           >
             {emoji} {people.length}
+            <span className="visually-hidden">by {listText(people.map(names))}</span>
           </Button>
         </li>
       ))}
