@@ -18,10 +18,12 @@ const PAGE = `
 import { Client } from './browser.js'
 const { Worker } = globalThis
 let workers = 0
+let newest
 globalThis.Worker = class extends Worker {
   constructor(...given) {
     super(...given)
     workers++
+    newest = this
   }
 }
 let client
@@ -36,6 +38,13 @@ export const find = async (query) => {
   const { messages } = await client.searchMessages(query)
   return { workers, bodies: messages.map(({ body }) => body) }
 }
+export const crashAndFind = async (query) => {
+  const { messages } = await client.searchMessages(query)
+  const found = client.searchMessages(query)
+  newest.terminate()
+  newest.dispatchEvent(new ErrorEvent('error'))
+  return { before: messages.length, during: (await found).messages.length, after: (await client.searchMessages(query)).messages.length, workers }
+}
 export const stop = () => client.shutdown()
 `
 
@@ -43,6 +52,7 @@ interface Page {
   start(token: string): Promise<void>
   write(bodies: string[]): Promise<void>
   find(query: string): Promise<{ workers: number; bodies: string[] }>
+  crashAndFind(query: string): Promise<{ before: number; during: number; after: number; workers: number }>
   stop(): Promise<void>
 }
 
@@ -76,3 +86,25 @@ test.skipIf(!available)('a page finds what it wrote, by a worker, and after a re
     await call('stop')
   })
 })
+
+test.skipIf(!available)(
+  'a worker that crashes is followed by another, and after three the index does without',
+  async () => {
+    const token = await createAccessToken({
+      ...ACCESS,
+      identity: 'bob',
+      serviceSid: 'IS1',
+      relayUrl: relay.url,
+    })
+    await withPage<Page>(entry, async ({ call }) => {
+      await call('start', token)
+      await call('write', ['tea', 'coffee', 'more tea'])
+      const found = { before: 2, during: 2, after: 2 }
+      expect(await call('crashAndFind', 'tea')).toEqual({ ...found, workers: 2 })
+      await call('write', ['tea again'])
+      expect(await call('crashAndFind', 'tea')).toEqual({ before: 3, during: 3, after: 3, workers: 3 })
+      expect(await call('crashAndFind', 'tea')).toEqual({ before: 3, during: 3, after: 3, workers: 3 })
+      await call('stop')
+    })
+  },
+)

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Client, directory } from '@confab/client'
 import { createAccessToken, createRelay } from '@confab/relay'
@@ -58,6 +58,32 @@ test('export writes all conversations, or those that are named, and says where',
     status: 1,
     stderr: expect.stringContaining('CHnone'),
   })
+})
+
+test('export --attachments gives each conversation a folder, its attachments beside it', {
+  timeout: 120_000,
+}, async () => {
+  const device = join(folder, 'attachments')
+  const relay = await createRelay({
+    port: 0,
+    database: join(folder, 'relay.sqlite'),
+    accessKeys: { [ACCESS.key]: ACCESS.secret },
+  })
+  const token = () => createAccessToken({ ...ACCESS, identity: 'ada', serviceSid: 'IS1' })
+  const client = new Client(token, { url: relay.url, storage: directory(device) })
+  for (const friendlyName of ['Tea', 'Coffee']) {
+    const conversation = await (await client.createConversation({ friendlyName })).join()
+    await conversation.sendMessage({ contentType: 'text/plain', filename: 'a.txt', media: friendlyName })
+  }
+  await vi.waitFor(() => expect(client.getPendingOperations()).toEqual([]), { timeout: 10_000 })
+  await client.shutdown()
+  await relay.close()
+  const out = join(folder, 'with')
+  const { status, stdout, stderr } = confab('export', device, '--all', '--attachments', '-o', out)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  const files = stdout.trim().split('\n')
+  const contents = files.map((file) => readFileSync(join(dirname(file), 'attachments', '0-1 a.txt'), 'utf8'))
+  expect(contents.sort()).toEqual(['Coffee', 'Tea'])
 })
 
 test('doctor finds nothing wrong, then what was broken, says what it would do, does it, and finds nothing again', {

@@ -145,8 +145,8 @@ export class Startup {
     try {
       if (this.#down || !(await surface.engine.local.pages.list()).some(({ document }) => document === FILES))
         return
-      const { searcherOf } = await import('./search/search.ts')
-      if (!this.#down) await searcherOf(surface)
+      const { startSearch } = await import('./search/search.ts')
+      if (!this.#down) await startSearch(surface)
     } catch (error) {
       if (!this.#down)
         logFor(this.#options)('warn', 'The search index could not be brought up to date', error)

@@ -1,6 +1,6 @@
 /** `confab export <store>`: conversations of a client's store on disk as files, with no network. */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Client, Conversation } from '@confab/client'
 import { type Command, Option } from 'commander'
 
@@ -8,6 +8,7 @@ interface ExportOptions {
   all?: boolean
   format: 'jsonl' | 'markdown' | 'html'
   out: string
+  attachments?: boolean
 }
 
 /** Adds the `export` command to the program. */
@@ -23,6 +24,7 @@ export function registerExport(program: Command): void {
         .choices(['jsonl', 'markdown', 'html'])
         .default('jsonl'),
     )
+    .option('--attachments', 'with the attachments that are on this device: a folder for each conversation')
     .option('-o, --out <folder>', 'where to write them', '.')
     .addHelpText('after', '\nEnds with 1 when some message of a conversation is not on this device.')
     .action(async (store: string, sids: string[], options: ExportOptions) => {
@@ -31,7 +33,6 @@ export function registerExport(program: Command): void {
       const owners = (await examineStores(store)).flatMap(({ owner }) => owner ?? [])
       if (owners.length === 0) throw new Error(`${store} doesn't tell whose it is: see confab doctor`)
       const left = new Set(sids)
-      mkdirSync(options.out, { recursive: true })
       for (const { relay, identity } of owners) {
         const client = await offline(store, relay, identity)
         try {
@@ -53,15 +54,24 @@ async function offline(store: string, url: string, identity: string): Promise<Cl
   return client
 }
 
-async function write(conversation: Conversation, { format, out }: ExportOptions): Promise<void> {
-  const { blob, fileName, unseen } = await conversation.export({ format })
-  const file = join(out, fileName)
-  writeFileSync(file, Buffer.from(await blob.arrayBuffer()))
-  console.log(file)
+async function write(
+  conversation: Conversation,
+  { format, out, attachments = false }: ExportOptions,
+): Promise<void> {
+  const { blob, fileName, unseen, files } = await conversation.export({ format, files: attachments })
+  const folder = attachments ? join(out, fileName.slice(0, fileName.lastIndexOf('.'))) : out
+  await save(join(folder, fileName), blob)
+  for (const one of files) await save(join(folder, one.name), one.blob)
+  console.log(join(folder, fileName))
   for (const { from, to, messages } of unseen) {
     console.error(
       `confab: ${messages} messages of ${conversation.sid} (${from} to ${to}) are not on this device`,
     )
     process.exitCode = 1
   }
+}
+
+async function save(file: string, blob: Blob): Promise<void> {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, Buffer.from(await blob.arrayBuffer()))
 }

@@ -35,6 +35,11 @@ export async function importConversation(
   const left = exported.messages.filter(({ index }) => index > model.highestIndex)
   for (let at = 0; at < left.length; at += AT_ONCE) await writing.append(model, left.slice(at, at + AT_ONCE))
   await writing.finish(model)
+  const attached = exported.messages.reduce((sum, { media = [] }) => sum + media.length, 0)
+  if (attached > 0)
+    writing.warnings.push(
+      `${attached} attachments are named, and their content isn't here: an import takes messages alone`,
+    )
   return { messages: left.length, warnings: writing.warnings }
 }
 

@@ -14,26 +14,55 @@ type Message =
   | { answer: number; value: unknown }
   | { answer: number; failure: string }
 
+export interface Calls<Theirs> {
+  readonly theirs: Theirs
+  /** What waits for an answer fails with this error, and so does each later call. */
+  end(error: Error): void
+}
+
+export interface Silence {
+  /** Milliseconds that a call may wait while nothing at all comes from the other side, and nothing is owed to it. */
+  readonly longest: number
+  broken(): void
+}
+
 /** Offers `own` to the other side, and gives what the other side offers. */
-export function connect<Theirs extends object>(port: Port, own: object): Theirs {
+export function connect<Theirs extends object>(port: Port, own: object, silence?: Silence): Calls<Theirs> {
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   let calls = 0
+  /** Calls of the other side that are not answered yet. */
+  let owed = 0
+  let ended: Error | null = null
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const listen = () => {
+    clearTimeout(timer)
+    if (silence && waiting.size > 0 && owed === 0 && !ended)
+      timer = setTimeout(silence.broken, silence.longest)
+  }
   port.onmessage = ({ data }) => {
     const message = data as Message
     if ('call' in message) {
       const { call: answer, method, values } = message
+      const reply = (given: { value: unknown } | { failure: string }) => {
+        owed--
+        listen()
+        if (!ended) port.postMessage({ answer, ...given })
+      }
+      owed++
+      listen()
       ;(own as Methods)[method]?.(...values).then(
-        (value) => port.postMessage({ answer, value }),
-        (error) => port.postMessage({ answer, failure: String(error?.message ?? error) }),
+        (value) => reply({ value }),
+        (error) => reply({ failure: String(error?.message ?? error) }),
       )
       return
     }
     const call = waiting.get(message.answer)
     waiting.delete(message.answer)
+    listen()
     if ('failure' in message) call?.reject(new Error(message.failure))
     else call?.resolve(message.value)
   }
-  return new Proxy({} as Theirs, {
+  const theirs = new Proxy({} as Theirs, {
     get:
       (_, method: string) =>
       (...values: unknown[]) =>
@@ -41,8 +70,17 @@ export function connect<Theirs extends object>(port: Port, own: object): Theirs 
         method === 'then'
           ? undefined
           : new Promise((resolve, reject) => {
+              if (ended) return reject(ended)
               waiting.set(++calls, { resolve, reject })
+              if (waiting.size === 1) listen()
               port.postMessage({ call: calls, method, values })
             }),
   })
+  const end = (error: Error) => {
+    ended ??= error
+    clearTimeout(timer)
+    for (const { reject } of waiting.values()) reject(ended)
+    waiting.clear()
+  }
+  return { theirs, end }
 }

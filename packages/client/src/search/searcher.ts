@@ -109,6 +109,14 @@ export class Searcher {
     await this.#save()
   }
 
+  /** Its index is gone: nothing of it is used or kept any more. */
+  abandon(): void {
+    this.#closed = true
+    this.#unfollow()
+    this.#soon?.()
+    this.#saving?.()
+  }
+
   async search(query: Query): Promise<Found> {
     await this.upToDate()
     const terms = termsOf(query.text)
@@ -194,11 +202,12 @@ export class Searcher {
       try {
         await this.#bringUp(sid)
       } catch (error) {
+        if (this.#closed) return
         this.#reader.warn('A conversation could not be indexed', error)
       }
     }
     this.#saving?.()
-    this.#saving = later(() => void this.#save(), SAVE_AFTER)
+    if (!this.#closed) this.#saving = later(() => void this.#save(), SAVE_AFTER)
   }
 
   async #bringUp(sid: string): Promise<void> {
