@@ -122,7 +122,7 @@ describe('storage', () => {
     expect(before).toMatchObject({ quota: 50_000_000, persisted: true, index: 0 })
     expect(before.used).toBeGreaterThan(before.history)
     expect(before.conversations).toEqual([
-      { sid: conversation.sid, pages: expect.any(Number), bytes: before.history },
+      { sid: conversation.sid, pages: expect.any(Number), bytes: before.history, media: 0 },
     ])
     expect(before.conversations[0]?.pages).toBeGreaterThan(0)
     await client.searchMessages('message')

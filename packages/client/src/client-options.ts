@@ -51,6 +51,11 @@ export interface ClientOptions {
    * fetches and keeps everything. `conversation.pinHistory()` keeps one conversation's whatever this says.
    */
   history?: 'all' | { pages: number }
+  /**
+   * How many bytes of attachments stay on this device once they were here: 500 MB when left out, those used longest ago
+   * going first. What isn't sent yet stays, and so does what is in conversations with `pinHistory()`.
+   */
+  media?: { bytes: number }
   /** Whose data to open when no token can be had at start. Otherwise that of who last used this storage. */
   identity?: string
   /** Takes the place of the console. */

@@ -5,6 +5,9 @@ import { Conversation } from './conversation.ts'
 import type { ConversationView, Engine } from './engine/engine.ts'
 import { LiveMessages } from './live-messages.ts'
 import { LiveParticipants } from './live-participants.ts'
+import type { MediaDesk } from './media/media.ts'
+import { part } from './part.ts'
+import type { UploadState } from './types.ts'
 
 /** A conversation's object and those of what is in it. */
 export class LiveConversation {
@@ -28,11 +31,17 @@ export class Surface {
   readonly now: () => number
   /** Where the relay answers HTTP, with no slash at the end. */
   readonly httpUrl: string
+  /** How far the attachments of posts of this device are, by message. */
+  readonly uploads = new Map<string, UploadState>()
   #closed = false
+  #media: Promise<MediaDesk> | null = null
+  readonly #mediaBudget: number | undefined
   readonly #closing: (() => Promise<void>)[] = []
   readonly #conversations = new Map<string, LiveConversation>()
 
-  constructor(client: Client, engine: Engine, now: () => number, url: string) {
+  /** @param mediaBudget bytes of attachments that stay on this device */
+  constructor(client: Client, engine: Engine, now: () => number, url: string, mediaBudget?: number) {
+    this.#mediaBudget = mediaBudget
     this.client = client
     this.engine = engine
     this.now = now
@@ -43,6 +52,21 @@ export class Surface {
   working(): Engine {
     if (this.#closed) throw new ConfabError(70701)
     return this.engine
+  }
+
+  /**
+   * Attachments, which are loaded when they are needed.
+   * @throws ConfabError 70501 when storage fails, 70702 when this part of the package can't be loaded
+   */
+  media(): Promise<MediaDesk> {
+    this.working()
+    this.#media ??= part(import('./media/media.ts')).then(({ openDesk }) =>
+      openDesk(this, () => part(import('./media/tus.ts')), this.#mediaBudget),
+    )
+    this.#media.catch(() => {
+      this.#media = null
+    })
+    return this.#media
   }
 
   /** Before the engine stops. */

@@ -28,7 +28,7 @@ export interface Sqlite {
  * Loaded when a file is opened, so that the package loads where there is no `node:sqlite`: an older Node, and Jest 27,
  * which knows no such module. (Not by `import()`: opening is synchronous.)
  */
-function loadSqlite(): typeof import('node:sqlite') {
+export function loadSqlite(): typeof import('node:sqlite') {
   const sqlite = process.getBuiltinModule?.('node:sqlite')
   if (!sqlite) throw new ConfabError(70501, 'directory() needs Node 22.13 or newer; elsewhere, use memory()')
   return sqlite
