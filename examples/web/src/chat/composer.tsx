@@ -122,7 +122,13 @@ export function Composer(props: {
             </Button>
           </FileTrigger>
         )}
-        <TextField aria-label="Message" value={text} onChange={change} onKeyDown={key}>
+        <TextField
+          className="composer-field"
+          aria-label="Message"
+          value={text}
+          onChange={change}
+          onKeyDown={key}
+        >
           <TextArea
             onPaste={(event) => {
               const pasted = filesOf(event.clipboardData)
