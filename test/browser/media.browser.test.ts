@@ -81,6 +81,21 @@ describe.skipIf(!available)('attachments in Chromium', () => {
     expect([...stand.kept.values()]).toMatchObject([{ size: 3_000_000, state: 'ready' }])
   })
 
+  test('a tab that is closed while it uploads leaves the rest to another', async () => {
+    stand.verdict = 'checking'
+    const other = await session.newTab()
+    for (const tab of [session, other]) await open(tab)
+    await session.call('create')
+    for (const tab of [session, other]) await tab.call('joined')
+    await session.call('send', 100_000, 'image/png')
+    // whichever of them does it, both know
+    for (const tab of [session, other]) await tab.call('saidOnce', 'checking', 100_000)
+    await session.page.close()
+    for (const one of stand.kept.values()) one.state = 'ready'
+    await other.call('accepted')
+    expect(stand.requests.filter((one) => one === 'POST uploads')).toHaveLength(1)
+  })
+
   test('an upload goes on where it was when the page was loaded again', async () => {
     const faults: Fault[] = Array.from({ length: 40 }, () => ({ end: 'cut', after: 3_000_000, late: 0 }))
     const proxy = await faultyProxy(stand.port, faults)

@@ -49,9 +49,7 @@ const NO_ATTRIBUTES: Json = Object.freeze({})
 /** Between two signs of typing, milliseconds (Twilio's). */
 const TYPING_PERIOD = 5000
 
-const MEGABYTE_LIMITS: Omit<ConversationLimits, 'mediaAttachmentsCountLimit'> = {
-  mediaAttachmentSizeLimitInMb: 150,
-  mediaAttachmentsTotalSizeLimitInMb: 150,
+const EMAIL_LIMITS = {
   emailHistoriesAllowedContentTypes: ['text/plain', 'text/html'],
   emailBodiesAllowedContentTypes: ['text/plain', 'text/html'],
 }
@@ -189,7 +187,14 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
 
   /** What one message may carry. */
   get limits(): ConversationLimits {
-    return { ...MEGABYTE_LIMITS, mediaAttachmentsCountLimit: this.#surface.engine.limits.mediaPerMessage }
+    const { attachmentBytes, engine } = this.#surface
+    const count = engine.limits.mediaPerMessage
+    return {
+      ...EMAIL_LIMITS,
+      mediaAttachmentsCountLimit: count,
+      mediaAttachmentSizeLimitInMb: attachmentBytes / 2 ** 20,
+      mediaAttachmentsTotalSizeLimitInMb: (count * attachmentBytes) / 2 ** 20,
+    }
   }
 
   /** The same as `attributes`. */
@@ -573,8 +578,8 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
     await Promise.resolve()
     begun()
     const desk = content.length > 0 ? await this.#surface.media() : null
-    const { mediaAttachmentsCountLimit: count, mediaAttachmentSizeLimitInMb } = this.limits
-    const bytes = mediaAttachmentSizeLimitInMb * 1024 * 1024
+    const { attachmentBytes: bytes } = this.#surface
+    const count = engine.limits.mediaPerMessage
     const attached = await desk?.library.attach(this.sid, content, { count, bytes }, begun)
     const [first] = attached?.records ?? []
     if (first) onCancel(() => void desk?.uploader.cancelOf(first.sid))

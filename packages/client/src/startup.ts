@@ -167,7 +167,7 @@ export class Startup {
       log: logFor(this.#options),
       now,
     })
-    const surface = new Surface(this.#client, engine, now, url, media?.bytes)
+    const surface = new Surface(this.#client, engine, now, url, media)
     engine.start(
       eventsTo(this.#client, surface, {
         connectionStateChanged: (state) => this.#connectionStateChanged(state),

@@ -1,6 +1,7 @@
 /** The objects that an app holds, one per thing, and what they share. Internal: apps see only the classes. */
 import { ConfabError } from '@confab/core'
 import type { Client } from './client.ts'
+import type { ClientOptions } from './client-options.ts'
 import { Conversation } from './conversation.ts'
 import type { ConversationView, Engine } from './engine/engine.ts'
 import { LiveMessages } from './live-messages.ts'
@@ -8,6 +9,9 @@ import { LiveParticipants } from './live-participants.ts'
 import type { MediaDesk } from './media/media.ts'
 import { part } from './part.ts'
 import type { UploadState } from './types.ts'
+
+/** Twilio's bound. */
+const ATTACHMENT_BYTES = 150 * 2 ** 20
 
 /** A conversation's object and those of what is in it. */
 export class LiveConversation {
@@ -36,12 +40,20 @@ export class Surface {
   #closed = false
   #media: Promise<MediaDesk> | null = null
   readonly #mediaBudget: number | undefined
+  /** Bytes that an attachment may have. */
+  readonly attachmentBytes: number
   readonly #closing: (() => Promise<void>)[] = []
   readonly #conversations = new Map<string, LiveConversation>()
 
-  /** @param mediaBudget bytes of attachments that stay on this device */
-  constructor(client: Client, engine: Engine, now: () => number, url: string, mediaBudget?: number) {
-    this.#mediaBudget = mediaBudget
+  constructor(
+    client: Client,
+    engine: Engine,
+    now: () => number,
+    url: string,
+    media: ClientOptions['media'] = {},
+  ) {
+    this.#mediaBudget = media.bytes
+    this.attachmentBytes = media.attachmentBytes ?? ATTACHMENT_BYTES
     this.client = client
     this.engine = engine
     this.now = now
