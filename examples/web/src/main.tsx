@@ -6,6 +6,7 @@ import './styles/tokens.css'
 import './styles/app.css'
 import './styles/chat.css'
 import './styles/timeline.css'
+import './styles/attachments.css'
 import './styles/panels.css'
 
 applyAppearance(readAppearance())

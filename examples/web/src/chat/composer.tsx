@@ -1,12 +1,14 @@
 import type { Conversation, Message } from '@confab/client'
 import { useEffect, useRef, useState } from 'react'
-import { Button, TextArea, TextField } from 'react-aria-components'
+import { Button, FileTrigger, TextArea, TextField } from 'react-aria-components'
 import { keepDraft, readDraft } from '../lib/drafts.ts'
+import { type Chosen, chosen, filesOf, sendFiles } from '../lib/files.ts'
 import { edit } from '../lib/meta.ts'
 import { useNames } from '../lib/person-names.ts'
 import { useSession } from '../session.tsx'
 import { Icon } from '../ui/icons.tsx'
 import { Problem } from '../ui/problem.tsx'
+import { ChosenFiles } from './chosen-files.tsx'
 
 const OFFLINE = 'Write a message: it is sent when you are back'
 
@@ -16,6 +18,9 @@ export function Composer(props: {
   editing: Message | null
   isOffline: boolean
   entered: number
+  /** What goes with the message. */
+  files: readonly Chosen[]
+  onFiles: (files: readonly Chosen[]) => void
   onDone: () => void
   onSent: () => void
   onEditLast: () => void
@@ -26,6 +31,7 @@ export function Composer(props: {
   const [text, setText] = useState(() => editing?.body ?? readDraft(identity ?? '', conversation.sid))
   const [problem, setProblem] = useState<string | null>(null)
   const field = useRef<HTMLTextAreaElement>(null)
+  const { files, onFiles } = props
 
   useEffect(() => {
     if (!editing) keepDraft(identity ?? '', conversation.sid, text)
@@ -49,22 +55,29 @@ export function Composer(props: {
 
   const send = async () => {
     const body = text.trim()
-    if (body === '') return
+    if (body === '' && files.length === 0) return
     setProblem(null)
     setText('')
+    onFiles([])
     onDone()
     try {
       if (editing) {
         if (body !== editing.body) await edit(editing, body)
         return
       }
-      const sending = conversation.sendMessage(body, replyTo ? { replyTo: replyTo.sid } : {})
+      const attributes: { [key: string]: string } = replyTo ? { replyTo: replyTo.sid } : {}
+      const sending =
+        files.length > 0
+          ? sendFiles(conversation, { body, attributes, files })
+          : conversation.sendMessage(body, attributes)
       onSent()
       await sending
     } catch (error) {
       // it is held (see the tray) or was never taken: then it goes back to where it was written
       setProblem(report(error))
-      if (!editing) setText((now) => (now === '' ? body : now))
+      if (editing) return
+      setText((now) => (now === '' ? body : now))
+      onFiles(files)
     }
   }
 
@@ -100,15 +113,40 @@ export function Composer(props: {
           </Button>
         </div>
       )}
+      <ChosenFiles files={files} onRemove={(key) => onFiles(files.filter((one) => one.key !== key))} />
       <div className="composer-line">
-        <TextField aria-label="Message" value={text} onChange={change} onKeyDown={key}>
-          <TextArea ref={field} rows={1} dir="auto" placeholder={isOffline ? OFFLINE : 'Write a message'} />
+        {!editing && (
+          <FileTrigger allowsMultiple onSelect={(list) => onFiles([...files, ...chosen(list ?? [])])}>
+            <Button className="round attach" aria-label="Attach files">
+              <Icon name="clip" />
+            </Button>
+          </FileTrigger>
+        )}
+        <TextField
+          className="composer-field"
+          aria-label="Message"
+          value={text}
+          onChange={change}
+          onKeyDown={key}
+        >
+          <TextArea
+            onPaste={(event) => {
+              const pasted = filesOf(event.clipboardData)
+              if (pasted.length === 0 || editing) return
+              event.preventDefault()
+              onFiles([...files, ...chosen(pasted)])
+            }}
+            ref={field}
+            rows={1}
+            dir="auto"
+            placeholder={isOffline ? OFFLINE : 'Write a message'}
+          />
         </TextField>
         <Button
           type="submit"
           className="round send"
           aria-label={editing ? 'Save' : 'Send'}
-          isDisabled={text.trim() === ''}
+          isDisabled={text.trim() === '' && files.length === 0}
         >
           <Icon name={editing ? 'check' : 'send'} />
         </Button>

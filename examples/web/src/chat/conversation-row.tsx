@@ -6,6 +6,7 @@ import { useNames } from '../lib/person-names.ts'
 import { useSession } from '../session.tsx'
 import { Avatar } from '../ui/avatar.tsx'
 import { Icon } from '../ui/icons.tsx'
+import { bodyOf } from './message-state.ts'
 import { nameOf, participantName } from './names.ts'
 
 export function ConversationRow(props: { conversation: Conversation; isSelected: boolean }) {
@@ -78,7 +79,7 @@ function Said({ message: given }: { message: Message }) {
   const who = message.author === identity ? 'You' : names(message.author)
   return (
     <>
-      {message.status === 'pending' && <Icon name="clock" size={13} />} {who}: {message.body}
+      {message.status === 'pending' && <Icon name="clock" size={13} />} {who}: {bodyOf(message)}
     </>
   )
 }

@@ -1,7 +1,8 @@
 import type { Conversation, Message } from '@confab/client'
 import { useMessages, useParticipants } from '@confab/react'
-import { useState } from 'react'
+import { type DragEvent, useState } from 'react'
 import type { Place } from '../lib/address.ts'
+import { type Chosen, chosen, filesOf } from '../lib/files.ts'
 import { useSession } from '../session.tsx'
 import { Composer } from './composer.tsx'
 import { ConversationHead } from './conversation-head.tsx'
@@ -25,6 +26,8 @@ export function ConversationView(props: {
   const [replyTo, setReplyTo] = useState<Message | null>(null)
   const [editing, setEditing] = useState<Message | null>(null)
   const [looking, setLooking] = useState<Message | null>(null)
+  const [files, setFiles] = useState<readonly Chosen[]>([])
+  const [isOver, setIsOver] = useState(false)
   const [isOpen, setIsOpen] = useState(false)
   const isClosed = conversation.state?.current === 'closed'
 
@@ -33,8 +36,24 @@ export function ConversationView(props: {
     if (own) setEditing(own)
   }
 
+  const drop = {
+    onDragOver: (event: DragEvent) => {
+      if (!event.dataTransfer.types.includes('Files') || isClosed) return
+      event.preventDefault()
+      setIsOver(true)
+    },
+    onDragLeave: (event: DragEvent) => {
+      if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setIsOver(false)
+    },
+    onDrop: (event: DragEvent) => {
+      event.preventDefault()
+      setIsOver(false)
+      if (!isClosed) setFiles([...files, ...chosen(filesOf(event.dataTransfer))])
+    },
+  }
+
   return (
-    <>
+    <div className={isOver ? 'conversation is-over' : 'conversation'} {...drop}>
       <ConversationHead
         conversation={conversation}
         participants={participants}
@@ -67,6 +86,8 @@ export function ConversationView(props: {
           editing={editing}
           isOffline={isOffline}
           entered={entered}
+          files={files}
+          onFiles={setFiles}
           onDone={() => {
             setReplyTo(null)
             setEditing(null)
@@ -85,6 +106,6 @@ export function ConversationView(props: {
       {looking && (
         <MessageDetails message={looking} participants={participants} onClose={() => setLooking(null)} />
       )}
-    </>
+    </div>
   )
 }

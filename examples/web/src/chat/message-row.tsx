@@ -9,8 +9,9 @@ import { isEmojiOnly, richText } from '../lib/rich-text.tsx'
 import { useSession } from '../session.tsx'
 import { Avatar } from '../ui/avatar.tsx'
 import { Icon } from '../ui/icons.tsx'
+import { Attachments } from './attachments.tsx'
 import { MessageActions } from './message-actions.tsx'
-import { stateOf } from './message-state.ts'
+import { bodyOf, stateOf } from './message-state.ts'
 import { kindOf, participantName } from './names.ts'
 
 export interface RowProps {
@@ -50,7 +51,7 @@ export const MessageRow = memo(function MessageRow(props: RowProps) {
   return (
     <article
       className={classes.join(' ')}
-      aria-label={`${isOwn ? 'You' : author}: ${body}`}
+      aria-label={`${isOwn ? 'You' : author}: ${bodyOf(message)}`}
       data-sid={message.sid}
       tabIndex={isCurrent ? 0 : -1}
       onFocus={() => onFocus(message.sid)}
@@ -66,7 +67,8 @@ export const MessageRow = memo(function MessageRow(props: RowProps) {
         <div className="message-line">
           <div className={isEmojiOnly(body) ? 'bubble emoji' : 'bubble'}>
             {replyTo !== null && <Quote answered={answered} onShow={props.onShow} />}
-            <p dir="auto">{richText(body)}</p>
+            <Attachments message={message} />
+            {(body !== '' || !message.attachedMedia?.length) && <p dir="auto">{richText(body)}</p>}
             <Marks message={message} isOwn={isOwn} />
           </div>
           <MessageActions {...props} message={message} isOwn={isOwn} />

@@ -11,3 +11,7 @@ export function stateOf(message: Message): { icon: IconName; text: string } {
   if (delivery?.delivered === 'all') return { icon: 'checks', text: 'delivered' }
   return { icon: 'check', text: 'accepted' }
 }
+
+/** What it says in a line: its text, or what its attachments are called. */
+export const bodyOf = ({ body, attachedMedia }: Message): string =>
+  body || (attachedMedia ?? []).map(({ filename, contentType }) => filename ?? contentType).join(', ')

@@ -32,7 +32,8 @@ export const operationText = ({ type }: OperationContent): string => WORDS[type]
 export function operationBody(operation: OperationContent): string | null {
   const { body, identity, friendlyName } = operation as { [key: string]: unknown }
   for (const text of [body, identity, friendlyName]) if (typeof text === 'string') return text
-  return null
+  const { media } = operation as { media?: { filename?: string }[] }
+  return media ? media.map(({ filename }) => filename ?? 'a file').join(', ') : null
 }
 
 /** Where it was done: the conversation's name. */

@@ -10,7 +10,7 @@ export function StorageFacts({ storage }: { storage: StorageFigures }) {
   const client = useClient()
   const { isKept } = useSession()
   const [answer, setAnswer] = useState<boolean | null>(null)
-  const { used, quota, index, history } = storage
+  const { used, quota, index, history, media } = storage
   const persisted = answer ?? storage.persisted
   if (!isKept) return null
   return (
@@ -36,6 +36,12 @@ export function StorageFacts({ storage }: { storage: StorageFigures }) {
           <>
             <dt>Older history</dt>
             <dd>{bytesText(history)}</dd>
+          </>
+        )}
+        {media > 0 && (
+          <>
+            <dt>Attachments</dt>
+            <dd>{bytesText(media)}</dd>
           </>
         )}
         {persisted !== null && (

@@ -48,6 +48,7 @@ export function bytesText(bytes: number): string {
   const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3))
   const unit = UNITS[power] ?? 'byte'
   const amount = bytes / 1000 ** power
-  const options = { style: 'unit', unit, maximumFractionDigits: amount < 10 ? 1 : 0 } as const
+  const unitDisplay = power === 0 ? 'long' : 'short'
+  const options = { style: 'unit', unit, unitDisplay, maximumFractionDigits: amount < 10 ? 1 : 0 } as const
   return new Intl.NumberFormat(undefined, options).format(amount)
 }

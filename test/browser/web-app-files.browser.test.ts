@@ -1,0 +1,117 @@
+/** Pictures and files in the web app: chosen, pasted, dropped, sent with no network, seen by others. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { browserAvailable } from './harness.ts'
+import { begin, box, eventually, message, open, say, shots, toggle, WebStage } from './web-stage.ts'
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 })
+
+const available = await browserAvailable()
+
+/** A picture of so many pixels, made in the page. */
+const picture = async (page: Page, width: number, height: number): Promise<Buffer> => {
+  const url = await page.evaluate(
+    ({ width, height }) => {
+      const canvas = Object.assign(document.createElement('canvas'), { width, height })
+      const context = canvas.getContext('2d') as CanvasRenderingContext2D
+      const sky = context.createLinearGradient(0, 0, width, height)
+      sky.addColorStop(0, '#f6b26b')
+      sky.addColorStop(1, '#1f6f5c')
+      context.fillStyle = sky
+      context.fillRect(0, 0, width, height)
+      return canvas.toDataURL('image/png')
+    },
+    { width, height },
+  )
+  return Buffer.from(url.slice(url.indexOf(',') + 1), 'base64')
+}
+
+async function choose(page: Page, name: string, mimeType: string, buffer: Buffer): Promise<void> {
+  const chooser = page.waitForEvent('filechooser')
+  await page.getByRole('button', { name: 'Attach files' }).click()
+  await (await chooser).setFiles({ name, mimeType, buffer })
+  await page.getByRole('list', { name: 'Attachments' }).getByText(name).waitFor()
+}
+
+describe.skipIf(!available)('attachments in the web app', () => {
+  let stage: WebStage
+  beforeAll(async () => {
+    stage = await WebStage.start()
+  })
+  afterEach(async () => {
+    await stage.everybodyLeaves()
+    expect(stage.complaints.splice(0)).toEqual([])
+  })
+  afterAll(() => stage.close())
+
+  test('a picture and a file are chosen, sent, drawn, looked at and saved', async () => {
+    const { page: alice } = await stage.signedIn('alice')
+    await begin(alice, 'Pictures', 'bob')
+    const { page: bob } = await stage.signedIn('bob')
+    await open(bob, /Pictures/)
+    await choose(alice, 'pier.png', 'image/png', await picture(alice, 640, 360))
+    await box(alice).fill('the pier this morning')
+    await box(alice).press('Enter')
+    const drawn = message(bob, 'the pier this morning').getByRole('img', { name: 'pier.png' })
+    await drawn.waitFor()
+    await eventually(() => drawn.evaluate((img) => (img as HTMLImageElement).naturalWidth)).toBe(640)
+    await message(bob, 'the pier').getByRole('button', { name: 'Look at pier.png' }).click()
+    await bob.getByRole('dialog', { name: 'pier.png' }).waitFor()
+    await bob.keyboard.press('Escape')
+
+    await choose(alice, 'manual.txt', 'text/plain', Buffer.from('turn the valve'))
+    await alice.getByRole('button', { name: 'Send' }).click()
+    const saved = bob.waitForEvent('download')
+    await message(bob, 'manual.txt').getByRole('button', { name: 'Save manual.txt' }).click()
+    expect(await readFile(await (await saved).path(), 'utf8')).toBe('turn the valve')
+    await alice.screenshot({ path: join(shots, 'attachments.png') })
+  })
+
+  test('what is pasted or dropped is attached; what was chosen can be taken back', async () => {
+    const { page } = await stage.signedIn('paster')
+    await begin(page, 'Paste', '')
+    const list = page.getByRole('list', { name: 'Attachments' })
+    const give = (event: 'paste' | 'drop', name: string) =>
+      page.evaluate(
+        ({ event, name }) => {
+          const data = new DataTransfer()
+          data.items.add(new File(['hello'], name, { type: 'text/plain' }))
+          const field = document.querySelector('.composer textarea') as HTMLElement
+          const options = { bubbles: true, cancelable: true }
+          field.dispatchEvent(
+            event === 'paste'
+              ? new ClipboardEvent('paste', { ...options, clipboardData: data })
+              : new DragEvent('drop', { ...options, dataTransfer: data }),
+          )
+        },
+        { event, name },
+      )
+    await give('paste', 'pasted.txt')
+    await list.getByText('pasted.txt').waitFor()
+    await give('drop', 'dropped.txt')
+    await list.getByText('dropped.txt').waitFor()
+    await list.getByRole('button', { name: 'Remove pasted.txt' }).click()
+    await page.getByRole('button', { name: 'Send' }).click()
+    await message(page, 'dropped.txt').waitFor()
+    expect(await message(page, 'pasted.txt').count()).toBe(0)
+  })
+
+  test('a picture sent with no network is seen at once, says that it waits, and goes when there is one', async () => {
+    const { page: alice } = await stage.signedIn('alice')
+    await begin(alice, 'Later', 'bob')
+    await say(alice, 'first')
+    await toggle(alice)
+    await choose(alice, 'boat.png', 'image/png', await picture(alice, 200, 200))
+    await alice.getByRole('button', { name: 'Send' }).click()
+    const own = message(alice, 'boat.png')
+    await own.getByRole('img', { name: 'boat.png' }).waitFor()
+    await own.getByText('Waits for the network').waitFor()
+    await toggle(alice)
+    await own.locator('.mark.check').waitFor()
+    const { page: bob } = await stage.signedIn('bob')
+    await open(bob, /Later/)
+    await message(bob, 'boat.png').getByRole('img', { name: 'boat.png' }).waitFor()
+  })
+})
