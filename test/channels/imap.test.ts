@@ -2,7 +2,7 @@
 import { type Channel, email } from '@confab/relay'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { defaultServiceSid } from '../../packages/core/src/sid.ts'
-import type { ImapOptions } from '../../server/src/channels/email/arrivals.ts'
+import type { ImapOptions } from '../../server/src/channels/email/imap.ts'
 import { connected, decided, relayOf, shows, together, when } from '../conformance/stage.ts'
 import { ACCOUNT } from '../support/relay.ts'
 import { Dovecot, hasDovecot, PASSWORD } from './dovecot.ts'
