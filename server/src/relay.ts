@@ -169,7 +169,12 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       watchPort = await openWatchPort(at, watchEndpoints(watched, null))
     }
     if (checked.channels) {
-      channels = new Channels(checked.channels, { store, engine, log })
+      channels = new Channels(checked.channels, {
+        store,
+        engine,
+        log,
+        ...(metrics && { sent: (type, result) => metrics.channelSent(type, result) }),
+      })
       await channels.start()
     }
     await webhooks.start()

@@ -28,6 +28,7 @@ async function scene(options: Partial<EmailOptions> = {}, channels: object = {})
   })
   const relay = await relayOf({
     channels: { serviceSid: defaultServiceSid(ACCOUNT), channels: [channel], ...channels },
+    metrics: { port: 0 },
   })
   const alice = await connected('alice', relay)
   const [conversation] = await together(alice)
@@ -64,13 +65,19 @@ describe('sending', () => {
   })
 
   test('a mailbox that is full for now is tried again; one that does not exist fails', async () => {
-    const { conversation } = await scene()
+    const { conversation, relay } = await scene()
     server.refusals.push(452)
     await posted(conversation, 'later')
     server.refusals.push(550)
     await conversation.sendMessage('never')
     await when(async () => (await statusOf(conversation))?.[0] === 'failed')
     expect(await statusOf(conversation)).toEqual(['failed', '550'])
+    const figures = await (await fetch(relay.metricsUrl as string)).text()
+    expect(figures.match(/^confab_channel_sends_total.*$/gm)?.sort()).toEqual([
+      'confab_channel_sends_total{channel="email",result="permanent"} 1',
+      'confab_channel_sends_total{channel="email",result="sent"} 1',
+      'confab_channel_sends_total{channel="email",result="temporary"} 1',
+    ])
   })
 
   test('nothing that a person names a conversation gets out of its header', async () => {

@@ -147,21 +147,30 @@ describe('configuration', () => {
 
   test('of addresses', async () => {
     const { rest } = await onStage()
-    const made = await rest.addressConfigurations.create({
+    const desk = {
       type: 'sms',
       address: '+14155550999',
       friendlyName: 'Desk',
       'autoCreation.enabled': true,
+    } as const
+    const toWebhook = {
       'autoCreation.type': 'webhook',
       'autoCreation.webhookUrl': 'https://example.org/hook',
-      'autoCreation.webhookFilters': ['onMessageAdded', 'onConversationAdded'],
+    } as const
+    // it would never be called
+    expect(await refusal(rest.addressConfigurations.create({ ...desk, ...toWebhook }))).toMatchObject({
+      status: 400,
+      code: 20001,
+    })
+    const made = await rest.addressConfigurations.create({ ...desk, 'autoCreation.type': 'default' })
+    expect(await refusal(rest.addressConfigurations(made.sid).update(toWebhook))).toMatchObject({
+      code: 20001,
     })
     expect(made).toMatchObject({ type: 'sms', address: '+14155550999', friendlyName: 'Desk' })
     expect(made.autoCreation).toMatchObject({
       enabled: true,
-      type: 'webhook',
+      type: 'default',
       conversation_service_sid: SERVICE,
-      webhook_filters: ['onMessageAdded', 'onConversationAdded'],
     })
     expect(
       await refusal(rest.addressConfigurations.create({ type: 'sms', address: '+14155550999' })),
@@ -170,7 +179,7 @@ describe('configuration', () => {
       await rest
         .addressConfigurations(made.sid)
         .update({ friendlyName: 'Front', 'autoCreation.enabled': false }),
-    ).toMatchObject({ friendlyName: 'Front', autoCreation: { enabled: false, type: 'webhook' } })
+    ).toMatchObject({ friendlyName: 'Front', autoCreation: { enabled: false, type: 'default' } })
     expect(await rest.addressConfigurations.list({ type: 'whatsapp' })).toEqual([])
     expect(await rest.addressConfigurations.list()).toHaveLength(1)
     expect(await rest.addressConfigurations(made.sid).fetch()).toMatchObject({ friendlyName: 'Front' })

@@ -130,6 +130,9 @@ export type FailureKind =
   /** Nothing that comes later will change it: a number that doesn't exist, a message that is refused. */
   | 'permanent'
 
+/** What became of a try: taken, to be tried again, or given up. */
+export type SendResult = 'sent' | FailureKind
+
 /** Why a message could not be handed over. */
 export class ChannelError extends Error {
   override readonly name = 'ChannelError'

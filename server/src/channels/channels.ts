@@ -4,7 +4,7 @@ import { ConfabError, type MessageRecord, type ParticipantRecord } from '@confab
 import type { Engine } from '../engine.ts'
 import type { CommittedOperation } from '../hooks.ts'
 import type { Store } from '../store/store.ts'
-import type { Channel, ChannelEvents } from './channel.ts'
+import type { Channel, ChannelEvents, ChannelType, SendResult } from './channel.ts'
 import type { ConversationInfo, Desk } from './desk.ts'
 import { type AddressConfiguration, Inbound } from './inbound.ts'
 import { Outbound } from './outbound.ts'
@@ -41,8 +41,16 @@ export class Channels {
   readonly #byAddress = new Map<string, Channel>()
 
   /** @throws ConfabError 20001 when two channels have one name, or one address */
-  constructor(options: ChannelsOptions, relay: { store: Store; engine: Pick<Engine, 'submit'>; log: Log }) {
-    const { store, engine, log } = relay
+  constructor(
+    options: ChannelsOptions,
+    relay: {
+      store: Store
+      engine: Pick<Engine, 'submit'>
+      log: Log
+      sent?(type: ChannelType, result: SendResult): void
+    },
+  ) {
+    const { store, engine, log, sent } = relay
     this.#options = options
     this.#store = store
     this.#log = log
@@ -74,6 +82,7 @@ export class Channels {
       timeZone: options.timeZone ?? 'UTC',
       expiry: options.expiry ?? 24 * 60 * 60 * 1000,
       concurrency: options.concurrency ?? 50,
+      ...(sent && { sent }),
       now,
       random: Math.random,
       after(milliseconds, run) {

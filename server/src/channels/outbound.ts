@@ -7,7 +7,14 @@
  */
 import type { MessageRecord, ParticipantRecord } from '@confab/core'
 import type { CommittedOperation } from '../hooks.ts'
-import { type Channel, ChannelError, DELIVERY_ERRORS, type OutboundMessage } from './channel.ts'
+import {
+  type Channel,
+  ChannelError,
+  type ChannelType,
+  DELIVERY_ERRORS,
+  type OutboundMessage,
+  type SendResult,
+} from './channel.ts'
 import type { ChannelStore, ConversationInfo, Desk, Outgoing } from './desk.ts'
 import type { Reports } from './reports.ts'
 import { bodyFor, type Naming } from './text.ts'
@@ -27,6 +34,8 @@ export interface OutboundOptions {
   now(): number
   /** From 0, below 1. */
   random(): number
+  /** Counts tries. */
+  sent?(type: ChannelType, result: SendResult): void
   /** Runs once after so many milliseconds; the result cancels. */
   after(milliseconds: number, run: () => void): () => void
   log: { warn(details: object, message: string): void; error(details: object, message: string): void }
@@ -220,6 +229,7 @@ export class Outbound {
       const { channelMessageSid, status = 'sent' } = await channel.send(
         this.#letter(message, conversation, participant),
       )
+      this.#options.sent?.(channel.type, 'sent')
       await this.#options.reports.report(parcel, channel.name, {
         participantSid: parcel.participantSid,
         status,
@@ -228,6 +238,7 @@ export class Outbound {
       return null
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error
+      this.#options.sent?.(channel.type, error.kind)
       const details = { channel: channel.name, message: messageSid, code: error.code, reason: error.message }
       this.#options.log.warn(details, `a message was not taken (${error.kind})`)
       if (error.kind === 'permanent') return this.#failed(parcel, error.code, channel.name)

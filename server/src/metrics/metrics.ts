@@ -1,6 +1,7 @@
 /** Figures for Prometheus. Labels have few values, all of them known here: no sid, no name, no address is one. */
 import { ERROR_CODES } from '@confab/core'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ChannelType, SendResult } from '../channels/channel.ts'
 import type { Engine } from '../engine.ts'
 import type { DocumentCommit, Store } from '../store/store.ts'
 
@@ -55,6 +56,12 @@ export class Metrics {
     name: 'confab_rest_requests_total',
     help: 'Answered requests of the REST API',
     labelNames: ['resource', 'status'] as const,
+    ...this.#registers,
+  })
+  readonly #sends = new Counter({
+    name: 'confab_channel_sends_total',
+    help: 'Messages that were handed to a channel, by what became of it',
+    labelNames: ['channel', 'result'] as const,
     ...this.#registers,
   })
   readonly #asked = new Counter({
@@ -113,6 +120,10 @@ export class Metrics {
 
   webhookAsked(kind: 'pre' | 'post', result: 'answered' | 'failed'): void {
     this.#asked.inc({ kind, result })
+  }
+
+  channelSent(channel: ChannelType, result: SendResult): void {
+    this.#sends.inc({ channel, result })
   }
 
   async text(): Promise<{ type: string; body: string }> {

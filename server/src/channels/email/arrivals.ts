@@ -1,4 +1,4 @@
-/** How mails come in: handed over by SMTP, or fetched from a mailbox by IMAP. Both give the same `Arrival`. */
+/** How mails come in: handed over by SMTP here, or fetched from a mailbox (`imap.ts`). Both give the same `Arrival`. */
 import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import type { ParsedMail } from 'mailparser'
@@ -44,20 +44,6 @@ export interface SmtpServerOptions {
   host?: string
   /** PEM, for STARTTLS. */
   tls?: { key: string; cert: string }
-}
-
-export interface ImapOptions {
-  host: string
-  /** 993 by default. */
-  port?: number
-  /** TLS; true by default. */
-  secure?: boolean
-  user: string
-  password: string
-  /** `INBOX` by default. What was taken is marked as seen; what was refused is flagged as well. */
-  mailbox?: string
-  /** Milliseconds between looks, beside what the server announces; 60,000 by default. */
-  every?: number
 }
 
 export interface Receiving {
@@ -129,105 +115,13 @@ function smtpError(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode })
 }
 
-export async function imapArrivals(options: ImapOptions, receiving: Receiving): Promise<Arrivals> {
-  const { ImapFlow } = await optionalPackage('imapflow', () => import('imapflow'))
-  const {
-    host,
-    secure = true,
-    port = secure ? 993 : 143,
-    user,
-    password,
-    mailbox = 'INBOX',
-    every = 60_000,
-  } = options
-  const { addresses, mailBytes, take, log } = receiving
-  let isStopped = false
-  let detail = 'connecting'
-  let wake = () => {}
-  let logOut = async () => {}
-
-  const look = async (client: InstanceType<typeof ImapFlow>): Promise<void> => {
-    const found = await client.search({ seen: false, flagged: false }, { uid: true })
-    for (const uid of found || []) {
-      if (isStopped) return
-      const [mail] = await client.fetchAll(
-        String(uid),
-        { size: true, source: { maxLength: mailBytes } },
-        { uid: true },
-      )
-      if (!mail?.source) continue
-      const arrival = await arrivalOf(mail.source, { envelopeFrom: null, recipients: null })
-      arrival.recipients = arrival.recipients.filter((address) => isOurs(address, addresses))
-      const isWhole = (mail.size ?? 0) <= mailBytes
-      const taken = isWhole ? await take(arrival) : { kind: 'refused' as const, reason: 'it is too large' }
-      if (taken.kind === 'refused') log.warn({ reason: taken.reason }, 'a mail in the mailbox was refused')
-      const flags = taken.kind === 'taken' ? ['\\Seen'] : ['\\Seen', '\\Flagged']
-      await client.messageFlagsAdd(String(uid), flags, { uid: true })
-    }
-  }
-
-  const session = async (): Promise<void> => {
-    const client = new ImapFlow({ host, port, secure, auth: { user, pass: password }, logger: false })
-    client.on('error', (error: Error) => {
-      detail = error.message
-    })
-    await client.connect()
-    logOut = () => client.logout()
-    await client.mailboxOpen(mailbox)
-    detail = `watches ${mailbox} at ${host}`
-    client.on('exists', () => wake())
-    while (!isStopped && client.usable) {
-      await look(client)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, every)
-        wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-        client.once('close', wake)
-      })
-    }
-  }
-
-  const run = async (): Promise<void> => {
-    for (let failures = 0; !isStopped; failures++) {
-      try {
-        await session()
-        failures = 0
-      } catch (error) {
-        detail = `no mailbox: ${(error as Error).message}`
-        log.warn({ err: error }, 'the mailbox could not be read')
-      }
-      if (isStopped) return
-      const wait = Math.min(60_000, 1000 * 2 ** failures)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, wait)
-        wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-    }
-  }
-  const running = run()
-  return {
-    status: () => ({ isConnected: detail.startsWith('watches'), detail }),
-    async stop() {
-      isStopped = true
-      wake()
-      await logOut().catch(() => {})
-      await running
-    },
-  }
-}
-
-const isOurs = (address: string, addresses: readonly string[]): boolean => {
+export const isOurs = (address: string, addresses: readonly string[]): boolean => {
   const bare = address.replace(/\+[^@]*@/, '@').toLowerCase()
   return addresses.some((ours) => ours.toLowerCase() === bare)
 }
 
 /** @param envelope null where there is none: then the headers count */
-async function arrivalOf(
+export async function arrivalOf(
   bytes: Buffer,
   envelope: { envelopeFrom: string | null; recipients: string[] | null },
 ): Promise<Arrival> {

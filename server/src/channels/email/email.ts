@@ -18,14 +18,8 @@ import {
 } from '../channel.ts'
 import { optionalPackage } from '../optional-package.ts'
 import { Throttle } from '../throttle.ts'
-import {
-  type Arrival,
-  type Arrivals,
-  type ImapOptions,
-  imapArrivals,
-  type SmtpServerOptions,
-  smtpArrivals,
-} from './arrivals.ts'
+import { type Arrival, type Arrivals, type SmtpServerOptions, smtpArrivals } from './arrivals.ts'
+import { type ImapOptions, imapArrivals } from './imap.ts'
 import { headerText, messageIdOf, replyAddressOf, threadIdOf } from './letters.ts'
 import { takeLetter } from './receive.ts'
 

@@ -54,6 +54,12 @@ async function autoCreation(
   if (given['AutoCreation.Type'] === 'studio' || given['AutoCreation.StudioFlowSid'] !== undefined) {
     throw new ConfabError(20001, 'AutoCreation.Type studio is not supported: flows are a service of Twilio’s')
   }
+  if (given['AutoCreation.Type'] === 'webhook' || given['AutoCreation.WebhookUrl'] !== undefined) {
+    throw new ConfabError(
+      20001,
+      'AutoCreation.Type webhook is not supported: use default, and a webhook of the service for onConversationAdded and onMessageAdded',
+    )
+  }
   const serviceSid = given['AutoCreation.ConversationServiceSid']
   if (serviceSid !== undefined && !(await call.relay.services.has(call.accountSid, serviceSid)))
     throw new ConfabError(20001, 'AutoCreation.ConversationServiceSid must be a service of the account')
