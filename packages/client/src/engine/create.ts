@@ -479,6 +479,7 @@ class LocalEngine implements Engine {
     for (const [key, value] of Object.entries(values)) {
       if (key === 'limits')
         this.#limits = { ...this.#limits, ...(value as Partial<Limits>), ...this.#options.limits }
+      else if (key === SKEW) this.#started.connection.skew = value as number
       else if (key.startsWith(inviteKey('')))
         this.#inviteExpiry.set(key.slice(inviteKey('').length), value as number)
       else if (key.startsWith(pinKey(''))) this.#started.pages.pinned.add(key.slice(pinKey('').length))
@@ -509,6 +510,7 @@ class LocalEngine implements Engine {
 
   #connected(welcome: Welcome): void {
     const { connection, directory, users, journal, keeper } = this.#started
+    if (connection.skew !== null) journal.saveValue(SKEW, connection.skew)
     if (welcome.limits) {
       this.#limits = { ...welcome.limits, ...this.#options.limits }
       journal.saveValue('limits', welcome.limits)
@@ -636,6 +638,8 @@ class LocalEngine implements Engine {
 }
 
 /** Where the journal's values keep that a conversation's history is pinned. */
+const SKEW = 'skew'
+
 const pinKey = (conversationSid: string): string => `pin ${conversationSid}`
 
 /** The journal of a device that is full: what can be fetched again goes first. */

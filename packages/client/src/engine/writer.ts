@@ -104,10 +104,10 @@ export class Writer {
     sid: string,
     options: { roleSid?: string; expiresIn?: number; maxUses?: number },
   ): Promise<string> {
-    const { platform } = this.#host
+    const { platform, link } = this.#host
     const secret = platform.random(INVITE_SECRET_BYTES)
     const roleSid = options.roleSid ?? CHANNEL_USER
-    const expiresAt = Math.floor(platform.now() + (options.expiresIn ?? INVITE_SECONDS) * 1000)
+    const expiresAt = Math.floor(link.relayNow() + (options.expiresIn ?? INVITE_SECONDS) * 1000)
     const draft = {
       type: 'invite.create' as const,
       hash: inviteHash(secret),
@@ -133,7 +133,7 @@ export class Writer {
     const conversation = this.#conversation(sid)
     await conversation.opened()
     if (conversation.view?.status !== 'joined') {
-      if (this.#host.link.relayNow() > expiresAt) throw new ConfabError(70202)
+      if (this.#host.link.isPast(expiresAt)) throw new ConfabError(70202)
       const draft = { type: 'conversation.join' as const, invite: inviteSecretText(secret) }
       this.#host.inviteExpiry.set(sid, expiresAt)
       await this.#commit(conversation, [draft], { wait: 'verdict', values: { [inviteKey(sid)]: expiresAt } })
