@@ -2,10 +2,11 @@
 // `packages/*/dist` and `server/dist`. The repository itself runs from its TypeScript sources.
 //
 //   core    ESM and CommonJS
-//   client  ESM and CommonJS for Node; one file for browsers, which holds everything, its own Yjs included, and the
+//   client  ESM and CommonJS for Node; files for browsers, which hold everything, their own Yjs included, and the
 //           same for bundlers that know no newer JavaScript than webpack 4
+//   react   ESM and CommonJS, over the client and the React that the app has
 //   relay   ESM, with the `confab` command
-import { cpSync, mkdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { bundleDeclarations, emitDeclarations } from './build/declarations.ts'
 import { bundleForBrowsers, bundleForJest, bundleForNode } from './build/javascript.ts'
@@ -24,6 +25,7 @@ type Layout = {
 const packages: Layout[] = [
   { folder: 'packages/core', entries: { index: 'src/index.ts' }, commonJs: true, browser: false },
   { folder: 'packages/client', entries: { index: 'src/index.ts' }, commonJs: true, browser: true },
+  { folder: 'packages/react', entries: { index: 'src/index.ts' }, commonJs: true, browser: false },
   {
     folder: 'server',
     entries: { index: 'src/index.ts', confab: 'src/cli/main.ts' },
@@ -46,7 +48,13 @@ async function build({ folder, entries, commonJs, browser }: Layout): Promise<vo
     await bundleForBrowsers({ source, entry: entries.index!, dist })
     await bundleForJest({ source, entry: entries.index!, dist })
   }
-  await bundleDeclarations({ emitted, folder, dist, commonJs })
+  await bundleDeclarations({
+    emitted,
+    folder,
+    dist,
+    commonJs,
+    peers: Object.keys(manifest.peerDependencies ?? {}),
+  })
 
   const node: Exports = {
     import: { types: './index.d.ts', default: './index.js' },
@@ -67,7 +75,10 @@ async function build({ folder, entries, commonJs, browser }: Layout): Promise<vo
     },
     ...(entries.confab && { bin: { confab: './confab.js' } }),
   })
-  for (const file of ['LICENSE', 'README.md']) cpSync(join(root, file), join(dist, file))
+  for (const file of ['LICENSE', 'README.md']) {
+    const own = join(source, file)
+    cpSync(existsSync(own) ? own : join(root, file), join(dist, file))
+  }
   const time = Math.round(performance.now() - started)
   console.log(`${manifest.name} ${manifest.version} → ${relative(root, dist)} (${time} ms)`)
 }

@@ -6,12 +6,18 @@ import { delimiter, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { parse } from 'acorn'
+import { build } from 'esbuild'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { browserAvailable, withPage } from './browser/harness.ts'
 import { startRelay, tokenFor } from './support/relay.ts'
 
 const root = join(import.meta.dirname, '..')
-const folders = { core: 'packages/core/dist', client: 'packages/client/dist', relay: 'server/dist' }
+const folders = {
+  core: 'packages/core/dist',
+  client: 'packages/client/dist',
+  react: 'packages/react/dist',
+  relay: 'server/dist',
+}
 const project = mkdtempSync(join(tmpdir(), 'confab-packaging-'))
 // Compilers and package managers on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -38,9 +44,10 @@ beforeAll(async () => {
     await run('npm', ['pack', '--silent', '--pack-destination', project], join(root, folder))
   }
   const tarballs = readdirSync(project).map((file) => `./${file}`)
-  expect(tarballs).toHaveLength(3)
+  expect(tarballs).toHaveLength(4)
   write('package.json', '{ "private": true }')
-  reachable = await install(tarballs)
+  // React itself comes as what @confab/react asks of the app
+  reachable = await install([...tarballs, '@types/react@19'])
 }, 180_000)
 
 /** Whether the registry could be asked for the libraries that Confab stands on. */
@@ -77,12 +84,12 @@ describe('what npm pack made, installed in an empty project', () => {
     for (const command of ['relay', 'token', 'chat']) expect(await run(confab, ['--help'])).toContain(command)
   })
 
-  test.each(['core', 'client'])('%s gives require the same names as import', async (name) => {
+  test.each(['core', 'client', 'react'])('%s gives require the same names as import', async (name) => {
     const print = `console.log(Object.keys(names).filter((name) => name !== 'default').sort().join())`
     write('names.cjs', `const names = require('@confab/${name}'); ${print}`)
     write('names.mjs', `import * as names from '@confab/${name}'; ${print}`)
     const names = await node('names.cjs')
-    expect(names).toContain('ConfabError')
+    expect(names).toContain(name === 'react' ? 'useMessages' : 'ConfabError')
     expect(names).toBe(await node('names.mjs'))
   })
 
@@ -147,18 +154,71 @@ describe('declarations', () => {
   })
 })
 
+describe('React hooks', () => {
+  const [, example = ''] =
+    /```tsx\n(.*?)```/s.exec(readFileSync(join(root, 'packages/react/README.md'), 'utf8')) ?? []
+
+  test.each(['bundler', 'nodenext'])(
+    'as their README shows them, are known to TypeScript with moduleResolution %s',
+    async (resolution) => {
+      write('chat.tsx', example)
+      const module = resolution === 'nodenext' ? 'nodenext' : 'esnext'
+      const settings = { strict: true, noEmit: true, skipLibCheck: true, types: [], jsx: 'react-jsx' }
+      const compilerOptions = { ...settings, lib: ['es2022', 'dom'], module, moduleResolution: resolution }
+      write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['chat.tsx'] }))
+      await expect(node(join(root, 'node_modules/typescript/bin/tsc'))).resolves.toBe('')
+    },
+  )
+
+  test.each([
+    ['19', join(root, 'node_modules')],
+    ['18', join(root, 'test/support/react-18/node_modules')],
+  ])('are rendered on a server by React %s', async (version, modules) => {
+    write(
+      'rendered.tsx',
+      `${example}
+       import { version } from 'react'
+       import { renderToString } from 'react-dom/server'
+       console.log(version.split('.')[0], renderToString(<App token="none" />))`,
+    )
+    await build({
+      absWorkingDir: project,
+      entryPoints: ['rendered.tsx'],
+      outfile: join(project, 'rendered.cjs'),
+      bundle: true,
+      platform: 'node',
+      jsx: 'automatic',
+      logLevel: 'error',
+      external: ['@confab/client'],
+      alias: { react: join(modules, 'react'), 'react-dom': join(modules, 'react-dom') },
+    })
+    expect(await node('rendered.cjs')).toBe(`${version} <p>Loading…</p>\n`)
+  })
+})
+
 describe('the build for browsers', () => {
   test.each([
     ['browser.js', 2020],
     // webpack 4 can parse no more, and knows no `exports`
     ['browser.legacy.js', 2018],
   ] as const)(
-    'is one file, %s, in the JavaScript of %i, that imports nothing but its parts',
+    'is %s and the files that it begins the names of, in the JavaScript of %i, and imports nothing else',
     (file, ecmaVersion) => {
-      // webpack 4 knows `import()`, though it is younger than the rest that it knows
-      const code = installed('client', file).replace(/\bimport\((?=["'`]\.\/browser\.)/g, 'load(')
-      const tree = parse(code, { ecmaVersion, sourceType: 'module' })
-      expect(tree.body.filter((node) => /^Import/.test(node.type))).toEqual([])
+      const folder = join(project, 'node_modules/@confab/client')
+      const name = file.slice(0, -'js'.length)
+      const parts = readdirSync(folder).filter((one) => one.startsWith(name) && one.endsWith('.js'))
+      const files = parts.filter((one) => name.includes('legacy') || !one.includes('legacy'))
+      expect(files).toContain(file)
+      for (const one of files) {
+        // webpack 4 knows `import()`, though it is younger than the rest that it knows
+        const code = installed('client', one).replace(/\bimport\((?=["'`]\.\/)/g, 'load(')
+        parse(code, { ecmaVersion, sourceType: 'module' })
+        const imported = [...code.matchAll(/(?:\bfrom ?|\bload\()["'`]\.\/([\w.]+)["'`]/g)].map(
+          ([, path]) => path,
+        )
+        expect(files).toEqual(expect.arrayContaining(imported))
+        expect(code).not.toMatch(/\bimport\(|(?:\bfrom|\bimport) ?["'`](?!\.\/)/)
+      }
       expect(JSON.parse(installed('client', 'package.json')).browser).toBe('./browser.legacy.js')
       expect(installed('client', 'browser.licenses.txt')).toContain('yjs 13.')
     },

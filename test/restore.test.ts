@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { Client, type Conversation, memory } from '@confab/client'
 import { afterEach, expect, test, vi } from 'vitest'
 import { Program } from './support/program.ts'
@@ -217,6 +218,25 @@ test('restoring refuses over a relay that runs, over a newer store, and what is 
   expect(nothing).toMatchObject({ code: 1, errors: expect.stringContaining('no whole backup') })
   for (const suffix of ['', '-wal', '-shm']) rmSync(place.database + suffix, { force: true })
   copyFileSync(place.copy, place.database)
+  await place.start()
+  expect((await fresh(place, 'carol', talk.sid, 3)).sort()).toEqual([
+    "alice's, lost",
+    "bob's, lost",
+    'in the backup',
+  ])
+})
+
+test('a backup made while somebody writes is put back without being asked twice, the newest that it holds included', async () => {
+  const place = new Place()
+  const { talk } = await stage(place)
+  await place.kill()
+  // what a backup has that was written to while it was made: commits in its journal
+  rmSync(place.copy)
+  for (const suffix of ['', '-wal']) copyFileSync(place.database + suffix, place.copy + suffix)
+  const copy = new DatabaseSync(place.copy)
+  expect(copy.prepare('SELECT count(*) AS rows FROM journal').get()?.rows).toBeGreaterThan(0)
+  copy.close()
+  expect(await place.run('restore', place.copy)).toMatchObject({ code: 0, errors: '' })
   await place.start()
   expect((await fresh(place, 'carol', talk.sid, 3)).sort()).toEqual([
     "alice's, lost",

@@ -73,12 +73,25 @@ test.each(['imported.mjs', 'required.cjs'])('Node runs %s', async (file) => {
   expect(await node(file)).toBe('hello true\n')
 })
 
+/** What a page has, as far as webpack asks: a window, and script elements, by which it loads chunks. */
+const PAGE = `globalThis.window = globalThis.self = globalThis
+  const load = (script) => {
+    require('./' + script.src)
+    script.onload({ type: 'load' })
+  }
+  globalThis.document = {
+    getElementsByTagName: () => [],
+    createElement: () => ({ setAttribute() {}, getAttribute: () => null }),
+    head: { appendChild: load },
+  }
+  require(process.argv[2])`
+
 test.each(['webpack', 'webpack4'])('%s bundles it, with no polyfill of Node', async (webpack) => {
   const config = `{
     mode: 'production', target: 'web', entry: './app.js',
     // webpack 4 would put a process in by itself
     ...('${webpack}' === 'webpack4' && { node: false }),
-    output: { path: __dirname, filename: '${webpack}.bundle.js' },
+    output: { path: __dirname, filename: '${webpack}.bundle.js', chunkFilename: '${webpack}.[id].js', publicPath: '' },
     resolve: { alias: { '@twilio/conversations': '@confab/client' } },
     performance: { hints: false },
   }`
@@ -90,7 +103,8 @@ test.each(['webpack', 'webpack4'])('%s bundles it, with no polyfill of Node', as
      })`,
   )
   expect(await node('--openssl-legacy-provider', 'build.cjs')).toBe('ok\n')
-  expect(await node(`${webpack}.bundle.js`)).toBe('hello true\n')
+  write('page.cjs', PAGE)
+  expect(await node('page.cjs', `./${webpack}.bundle.js`)).toBe('hello true\n')
 })
 
 test('Vite bundles it', async () => {

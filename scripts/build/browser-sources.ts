@@ -26,6 +26,10 @@ export function forBrowsers(folders: string[]): Plugin {
       for (const [name, contents] of Object.entries(STAND_INS)) {
         onLoad({ filter: new RegExp(`[\\\\/]lib0[\\\\/]${name}\\.js$`) }, () => ({ contents, loader: 'js' }))
       }
+      onLoad({ filter: /[\\/]lib0[\\/](decoding|encoding|string)\.js$/ }, ({ path }) => ({
+        contents: withTextOfPlatform(readFileSync(path, 'utf8')),
+        loader: 'js',
+      }))
       onLoad({ filter: /[\\/]lib0[\\/]hash[\\/]sha256\.js$/ }, ({ path }) => ({
         contents: constantsComputed(readFileSync(path, 'utf8')),
         loader: 'js',
@@ -71,6 +75,13 @@ const STAND_INS = {
   webcrypto: 'export const getRandomValues = (array) => crypto.getRandomValues(array)',
   // y-websocket's way between tabs, which we don't use; lib0's looks for localStorage when it is loaded
   broadcastchannel: 'export const publish = () => {}, subscribe = publish, unsubscribe = publish',
+}
+
+/** Text by TextEncoder and TextDecoder, which the rest of the package needs, too: not by what stands in for them. */
+function withTextOfPlatform(code: string): string {
+  const chosen = /= [^=\n]*\? (_\w+Native) : _\w+Polyfill$/gm
+  if (!chosen.test(code)) throw new Error('lib0 reads and writes text in another way')
+  return code.replace(chosen, '= $1')
 }
 
 /** SHA-256's constants are the first 32 bits behind the point of roots of primes: 72 numbers that compress badly. */

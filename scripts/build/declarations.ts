@@ -1,6 +1,6 @@
 /**
  * Declarations of published packages: one file each, which needs no other package of Confab's and no library's types
- * but Node's. TypeScript writes one declaration per source file; rollup-plugin-dts makes one of them, on the compiler
+ * but Node's and those of its peers. TypeScript writes one declaration per source file; rollup-plugin-dts makes one of them, on the compiler
  * API of TypeScript 6 (TypeScript 7 has none).
  */
 import { spawnSync } from 'node:child_process'
@@ -47,9 +47,11 @@ interface Bundle {
   folder: string
   dist: string
   commonJs: boolean
+  /** Packages that an app brings itself, whose types are its own. */
+  peers: string[]
 }
 
-export async function bundleDeclarations({ emitted, folder, dist, commonJs }: Bundle): Promise<void> {
+export async function bundleDeclarations({ emitted, folder, dist, commonJs, peers }: Bundle): Promise<void> {
   const file = join(dist, 'index.d.ts')
   const core = join(emitted, 'packages/core/src/index.d.ts')
   // zod's own declarations don't parse under TypeScript 4.9; what ours need of them is little.
@@ -65,7 +67,7 @@ export async function bundleDeclarations({ emitted, folder, dist, commonJs }: Bu
       { name: 'resolve-declarations', resolveId },
       dts({ tsconfig: join(emitted, 'tsconfig.json'), compilerOptions: { paths } }),
     ],
-    external: isBuiltin,
+    external: (id) => isBuiltin(id) || peers.includes(id),
     onwarn(warning) {
       throw new Error(`declarations of ${folder}: ${warning.message}`)
     },
@@ -76,7 +78,8 @@ export async function bundleDeclarations({ emitted, folder, dist, commonJs }: Bu
     /\bfrom '([^']+)'|\bimport\('([^']+)'\)/g,
   )) {
     const path = from ?? call ?? ''
-    if (!isBuiltin(path)) throw new Error(`the declarations of ${folder} import ${path}`)
+    if (!isBuiltin(path) && !peers.includes(path))
+      throw new Error(`the declarations of ${folder} import ${path}`)
   }
   // The same declarations for `require`, under the name that TypeScript expects for CommonJS.
   if (commonJs) copyFileSync(file, join(dist, 'index.d.cts'))

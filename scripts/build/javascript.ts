@@ -1,7 +1,7 @@
 /** JavaScript of published packages. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { minifySync } from 'oxc-minify'
 import { forBrowsers } from './browser-sources.ts'
@@ -84,49 +84,48 @@ interface BrowserBundle {
   dist: string
 }
 
-/**
- * What is loaded when it is needed, by `import()`: a file of its own beside the bundle, which shares no code with it.
- * The bundle of the app makes a chunk of it.
- */
+/** What is loaded when it is needed, by `import()`: a file of its own beside the bundle. An app's bundler makes a chunk of it. */
 const PARTS: { [name: string]: string } = {
   search: 'src/search/search.ts',
   tools: 'src/tools/tools.ts',
+  memory: 'src/storage/memory.ts',
 }
 
 /**
- * One file with everything in it but its parts, minified, for bundlers of today (`browser.js`) and for those that can't parse `?.`
- * or class fields, webpack 4 above all (`browser.legacy.js`). It fails if anything is left to be imported: a Node
- * module above all. Beside them stand the licences of what they hold.
+ * One entry with everything that any app needs, its parts, and files of what they share, minified: for bundlers of today
+ * (`browser.js`) and for those that can't parse `?.` or class fields, webpack 4 above all (`browser.legacy.js`). It
+ * fails if anything is left to be imported: a Node module above all. Beside them stand the licences of what they hold.
  */
-export async function bundleForBrowsers(bundle: BrowserBundle): Promise<void> {
+export async function bundleForBrowsers({ source, entry, dist }: BrowserBundle): Promise<void> {
   for (const [name, target] of [
     ['browser', 'es2020'],
     ['browser.legacy', 'es2018'],
   ] as const) {
-    const inputs: Metafile['inputs'] = {}
-    for (const [part, path] of [['', bundle.entry], ...Object.entries(PARTS)] as const) {
-      const { code, metafile } = await bundleForBrowser({ ...bundle, entry: path }, name, target)
-      writeFileSync(join(bundle.dist, part === '' ? `${name}.js` : `${name}.${part}.js`), code)
-      Object.assign(inputs, metafile.inputs)
-    }
-    writeFileSync(join(bundle.dist, 'browser.licenses.txt'), licencesOf(bundle.source, inputs))
+    const parts = Object.entries(PARTS).map(([part, path]) => [`${name}.${part}`, path])
+    const entries = { [name]: entry, ...Object.fromEntries(parts) }
+    const { files, metafile } = await minified(source, entries, name, target)
+    for (const { path, code } of files) writeFileSync(join(dist, path), code)
+    writeFileSync(join(dist, 'browser.licenses.txt'), licencesOf(source, metafile.inputs))
   }
 }
 
-async function bundleForBrowser(
-  { source, entry }: BrowserBundle,
+async function minified(
+  source: string,
+  entries: Record<string, string>,
   name: string,
   target: string,
   format: 'esm' | 'iife' = 'esm',
-): Promise<{ code: string; metafile: Metafile }> {
+): Promise<{ files: { path: string; code: string }[]; metafile: Metafile }> {
   const { metafile, outputFiles } = await build({
     ...common,
     // what minifies can't carry it on, and the sources are not in the package
     sourcemap: false,
     write: false,
     absWorkingDir: source,
-    entryPoints: [entry],
-    outfile: join(source, `${name}.js`),
+    entryPoints: entries,
+    outdir: source,
+    chunkNames: `${name}.[hash]`,
+    splitting: format === 'esm',
     format,
     platform: 'browser',
     conditions: ['browser'],
@@ -135,42 +134,41 @@ async function bundleForBrowser(
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     minifySyntax: true,
     plugins: [
-      partsApart(name),
+      knownParts,
       withWorker(async (path) => {
-        const worker = await bundleForBrowser({ source, entry: path, dist: '' }, name, target, 'iife')
-        return worker.code
+        const worker = await minified(source, { worker: path }, name, target, 'iife')
+        return worker.files[0]!.code
       }),
       forBrowsers([join(source, 'src'), join(source, '../core/src')]),
     ],
   })
-  const left = importsLeft(metafile).filter(
-    (path) => !Object.keys(PARTS).some((part) => path === `./${name}.${part}.js`),
-  )
+  const left = importsLeft(metafile)
   if (left.length > 0) throw new Error(`the browser build still imports ${left.join(', ')}`)
-  // a twentieth less, gzipped, than esbuild makes of it
-  const { code, errors } = minifySync(`${name}.js`, outputFiles[0]!.text, {
-    module: format === 'esm',
-    compress: { target },
-    mangle: { toplevel: true },
+  const files = outputFiles.map(({ path, text }) => {
+    // a twentieth less, gzipped, than esbuild makes of it
+    const { code, errors } = minifySync(path, text, {
+      module: format === 'esm',
+      compress: { target },
+      mangle: { toplevel: true },
+    })
+    if (errors.length > 0) throw new Error(`the browser build can't be minified: ${errors[0]!.message}`)
+    return { path: basename(path), code }
   })
-  if (errors.length > 0) throw new Error(`the browser build can't be minified: ${errors[0]!.message}`)
-  return { code, metafile }
+  return { files, metafile }
 }
 
-/** Leaves `import()` of a part as it is, with the name of the file that the part becomes. */
-const partsApart = (name: string): Plugin => ({
-  name: 'parts-apart',
+/** `import()` of anything else would make a file that nobody decided on. */
+const knownParts: Plugin = {
+  name: 'known-parts',
   setup({ onResolve, initialOptions: { absWorkingDir } }) {
     onResolve({ filter: /\.ts$/ }, ({ kind, path, resolveDir }) => {
       if (kind !== 'dynamic-import') return undefined
       const file = join(resolveDir, path)
-      const part = Object.keys(PARTS).find((one) => join(absWorkingDir!, PARTS[one]!) === file)
-      if (part === undefined)
-        throw new Error(`${file} is none of the parts that are loaded when they are needed`)
-      return { path: `./${name}.${part}.js`, external: true }
+      if (Object.values(PARTS).some((one) => join(absWorkingDir!, one) === file)) return undefined
+      throw new Error(`${file} is none of the parts that are loaded when they are needed`)
     })
   },
-})
+}
 
 /** A worker's code stands as text in what starts it: no bundler has to know of a file of its own. */
 const withWorker = (bundled: (path: string) => Promise<string>): Plugin => ({

@@ -11,8 +11,9 @@ export interface Manifest {
   engines?: Record<string, string>
   sideEffects?: boolean
   dependencies: Record<string, string>
-  /** What an app brings itself, all of it optional. */
+  /** What an app brings itself. */
   peerDependencies?: Record<string, string>
+  peerDependenciesMeta?: Record<string, { optional?: boolean }>
 }
 
 export type Exports = { [condition: string]: string | Exports }
@@ -53,6 +54,7 @@ export function writeManifest(
     dependencies[name] = range
   }
   const { name, version, description, license, author, sideEffects, engines } = manifest
+  const optional = Object.entries(manifest.peerDependenciesMeta ?? {}).filter(([peer]) => peers[peer])
   const published = {
     name,
     version,
@@ -64,10 +66,8 @@ export function writeManifest(
     ...entryPoints,
     ...(entryPoints.bin && { engines }),
     dependencies,
-    ...(Object.keys(peers).length > 0 && {
-      peerDependencies: peers,
-      peerDependenciesMeta: Object.fromEntries(Object.keys(peers).map((peer) => [peer, { optional: true }])),
-    }),
+    ...(Object.keys(peers).length > 0 && { peerDependencies: peers }),
+    ...(optional.length > 0 && { peerDependenciesMeta: Object.fromEntries(optional) }),
     publishConfig: { access: 'public' },
   }
   writeFileSync(join(dist, 'package.json'), `${JSON.stringify(published, null, 2)}\n`)

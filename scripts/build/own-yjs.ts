@@ -2,7 +2,10 @@
  * Yjs as a bundle of ours holds it: what a document of plain JSON in root arrays and root maps needs, in update format
  * V1. Confab's documents hold nothing else: only the relay writes to its own root types, and its strict reader lets
  * nothing else out of an outbox (packages/core/src/update/read.ts). Where other content comes all the same, it is
- * refused with an error. What is left is Yjs, byte for byte: test/own-yjs.test.ts holds it against the full one.
+ * refused with an error. What is left is Yjs, byte for byte: test/own-yjs.test.ts holds it against the full one. Only
+ * what a document can't apply yet is kept in another way, update by update, because merging updates takes as much code
+ * as applying them: it is applied when what it stands on has come, and isn't in what `encodeStateAsUpdate` gives. A
+ * device keeps that as a cache, and asks the relay from the state vector.
  *
  * The app doesn't see this copy, so what isn't here is missed by nobody. Whatever is changed here must be found in the
  * source as it is expected, or the build fails.
@@ -156,6 +159,33 @@ const SPANS: [from: string, upTo: string, instead: string][] = [
     'tryGcDeleteSet(ds, store)\n',
   ],
   ['!struct.keep && gcFilter(struct)) {', 'struct.gc(store, false)', '!struct.keep) {'],
+  [
+    'pending.update = mergeUpdatesV2([pending.update, restStructs.update]);',
+    '}\n    } else {\n      store.pendingStructs = restStructs;',
+    'pending.update = [pending.update, restStructs.update].flat();\n',
+  ],
+  [
+    'if (store.pendingDs) {\n      // @todo',
+    "// console.log('time to cleanup",
+    `const rest = (store.pendingDs || []).map((update) => {
+      const deletes = new UpdateDecoderV1(decoding.createDecoder(update))
+      decoding.readVarUint(deletes.restDecoder)
+      return readAndApplyDeleteSet(deletes, transaction, store)
+    })
+    store.pendingDs = [dsRest, ...rest].filter(Boolean)
+    if (store.pendingDs.length === 0) store.pendingDs = null
+    `,
+  ],
+  [
+    'applyUpdateV2(transaction.doc, update);\n    }\n  }, transactionOrigin, false);',
+    '}\n  }, transactionOrigin, false);',
+    '[update].flat().forEach((one) => applyUpdateV2(transaction.doc, one))\n    ',
+  ],
+  [
+    'const updates = [encoder.toUint8Array()];\n  // also add',
+    '};\n\n/**\n * Write all the document as a single update message',
+    'return encoder.toUint8Array()\n',
+  ],
   ["if (doc._observers.has('updateV2')) {", 'if (transactionCleanups.length <= i + 1) {', ''],
   [
     'const marker = (parent._searchMarker || [])',

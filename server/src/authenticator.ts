@@ -9,6 +9,8 @@ import { type AccessKeys, issuerOf, LAST_TIME, verifyAccessToken } from './token
 
 export function authenticator(options: {
   accessKeys: AccessKeys
+  /** Accounts of those configured keys that are somebody's. */
+  keyAccounts?: ReadonlyMap<string, string>
   /** Whose stored API keys sign tokens, too, and which services those may be for. */
   stored?: { accounts: Pick<Accounts, 'keySecret'>; services: Pick<Services, 'has'> }
   hooks: Pick<Hooks, 'authenticate'>
@@ -30,9 +32,11 @@ export function authenticator(options: {
     const key = await options.stored?.accounts.keySecret(issuer)
     const claims = await verifyAccessToken(token, key?.keys ?? accessKeys, { now: now(), limits })
     const { accountSid, serviceSid, identity, roleSid, expiresAt } = claims
-    // a stored key speaks for its own account and that one's services
+    // a key that is somebody's speaks for its own account and that one's services
+    const owner = key?.accountSid ?? options.keyAccounts?.get(issuer)
     const isOwn =
-      !key || (key.accountSid === accountSid && (await options.stored?.services.has(accountSid, serviceSid)))
+      owner === undefined ||
+      (owner === accountSid && (await options.stored?.services.has(accountSid, serviceSid)))
     if (!isOwn) throw new ConfabError(20003)
     return {
       principal: { accountSid, serviceSid, identity, serviceRoleSid: roleSid ?? SERVICE_USER },

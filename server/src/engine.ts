@@ -116,6 +116,8 @@ export interface Engine {
   isOnline(serviceSid: string, identity: string): boolean
   /** It was decided anew whether people of the service are told who is connected: those who are here hear of it. */
   reachabilityChanged(serviceSid: string): void
+  /** Documents in memory. */
+  readonly loaded: number
   /** Resolves when everything taken so far is decided and stored. */
   idle(): Promise<void>
   /** Stops taking uploads, commits what it has, closes nothing else. */

@@ -5,6 +5,7 @@
  */
 import type { Change, ConversationState, Operation, UserChange, UserState } from '@confab/core'
 import type { Principal } from './engine.ts'
+import type { PostEvent, PreEvent } from './events.ts'
 
 export type Awaitable<Value> = Value | PromiseLike<Value>
 
@@ -32,6 +33,11 @@ export interface OperationRequest {
   state: ConversationState
   /** For `user/<identity>`: settings, push registrations, and the profile that the operation is about. */
   user: UserState | null
+  /**
+   * What `beforeCommit` is asked about, by the name that webhooks have for it, with the record as it would be; null for
+   * what has no such event, and for `authorize`, which is asked before it is known what the operation would change.
+   */
+  event: PreEvent | null
 }
 
 /** `undefined`: as the roles say. `allow: true`: even where the actor's roles would not (never for non-members). */
@@ -50,6 +56,8 @@ export interface CommittedOperation {
   /** As it was committed, amended or not. */
   operation: Operation
   changes: readonly (Change | UserChange)[]
+  /** What that means, by the names that webhooks have for it. */
+  events: readonly PostEvent[]
 }
 
 export interface Hooks {

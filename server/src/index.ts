@@ -25,6 +25,7 @@ export { type TwilioMessagingOptions, twilioMessaging } from './channels/twilio/
 export { type WhatsAppCloudOptions, whatsAppCloud } from './channels/whatsapp/cloud.ts'
 export type { SealingOptions } from './commit/options.ts'
 export type { Principal } from './engine.ts'
+export type { PostEvent, PostEventType, PreEvent, PreEventType } from './events.ts'
 export type { Origins } from './gateway/http.ts'
 export type {
   Authentication,
@@ -35,6 +36,7 @@ export type {
   Hooks,
   OperationRequest,
 } from './hooks.ts'
+export type { MetricsOptions } from './metrics/endpoints.ts'
 export type { OpenIdAlgorithm, OpenIdClaims, OpenIdOptions } from './open-id.ts'
 export { createRelay, type Relay } from './relay.ts'
 export type { RelayOptions } from './relay-options.ts'
@@ -43,6 +45,8 @@ export {
   type AccessKeys,
   type AccessTokenClaims,
   type AccessTokenOptions,
+  type ConfiguredKeys,
   createAccessToken,
   verifyAccessToken,
 } from './token.ts'
+export type { WebhookOptions } from './webhooks/options.ts'

@@ -17,9 +17,11 @@ import { DEFAULT_SEALING, type SealingOptions } from './commit/options.ts'
 import { DEFAULT_PORT } from './default-port.ts'
 import type { Origins } from './gateway/http.ts'
 import type { Hooks } from './hooks.ts'
+import type { MetricsOptions } from './metrics/endpoints.ts'
 import { checkOpenId, type OpenIdOptions } from './open-id.ts'
 import { DEFAULT_TIMING, type Log, type Timing } from './session/session.ts'
-import { type AccessKeys, isWeakSecret, SECRET_RULE } from './token.ts'
+import { type AccessKeys, type ConfiguredKeys, isWeakSecret, SECRET_RULE, splitKeys } from './token.ts'
+import { DEFAULT_WEBHOOKS, type WebhookOptions } from './webhooks/options.ts'
 
 export interface RelayOptions {
   /** 0 picks a free one; 4455 by default. */
@@ -29,10 +31,10 @@ export interface RelayOptions {
   /** A file, made when missing, or `':memory:'`. */
   database: string
   /**
-   * Secrets of the API keys that sign access tokens, by the key's sid, each of 32 bytes or more. Not needed with an
-   * `authenticate` hook.
+   * Secrets of the API keys that sign access tokens, by the key's sid, each of 32 bytes or more. One with an
+   * `accountSid` signs for that account's services, and one without for any. Not needed with an `authenticate` hook.
    */
-  accessKeys?: AccessKeys
+  accessKeys?: ConfiguredKeys
   /** Accounts that may use the REST API, by sid, each with an auth token of 32 characters or more. None by default. */
   accounts?: ConfiguredAccounts
   /**
@@ -47,10 +49,16 @@ export interface RelayOptions {
   hooks?: Hooks
   /** Ways to people who have no SDK. None by default. */
   channels?: ChannelsOptions
+  /** How webhooks are asked and told (`WebhookOptions`); which there are is said by REST. */
+  webhooks?: Partial<WebhookOptions>
   /** Folder of a built web app (with an `index.html`) that is served at the relay's address. None by default. */
   app?: string
   /** For a demo on one machine: mints a token for whatever name a page of the relay's own asks (`/demo/token`). */
   demoTokens?: (identity: string) => Promise<string>
+  /** Milliseconds between two looks for messages that are older than they may be. An hour by default. */
+  retentionEvery?: number
+  /** Where figures for Prometheus are served (`MetricsOptions`). Nowhere by default. */
+  metrics?: MetricsOptions
   /** Bounds to replace (`Limits`). */
   limits?: Partial<Limits>
   roles?: RoleTable
@@ -74,6 +82,7 @@ export interface RelayOptions {
 export type CheckedOptions = Required<
   Omit<
     RelayOptions,
+    | 'accessKeys'
     | 'limits'
     | 'restoringFrom'
     | 'timing'
@@ -85,8 +94,11 @@ export type CheckedOptions = Required<
     | 'app'
     | 'demoTokens'
     | 'openId'
+    | 'webhooks'
   >
 > & {
+  accessKeys: AccessKeys
+  keyAccounts: ReadonlyMap<string, string>
   app: string | null
   demoTokens: ((identity: string) => Promise<string>) | null
   channels: ChannelsOptions | null
@@ -94,6 +106,7 @@ export type CheckedOptions = Required<
   sealingKey: string | undefined
   openId: OpenIdOptions | null
   sealing: SealingOptions | false
+  webhooks: WebhookOptions
   limits: Limits
   timing: Timing
   log: Log
@@ -102,8 +115,8 @@ export type CheckedOptions = Required<
 /** @throws ConfabError 20001 naming the option and what it should be */
 export function checkedOptions(options: RelayOptions): CheckedOptions {
   const { port = DEFAULT_PORT, host = '127.0.0.1', maxConnections = 10_000, origins = 'any' } = options
-  const { accessKeys = {}, accounts = {}, hooks = {} } = options
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) refuse('port', 'a whole number from 0 to 65535')
+  const { accounts = {}, hooks = {} } = options
+  if (!isPort(port)) refuse('port', A_PORT)
   if (typeof host !== 'string' || host === '') refuse('host', 'an address to listen on')
   if (typeof options.database !== 'string' || options.database === '') {
     refuse('database', "a file's path or ':memory:'")
@@ -117,8 +130,13 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
   if (origins !== 'any' && !(Array.isArray(origins) && origins.every(isOrigin))) {
     refuse('origins', "'any' or a list of origins such as 'https://example.org'")
   }
+  const { accessKeys, keyAccounts } = splitKeys(options.accessKeys ?? {})
   for (const [sid, secret] of Object.entries(accessKeys)) {
     if (typeof secret !== 'string' || isWeakSecret(secret)) refuse(`accessKeys.${sid}`, SECRET_RULE)
+  }
+  for (const [sid, account] of keyAccounts) {
+    if (typeof account !== 'string' || account === '')
+      refuse(`accessKeys.${sid}.accountSid`, "an account's sid")
   }
   for (const [sid, account] of Object.entries(accounts)) {
     const { authToken } = account ?? {}
@@ -129,6 +147,13 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
       )
     }
   }
+  const { retentionEvery = 60 * 60 * 1000 } = options
+  if (typeof retentionEvery !== 'number' || !(retentionEvery > 0))
+    refuse('retentionEvery', 'a number of milliseconds above 0')
+  const { metrics = {} } = options
+  if (metrics.port !== undefined && !isPort(metrics.port)) refuse('metrics.port', A_PORT)
+  if (metrics.token !== undefined && !(typeof metrics.token === 'string' && metrics.token.length >= 16))
+    refuse('metrics.token', 'a text of 16 characters or more')
   if (options.openId) checkOpenId(options.openId)
   if (options.sealingKey !== undefined && !isSealingKey(options.sealingKey))
     refuse('sealingKey', '64 hex digits, such as openssl rand -hex 32 gives')
@@ -137,12 +162,14 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
   }
   checkNumbers('limits', options.limits, DEFAULT_LIMITS)
   if (options.sealing) checkNumbers('sealing', options.sealing, DEFAULT_SEALING)
+  checkWebhooks(options.webhooks)
   checkNumbers('timing', options.timing, DEFAULT_TIMING)
   return {
     port,
     host,
     database: options.database,
     accessKeys,
+    keyAccounts,
     accounts,
     hooks,
     channels: options.channels ?? null,
@@ -154,11 +181,27 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     limits: limitsWith(options.limits),
     roles: rolesRestoring(options.roles ?? DEFAULT_ROLES, restoringFrom),
     origins,
+    retentionEvery,
+    metrics,
     maxConnections,
     sealing: options.sealing === false ? false : { ...DEFAULT_SEALING, ...options.sealing },
+    webhooks: { ...DEFAULT_WEBHOOKS, ...options.webhooks },
     timing: { ...DEFAULT_TIMING, ...options.timing },
     log: options.logger ?? pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true })),
   }
+}
+
+const A_PORT = 'a whole number from 0 to 65535'
+const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 && port <= 65_535
+
+function checkWebhooks({
+  allowPrivateTargets = false,
+  onTimeout = 'publish',
+  ...rest
+}: Partial<WebhookOptions> = {}) {
+  if (typeof allowPrivateTargets !== 'boolean') refuse('webhooks.allowPrivateTargets', 'true or false')
+  if (onTimeout !== 'publish' && onTimeout !== 'refuse') refuse('webhooks.onTimeout', "'publish' or 'refuse'")
+  checkNumbers('webhooks', rest, DEFAULT_WEBHOOKS)
 }
 
 function checkNumbers(name: string, given: object = {}, known: object): void {

@@ -14,6 +14,25 @@ export interface AccessKeys {
   readonly [keySid: string]: string
 }
 
+/** The same as they are configured: a key that names an account signs for that one's services and no others. */
+export interface ConfiguredKeys {
+  readonly [keySid: string]: string | { readonly secret: string; readonly accountSid: string }
+}
+
+/** The secrets of configured keys, and whom those are for that are somebody's. */
+export function splitKeys(keys: ConfiguredKeys): {
+  accessKeys: AccessKeys
+  keyAccounts: ReadonlyMap<string, string>
+} {
+  const accessKeys: { [keySid: string]: string } = {}
+  const keyAccounts = new Map<string, string>()
+  for (const [sid, key] of Object.entries(keys)) {
+    accessKeys[sid] = typeof key === 'string' ? key : key.secret
+    if (typeof key !== 'string') keyAccounts.set(sid, key.accountSid)
+  }
+  return { accessKeys, keyAccounts }
+}
+
 export interface AccessTokenOptions {
   accountSid: string
   /** The API key's sid. */

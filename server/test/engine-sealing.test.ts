@@ -64,6 +64,29 @@ describe('a long conversation', () => {
     expect(await everyMessage(ada.doc(sid), pagesFor(engine, ada, sid))).toEqual(records)
   })
 
+  it('comes to a joiner without what is sealed, however lately it was', async () => {
+    const store = openSqliteStore(':memory:')
+    const engine = createEngine({ store, sealing: tiny })
+    const ada = new Device(engine, 'ada')
+    const sid = await ada.create()
+    const { head } = await stored(store, sid)
+    for (let i = 0; i < 4; i++) await ada.submit(sid, ...posts(8))
+    await sealed(ada, sid, tiny.messages)
+    const joins = async () => {
+      const query = { document: sid, pending: false, epoch: 0, commitsId: 0, clock: 0 }
+      const [answer] = await engine.open(new Device(engine, 'ada'), [query])
+      if (answer?.status !== 'snapshot') throw new Error(`not a snapshot: ${answer?.status}`)
+      return Buffer.concat(answer.news.updates).toString('latin1')
+    }
+    const snapshotSeq = async () => (await store.snapshot(head.key, 'ada')).snapshot?.seq ?? 0
+    const before = await snapshotSeq()
+    for (const bytes of [await joins(), await joins()])
+      expect(bytes.match(/message \d+/g)).toEqual(ada.messages(sid).map(({ body }) => body))
+    // the first of them had a newer snapshot made
+    await engine.drain()
+    expect(await snapshotSeq()).toBeGreaterThan(before)
+  })
+
   it('is left as it is without sealing, and caught up with by the next relay that seals', async () => {
     const store = openSqliteStore(':memory:')
     const before = createEngine({ store, sealing: false })

@@ -53,7 +53,10 @@ async function gateway(over: Over = {}) {
     version: '1.2.3',
     log,
     handlers: over.handlers ?? [],
-    page: async (token, sid, hash) => engine.page((await base.authenticate(token)).principal, sid, hash),
+    pageReader: async (token) => {
+      const { principal } = await base.authenticate(token)
+      return { name: principal.identity, page: (sid, hash) => engine.page(principal, sid, hash) }
+    },
     session: (route, outlet) =>
       route.kind === 'native'
         ? new NativeSession({ ...base, outlet })
@@ -213,7 +216,7 @@ describe('a WebSocket', () => {
   })
 
   it('that is silent is closed: pings are answered by live peers only', async () => {
-    const { at, engine } = await gateway({ heartbeat: 50 })
+    const { at, engine } = await gateway({ heartbeat: 250 })
     const live = await native(at, hello)
     const dead = await native(at, hello)
     await Promise.all([live.next(), dead.next()])

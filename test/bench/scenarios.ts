@@ -4,7 +4,9 @@ import * as list from './client/list.ts'
 import * as memory from './client/memory.ts'
 import * as resume from './client/resume.ts'
 import * as search from './client/search.ts'
+import * as age from './history/scenario.ts'
 import * as engine from './relay/engine.ts'
+import * as growth from './relay/growth.ts'
 import * as idle from './relay/idle.ts'
 import * as join from './relay/join.ts'
 import * as killed from './relay/killed.ts'
@@ -17,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   list,
   resume,
   history,
+  age,
   search,
   memory,
   posts,
@@ -25,5 +28,6 @@ export const scenarios: readonly Scenario[] = [
   touched,
   join,
   killed,
+  growth,
   engine,
 ]

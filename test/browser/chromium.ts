@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type BrowserContext, chromium } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium } from 'playwright-core'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const cache = join(root, 'node_modules/.cache/confab')
@@ -54,4 +54,9 @@ async function executable(): Promise<string> {
 /** Starts a browser that keeps its data in `profile`, as a person's does. */
 export async function startChromium(profile: string): Promise<BrowserContext> {
   return chromium.launchPersistentContext(profile, { executablePath: await executable(), args: FLAGS })
+}
+
+/** Starts a browser whose contexts are private windows. */
+export async function startPrivateChromium(): Promise<Browser> {
+  return chromium.launch({ executablePath: await executable(), args: FLAGS })
 }

@@ -8,14 +8,15 @@
  *         expect(await call('greet', 'Ada')).toBe('Hello Ada')
  *       }))
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 import type { BrowserContext, Page } from 'playwright-core'
+import { bundleForBrowsers } from '../../scripts/build/javascript.ts'
 import { startChromium } from './chromium.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a constraint for "any function", whose arguments are then inferred
@@ -37,6 +38,8 @@ export interface Session<Entry extends Exports> extends Tab<Entry> {
   readonly origin: string
   /** Another tab of the same browser and origin. */
   newTab(): Promise<Tab<Entry>>
+  /** A tab of another browser, or of a private window. */
+  tabIn(context: BrowserContext): Promise<Tab<Entry>>
   /** Errors that nobody caught in any page, promises included. The session's end fails when one is left here. */
   readonly uncaught: Error[]
   close(): Promise<void>
@@ -82,13 +85,13 @@ export async function withPage<Entry extends Exports>(
 
 /**
  * Opens a page with the module at `entry`; the caller closes the session.
- * @param options `minify`: as an app is shipped, with no source map
+ * @param options `shipped`: as an app is, over the package that is published, minified and with no source map
  */
 export async function openPage<Entry extends Exports>(
   entry: URL,
-  options: { minify?: boolean } = {},
+  options: { shipped?: boolean } = {},
 ): Promise<Session<Entry>> {
-  const server = await serve(await bundle(entry, options.minify ?? false))
+  const server = await serve(await (options.shipped ? bundleShipped(entry) : bundle(entry)))
   const profile = await mkdtemp(join(tmpdir(), 'confab-profile-'))
   const context = await startChromium(profile).catch(async (cause: unknown) => {
     await server.close()
@@ -96,19 +99,21 @@ export async function openPage<Entry extends Exports>(
   })
   const uncaught: Error[] = []
 
-  async function newTab(): Promise<Tab<Entry>> {
-    const page = await context.newPage()
+  async function tabIn(one: BrowserContext): Promise<Tab<Entry>> {
+    const page = await one.newPage()
     page.on('pageerror', (error) => uncaught.push(error))
     await page.goto(server.origin)
     return { page, call: (name, ...args) => callIn(page, name, args) }
   }
 
+  const newTab = () => tabIn(context)
   const first = await newTab()
   return {
     ...first,
     context,
     origin: server.origin,
     newTab,
+    tabIn,
     uncaught,
     async close() {
       await context.close()
@@ -129,21 +134,34 @@ function callIn(page: Page, name: string, args: unknown[]): Promise<any> {
 }
 
 /** As an app's bundler builds it for browsers: a `node:` import anywhere fails here. */
-async function bundle(entry: URL, minify: boolean): Promise<string> {
+async function bundle(entry: URL, options: BuildOptions = {}): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(entry)],
     bundle: true,
-    write: false,
     platform: 'browser',
     format: 'iife',
     globalName: 'entry',
-    minify,
-    sourcemap: minify ? false : 'inline',
+    sourcemap: 'inline',
     logLevel: 'silent',
+    ...options,
+    write: false,
   })
   const [file] = outputFiles
   if (!file) throw new Error(`Nothing was built from ${entry}`)
   return file.text
+}
+
+async function bundleShipped(entry: URL): Promise<string> {
+  const dist = await mkdtemp(join(tmpdir(), 'confab-shipped-'))
+  try {
+    const source = fileURLToPath(new URL('../../packages/client', import.meta.url))
+    await bundleForBrowsers({ source, entry: 'src/index.ts', dist })
+    await writeFile(join(dist, 'package.json'), '{ "sideEffects": false }')
+    const alias = { '@confab/client': join(dist, 'browser.js') }
+    return await bundle(entry, { alias, minify: true, sourcemap: false })
+  } finally {
+    await rm(dist, { recursive: true, force: true })
+  }
 }
 
 async function serve(script: string): Promise<{ origin: string; close(): Promise<void> }> {

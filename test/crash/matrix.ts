@@ -148,6 +148,14 @@ export async function killAtEachStep(steps: readonly Step[]): Promise<MatrixRepo
       await survivor?.gone
       return { posting: Promise.resolve() }
     }
+    if (during === 'replay') {
+      await write(ada, 'ada')
+      await ada.settled()
+      await mortal.relay.kill()
+      const survivor = await Mortal.start(database, port, { ahead, moment })
+      if (survivor) throw new Error('the relay found nothing to replay')
+      return { posting: Promise.resolve() }
+    }
     await mortal.dieAt(moment)
     let posting: Promise<unknown> = Promise.resolve()
     if (during === 'turn') posting = Promise.all([write(ada, 'ada'), write(bob, 'bob')])
@@ -187,7 +195,7 @@ export async function killAtEachStep(steps: readonly Step[]): Promise<MatrixRepo
         .filter((body) => posted.includes(Number(body.split(' ')[1])))
       const lost = new Set(bodies)
       const toldBefore = [...lost].filter((body) => told.has(body))
-      const stored = storedBodies(database, folder).filter((body) => lost.has(body))
+      const stored = (await storedBodies(database, folder)).filter((body) => lost.has(body))
       mortal = await start(port)
       await posting
       await all()
@@ -255,9 +263,11 @@ async function fill(database: string, { sid }: Conversation): Promise<void> {
 }
 
 /** What a relay would find: of a copy, because looking at a database after a crash repairs it. */
-function storedBodies(database: string, folder: string): string[] {
+async function storedBodies(database: string, folder: string): Promise<string[]> {
   const copy = join(folder, `${randomBytes(8).toString('hex')}.sqlite`)
   for (const end of ['', '-wal']) if (existsSync(database + end)) copyFileSync(database + end, copy + end)
+  // what lies in the journal comes to its place
+  await openSqliteStore(copy).close()
   const db = new DatabaseSync(copy)
   const rows = db.prepare('SELECT record FROM messages').all() as { record: string }[]
   db.close()

@@ -4,10 +4,10 @@ import type { Moment } from './kill-points.ts'
 export interface Step {
   name: string
   /**
-   * What the relay is doing: merging a long log, deciding what two people post at once, opening an epoch because of too
-   * many client ids, or doing what a timer left overdue.
+   * What the relay is doing: merging a long log, deciding what two people post at once, bringing at its start what the
+   * journal holds to its place, opening an epoch because of too many client ids, or doing what a timer left overdue.
    */
-  during: 'compaction' | 'turn' | 'epoch' | 'timer'
+  during: 'compaction' | 'turn' | 'replay' | 'epoch' | 'timer'
   moment: Moment
   /** Whether the messages that were on their way are on disk then. Undefined: there may be more than one transaction. */
   stored?: boolean
@@ -18,7 +18,7 @@ export interface Step {
 const before = (...through: string[]): Moment => ({ through, when: 'before' })
 const after = (...through: string[]): Moment => ({ through, when: 'after' })
 
-const LOG = '^INSERT INTO log'
+const JOURNAL = '^INSERT INTO journal'
 const COMMIT = '^COMMIT$'
 const COMPACT = 'SET snapshot_seq = \\?, log_from = max'
 const EPOCH = '^DELETE FROM map_items'
@@ -45,37 +45,51 @@ export const STEPS: readonly Step[] = [
   { during: 'turn', name: 'before the write', moment: before('^BEGIN'), stored: false, isQuick: true },
   {
     during: 'turn',
-    name: 'the head is written',
-    moment: after('^BEGIN', '^UPDATE documents'),
-    stored: false,
-  },
-  { during: 'turn', name: 'the log is written', moment: after(LOG), stored: false },
-  {
-    during: 'turn',
-    name: 'the outcome is written',
-    moment: after(LOG, '^INSERT INTO decided'),
-    stored: false,
-  },
-  {
-    during: 'turn',
     name: 'all is written, nothing committed',
-    moment: before(LOG, COMMIT),
+    moment: before(JOURNAL, COMMIT),
     stored: false,
     isQuick: true,
   },
-  { during: 'turn', name: 'committed, nobody told', moment: after(LOG, COMMIT), stored: true, isQuick: true },
+  {
+    during: 'turn',
+    name: 'committed, nobody told',
+    moment: after(JOURNAL, COMMIT),
+    stored: true,
+    isQuick: true,
+  },
   {
     during: 'turn',
     name: 'committed, one connection told',
-    moment: after(LOG, COMMIT, '^socket write'),
+    moment: after(JOURNAL, COMMIT, '^socket write'),
     stored: true,
   },
   {
     during: 'turn',
     name: 'committed, two connections told',
-    moment: after(LOG, COMMIT, '^socket write', '^socket write'),
+    moment: after(JOURNAL, COMMIT, '^socket write', '^socket write'),
     stored: true,
   },
+
+  {
+    during: 'replay',
+    name: 'the head is written',
+    moment: after('FROM journal', '^UPDATE documents'),
+    stored: true,
+  },
+  {
+    during: 'replay',
+    name: 'the log is written',
+    moment: after('FROM journal', '^INSERT INTO log'),
+    stored: true,
+  },
+  {
+    during: 'replay',
+    name: 'all is in its place and the journal empty, nothing committed',
+    moment: before('FROM journal', '^INSERT INTO decided', '^DELETE FROM journal', COMMIT),
+    stored: true,
+    isQuick: true,
+  },
+  { during: 'replay', name: 'it is committed', moment: after('FROM journal', COMMIT), stored: true },
 
   {
     during: 'epoch',
@@ -98,8 +112,8 @@ export const STEPS: readonly Step[] = [
   {
     during: 'timer',
     name: 'the new state is written, nothing committed',
-    moment: before(OVERDUE, LOG, COMMIT),
+    moment: before(OVERDUE, JOURNAL, COMMIT),
     isQuick: true,
   },
-  { during: 'timer', name: 'committed, nobody told', moment: after(OVERDUE, LOG, COMMIT) },
+  { during: 'timer', name: 'committed, nobody told', moment: after(OVERDUE, JOURNAL, COMMIT) },
 ]

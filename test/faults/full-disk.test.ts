@@ -33,9 +33,9 @@ describe.each(faults)('while the disk of the relay says %s', (fault) => {
   let complaints = ''
   const clients: Client[] = []
 
-  const start = async (port = 0) => {
+  const start = async (port = 0, ...how: 'full'[]) => {
     const options = JSON.stringify({ database: join(folder, 'relay.sqlite'), port })
-    child = forkRelay(join(import.meta.dirname, 'small-disk-relay.ts'), [options], 'pipe')
+    child = forkRelay(join(import.meta.dirname, 'small-disk-relay.ts'), [options, ...how], 'pipe')
     child.stderr?.on('data', (text) => {
       complaints += text
     })
@@ -87,6 +87,35 @@ describe.each(faults)('while the disk of the relay says %s', (fault) => {
     const fresh = await openDocument('native', relay.url, 'bob', sid)
     expect(fresh.bodies).toEqual(['before', LARGE, 'after'])
   })
+
+  // a bound on the pages of a database isn't there before it is opened
+  it.runIf(fault === 'SQLITE_IOERR')(
+    'a relay that crashed starts all the same, everything acknowledged is read, and is there when there is room again',
+    async () => {
+      const { sid, creator: ada } = await createConversation(relay.url, ['ada', 'bob'])
+      await ada.accepted(post('before'))
+      await ada.accepted(post(LARGE))
+      const { port } = relay
+      await relay.kill()
+      await start(port, 'full')
+      const reader = () => openDocument('native', relay.url, 'bob', sid)
+      expect((await reader()).bodies).toEqual(['before', LARGE])
+      const late = post('late')
+      const again = await openDocument('native', relay.url, 'ada', sid)
+      again.upload(again.write(late))
+      await again.peer.when(() => again.nacks.includes(70502), 'a nack')
+      // a crash once more, before there is room
+      await relay.kill()
+      await start(port, 'full')
+      expect((await reader()).bodies).toEqual(['before', LARGE])
+      await tell({ room: true })
+      const back = await openDocument('native', relay.url, 'ada', sid)
+      await back.accepted(post('after'))
+      await relay.kill()
+      await start(port)
+      expect((await reader()).bodies).toEqual(['before', LARGE, 'after'])
+    },
+  )
 
   const transport = fault === 'SQLITE_FULL' ? native : yWebsocket
   it(`what the SDK wrote over ${transport.name}() waits, and is posted once when there is room`, async () => {

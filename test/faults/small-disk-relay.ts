@@ -37,4 +37,9 @@ process.on('message', (message: { full?: Fault; room?: true }) => {
   process.send?.({ type: 'done' })
 })
 
+// the disk is full before the relay starts
+if (process.argv.includes('full')) {
+  const { database } = JSON.parse(process.argv[2] as string) as { database: string }
+  fileSize(statSync(`${database}-wal`).size)
+}
 await import('../support/relay-child.ts')

@@ -1,6 +1,7 @@
 /** The engine, the native transport and a real relay over real sockets: what was done apart becomes one. */
 import { createAccessToken, createRelay, type Relay } from '@confab/relay'
 import { afterEach, describe, expect, it } from 'vitest'
+import { createInvite, joinByInvite } from '../../packages/client/src/invites.ts'
 import { memory } from '../../packages/client/src/storage/memory.ts'
 import type { Storage } from '../../packages/client/src/storage/storage.ts'
 import { native } from '../../packages/client/src/transport/native.ts'
@@ -142,10 +143,10 @@ describe('two members and a relay', () => {
     const alice = engineFor('alice', hers, { url: relay.url, token: token('alice') })
     const sid = await create(alice, 'Trip')
     await alice.submit(sid, [post('from alice')])
-    const invite = await alice.createInvite(sid, {})
+    const invite = await createInvite(alice, sid, {})
     const bob = engineFor('bob', his, { url: relay.url, token: token('bob') })
     await bob.ready
-    await bob.joinByInvite(invite)
+    await joinByInvite(bob, invite)
     await bob.submit(sid, [post('from bob')])
     await alice.shutdown()
     await bob.shutdown()

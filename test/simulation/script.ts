@@ -1,5 +1,6 @@
 /** What people and faults do in a simulated world: one random step at a time. */
 
+import { createInvite, joinByInvite } from '../../packages/client/src/invites.ts'
 import type { Device, Tab } from './device.ts'
 import { isRefusal } from './link.ts'
 import type { World } from './world.ts'
@@ -136,7 +137,7 @@ const steps: { [name: string]: { weight: number; run: (scene: Scene) => Promise<
     run: async (scene) => {
       const sid = aConversation(scene)
       if (!sid) return
-      const invite = await scene.tab.engine.createInvite(sid, {
+      const invite = await createInvite(scene.tab.engine, sid, {
         maxUses: scene.world.random.int(1, 2),
         expiresIn: 600,
       })
@@ -147,7 +148,7 @@ const steps: { [name: string]: { weight: number; run: (scene: Scene) => Promise<
     weight: 3,
     run: (scene) => {
       const known = invites.get(scene.world)
-      return known ? scene.tab.engine.joinByInvite(scene.world.random.pick(known)) : undefined
+      return known ? joinByInvite(scene.tab.engine, scene.world.random.pick(known)) : undefined
     },
   },
   offline: {

@@ -10,7 +10,9 @@ import { DEFAULT_LIMITS, limitsWith, type Operation, type Outcome } from '@confa
 import { createEngine as createRelayEngine } from '../../server/src/commit/create-engine.ts'
 import type { SealingOptions } from '../../server/src/commit/options.ts'
 import type { Engine as Relay } from '../../server/src/engine.ts'
-import { openSqliteStore } from '../../server/src/store/sqlite/sqlite-store.ts'
+import type { JournalBounds } from '../../server/src/store/sqlite/journal.ts'
+import { openDatabase } from '../../server/src/store/sqlite/open.ts'
+import { storeOn } from '../../server/src/store/sqlite/sqlite-store.ts'
 import type { DocumentCommit, Store } from '../../server/src/store/store.ts'
 import { Device } from './device.ts'
 import { ACCOUNT, type Net, SERVICE, type SimulatedToken } from './link.ts'
@@ -45,6 +47,9 @@ export class World implements Net {
   }
   readonly failures: string[] = []
   store: Store
+  #db = openDatabase(':memory:')
+  /** Commits that wait in the store's journal, at most. */
+  readonly #bounds: JournalBounds
   /** How often the relay got an older disk. */
   restores = 0
   /** What people's lists of conversations said when the older disk was put in place: items by identity and sid. */
@@ -57,15 +62,16 @@ export class World implements Net {
   /** What has happened, newest last: printed with a failing seed. */
   readonly trace: string[] = []
 
-  private constructor(seed: number, store: Store, sealing: Partial<SealingOptions> | false) {
+  private constructor(seed: number, sealing: Partial<SealingOptions> | false) {
     this.seed = seed
     this.random = seeded(seed)
     this.#sealing = sealing
-    this.store = store
+    this.#bounds = { rows: seed % 3 === 0 ? 4096 : seed % 20, bytes: 2 ** 20 }
+    this.store = storeOn(this.#db, this.#bounds)
   }
 
   static async create(seed: number, sealing = sealingOf(seed)): Promise<World> {
-    const world = new World(seed, await openSqliteStore(':memory:'), sealing)
+    const world = new World(seed, sealing)
     world.startRelay()
     return world
   }
@@ -75,6 +81,8 @@ export class World implements Net {
   startRelay(): void {
     const { time, random } = this
     let alive = true
+    // another life of the store, too: what the last one had in its journal is there, what it knew is not
+    this.store = storeOn(this.#db, this.#bounds)
     const guarded = this.#guard(() => alive)
     const relay = createRelayEngine({
       store: guarded,
@@ -125,7 +133,8 @@ export class World implements Net {
     this.note('the older copy is put in place')
     if (this.#relay) this.#crash()
     await this.store.close()
-    this.store = openSqliteStore(backup.file)
+    this.#db = openDatabase(backup.file)
+    this.store = storeOn(this.#db, this.#bounds)
     this.commits = copyOf(backup.commits)
     this.restores++
     this.#dropBackup()

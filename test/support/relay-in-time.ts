@@ -49,7 +49,7 @@ export async function relayInTime(): Promise<RelayInTime> {
     maxConnections: 100,
     version: 'test',
     log,
-    page: async () => null,
+    pageReader: async (name) => ({ name, page: async () => null }),
     session: (_, outlet) => new NativeSession({ ...base, outlet }),
   })
   return {

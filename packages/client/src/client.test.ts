@@ -1,4 +1,4 @@
-import { ConfabError } from '@confab/core'
+import { CHANNEL_USER, ConfabError, encodeInvite, inviteSecretText } from '@confab/core'
 import { describe, expect, test, vi } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
 import {
@@ -250,7 +250,10 @@ describe('conversations', () => {
   test('an invite opens its conversation', async () => {
     const { client, engine } = await open()
     engine.elsewhere = conversationView({ sid: 'CH7' })
-    expect((await client.joinByInvite('an-invite')).sid).toBe('CH7')
-    expect(engine.calls).toEqual([['joinByInvite', 'an-invite']])
+    const [sid, secret, expiresAt] = [`CH${'7'.repeat(32)}`, new Uint8Array(32).fill(7), T0]
+    const invite = encodeInvite({ conversationSid: sid, secret, expiresAt, roleSid: CHANNEL_USER })
+    expect((await client.joinByInvite(invite)).sid).toBe('CH7')
+    expect(engine.calls).toEqual([['joinInvited', sid, inviteSecretText(secret), expiresAt]])
+    await expect(client.joinByInvite('an-invite')).rejects.toMatchObject({ code: 70203 })
   })
 })

@@ -6,7 +6,9 @@ import type { ClientOptions, CreateConversationOptions, TokenSource } from './cl
 import type { ContentTemplate } from './content.ts'
 import type { Conversation } from './conversation.ts'
 import { ReplayEventEmitter } from './emitter.ts'
+import { readTokenClaims } from './engine/token.ts'
 import { HeldOperation, pendingOperation } from './held-operation.ts'
+import { joinByInvite } from './invites.ts'
 import { contentUrls, type Media } from './media.ts'
 import type { Message } from './message.ts'
 import { Page, type Paginator } from './paginator.ts'
@@ -15,7 +17,6 @@ import type { Participant } from './participant.ts'
 import { type PushNotification, readPushNotification } from './push-notification.ts'
 import { Startup } from './startup.ts'
 import type { Surface } from './surface.ts'
-import { readTokenClaims } from './token-claims.ts'
 import type {
   ConnectionError,
   ConnectionState,
@@ -268,8 +269,9 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
    * it, 70501 when storage fails
    */
   async joinByInvite(invite: string): Promise<Conversation> {
+    const text = nameOf(invite, 'An invite')
     const surface = await this.#surface()
-    return surface.show(await surface.working().joinByInvite(nameOf(invite, 'An invite'))).conversation
+    return surface.show(await joinByInvite(surface.working(), text)).conversation
   }
 
   /**

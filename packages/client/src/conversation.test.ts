@@ -1,6 +1,13 @@
-import { CHANNEL_ADMIN, CHANNEL_USER, ConfabError, participantSid } from '@confab/core'
+import {
+  CHANNEL_ADMIN,
+  CHANNEL_USER,
+  ConfabError,
+  decodeInvite,
+  inviteHash,
+  participantSid,
+} from '@confab/core'
 import { describe, expect, test } from 'vitest'
-import { ME, messageView, open, participantView, record, T0 } from '../test/fake-engine.ts'
+import { conversationView, ME, messageView, open, participantView, record, T0 } from '../test/fake-engine.ts'
 import { Message, Participant } from './index.ts'
 
 const indices = (page: { items: Message[] }) => page.items.map(({ index }) => index)
@@ -303,14 +310,26 @@ describe('taking part', () => {
   })
 
   test('an invite takes a role by name or sid, seconds, and a number of uses', async () => {
-    const { conversation, engine } = await open()
-    expect(await conversation.createInvite()).toBe('an-invite')
-    await conversation.createInvite({ role: 'channel admin', expiresIn: 60, maxUses: 3 })
-    await conversation.createInvite({ role: CHANNEL_ADMIN })
-    expect(engine.calls).toEqual([
-      ['createInvite', 'CH1', { roleSid: CHANNEL_USER }],
-      ['createInvite', 'CH1', { roleSid: CHANNEL_ADMIN, expiresIn: 60, maxUses: 3 }],
-      ['createInvite', 'CH1', { roleSid: CHANNEL_ADMIN }],
+    const { client, engine } = await open()
+    const conversationSid = `CH${'1'.repeat(32)}`
+    engine.views.set(conversationSid, conversationView({ sid: conversationSid }))
+    const conversation = await client.getConversationBySid(conversationSid)
+    const invites = [
+      await conversation.createInvite(),
+      await conversation.createInvite({ role: 'channel admin', expiresIn: 60, maxUses: 3 }),
+      await conversation.createInvite({ role: CHANNEL_ADMIN }),
+    ]
+    const week = T0 + 7 * 24 * 3_600_000
+    expect(invites.map(decodeInvite)).toMatchObject([
+      { conversationSid, roleSid: CHANNEL_USER, expiresAt: week },
+      { conversationSid, roleSid: CHANNEL_ADMIN, expiresAt: T0 + 60_000 },
+      { conversationSid, roleSid: CHANNEL_ADMIN, expiresAt: week },
+    ])
+    const hash = inviteHash(decodeInvite(invites[0]!).secret)
+    expect(engine.submitted.map(({ draft }) => draft)).toMatchObject([
+      { type: 'invite.create', hash, roleSid: CHANNEL_USER, expiresAt: week, maxUses: 1 },
+      { roleSid: CHANNEL_ADMIN, expiresAt: T0 + 60_000, maxUses: 3 },
+      { roleSid: CHANNEL_ADMIN, expiresAt: week, maxUses: 1 },
     ])
     await expect(conversation.createInvite({ expiresIn: 0 })).rejects.toMatchObject({ code: 20001 })
     await expect(conversation.createInvite({ maxUses: 0.5 })).rejects.toMatchObject({ code: 20001 })

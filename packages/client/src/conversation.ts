@@ -1,17 +1,10 @@
 /** Longer than two screens: every member of the public surface carries its documentation. */
-import {
-  CHANNEL_USER,
-  ConfabError,
-  isEmptyPatch,
-  type Json,
-  messageSidOf,
-  participantSid,
-  roleSid,
-} from '@confab/core'
+import { ConfabError, isEmptyPatch, type Json, messageSidOf, participantSid } from '@confab/core'
 import { anchorOf, indexOf, jsonOf, nameOf, pageSizeOf, textOf } from './checks.ts'
 import type { RecipientDescriptor } from './content.ts'
 import { ReplayEventEmitter } from './emitter.ts'
 import type { ConversationView, OperationDraft } from './engine/engine.ts'
+import { createInvite } from './invites.ts'
 import type { Message } from './message.ts'
 import { MessageBuilder, type OutgoingMessage, UnsentMessage } from './message-builder.ts'
 import { messagePage } from './message-pages.ts'
@@ -487,18 +480,7 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
    * the permission to add participants, 50430 when not a participant
    */
   async createInvite(options: InviteOptions = {}): Promise<string> {
-    const { role, expiresIn, maxUses } = options
-    if (expiresIn !== undefined && !(Number.isFinite(expiresIn) && expiresIn > 0)) {
-      throw new ConfabError(20001, 'expiresIn must be a positive number of seconds')
-    }
-    if (maxUses !== undefined && !(Number.isSafeInteger(maxUses) && maxUses > 0)) {
-      throw new ConfabError(20001, 'maxUses must be a positive integer')
-    }
-    return this.#surface.working().createInvite(this.sid, {
-      roleSid: role === undefined ? CHANNEL_USER : /^RL[0-9a-f]{32}$/.test(role) ? role : roleSid(role),
-      ...(expiresIn === undefined ? {} : { expiresIn }),
-      ...(maxUses === undefined ? {} : { maxUses }),
-    })
+    return createInvite(this.#surface.working(), this.sid, options)
   }
 
   get #view(): ConversationView {

@@ -5,8 +5,8 @@
 
 import { examineStores as examineDirectory, directory as openDirectory } from '#directory'
 import type { ClientStorage, ClientTransport } from './client-options.ts'
+import { loadedMemory } from './storage/default.ts'
 import { indexedDB as openIndexedDB } from './storage/indexed-db.ts'
-import { memory as openMemory } from './storage/memory.ts'
 import { native as openNative } from './transport/native.ts'
 import { yWebsocket as openYWebsocket } from './transport/y-websocket.ts'
 import type { StoreReport } from './types.ts'
@@ -25,7 +25,7 @@ export const examineStores: (path: string) => Promise<StoreReport[]> = (path) =>
 /** Keeps a client's data in IndexedDB (browsers). Tabs share it. */
 export const indexedDB: () => ClientStorage = () => openIndexedDB()
 /** Keeps a client's data as long as this object lives. Clients given the same object share it. */
-export const memory: () => ClientStorage = () => openMemory()
+export const memory: () => ClientStorage = () => loadedMemory()
 /** One WebSocket for all conversations. */
 export const native: () => ClientTransport = () => openNative()
 /** The stock y-websocket provider: one WebSocket for each conversation. */

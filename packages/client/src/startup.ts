@@ -4,19 +4,19 @@ import type { Client } from './client.ts'
 import type { ClientOptions, TokenSource } from './client-options.ts'
 import { createEngine } from './engine/create.ts'
 import type { EngineFactory } from './engine/engine.ts'
+import { readTokenClaims } from './engine/token.ts'
 import { eventsTo } from './events.ts'
 import { logFor } from './log.ts'
 import { defaultStorage } from './storage/default.ts'
 import { FILES, type Storage } from './storage/storage.ts'
 import { Surface } from './surface.ts'
-import { readTokenClaims } from './token-claims.ts'
 import { native } from './transport/native.ts'
 import type { TransportFactory } from './transport/transport.ts'
 import type { ConnectionState } from './types.ts'
 import type { Users } from './users.ts'
 
 /** Milliseconds after the start, when everything else has begun. */
-const SEARCH_AFTER = 1000
+const PARTS_AFTER = 1000
 
 /** How tests put an engine of their own under a client; not reachable from the package. */
 export const SEAMS = Symbol('seams')
@@ -115,9 +115,16 @@ export class Startup {
     const { engine } = this.surface
     await engine.ready
     this.#users.identify(this.surface)
-    const timer: unknown = setTimeout(() => void this.#goOnSearching(), SEARCH_AFTER)
+    const timer: unknown = setTimeout(() => this.#loadParts(), PARTS_AFTER)
     ;(timer as { unref?(): void }).unref?.()
     return this.surface
+  }
+
+  #loadParts(): void {
+    if (this.#down) return
+    void this.#goOnSearching()
+    // who asks why nothing is sent may have no network then; a browser remembers what it couldn't import without one
+    if (this.connectionState === 'connected') import('./tools/tools.ts').catch(() => {})
   }
 
   /** Who has searched once has an index, which follows what changes: what was removed must leave it. */

@@ -34,7 +34,8 @@ export class FakeEngine implements Engine {
   readonly options: EngineOptions
   connectionState: ConnectionState = 'connecting'
   get local(): Engine['local'] {
-    return { pages: { list: async () => [] } } as never
+    const random = (bytes: number) => new Uint8Array(bytes).fill(7)
+    return { pages: { list: async () => [] }, now: () => T0, random } as never
   }
   readonly ready: Promise<void>
   /** What the surface listens with. */
@@ -154,12 +155,8 @@ export class FakeEngine implements Engine {
   async discard(id: string): Promise<void> {
     this.calls.push(['discard', id])
   }
-  async createInvite(...args: unknown[]): Promise<string> {
-    this.calls.push(['createInvite', ...args])
-    return 'an-invite'
-  }
-  async joinByInvite(invite: string): Promise<ConversationView> {
-    this.calls.push(['joinByInvite', invite])
+  async joinInvited(...invite: unknown[]): Promise<ConversationView> {
+    this.calls.push(['joinInvited', ...invite])
     return this.elsewhere!
   }
   /** Profiles that are known, by identity. */

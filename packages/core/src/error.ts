@@ -50,6 +50,10 @@ export const ERROR_CODES = {
   70603: { status: 410, title: 'The document was replaced: load it afresh' },
   70604: { status: 426, title: 'Protocol version is not supported' },
   70605: { status: 502, title: 'A page of history is damaged' },
+  70606: { status: 409, title: 'The relay does not have this attachment' },
+  70607: { status: 400, title: 'Content is not what its hash says' },
+  70608: { status: 413, title: 'Attachment is too large' },
+  70609: { status: 415, title: 'Attachments of this type are not taken' },
   70701: { status: 499, title: 'The client was shut down' },
   70702: { status: 501, title: 'This platform lacks what is needed' },
 } as const satisfies Record<number, { status: number; title: string }>

@@ -205,6 +205,10 @@ const mediaRecord = object<MediaRecord>({
   filename: optional(name),
   contentType: name,
   size: count,
+  sha256: optional(hash),
+  width: optional(count),
+  height: optional(count),
+  placeholder: optional(name),
 })
 const mediaList = list(mediaRecord)
 const media: Read<MediaRecord[]> = (value, path, limits) => {

@@ -62,7 +62,19 @@ const complete: { [Type in Operation['type']]: Extract<Operation, { type: Type }
     body: 'hello',
     subject: 'greeting',
     attributes: 'any JSON',
-    media: [{ sid: `ME${ID}`, category: 'media', filename: 'a.png', contentType: 'image/png', size: 5 }],
+    media: [
+      {
+        sid: `ME${ID}`,
+        category: 'media',
+        filename: 'a.png',
+        contentType: 'image/png',
+        size: 5,
+        sha256: '0'.repeat(64),
+        width: 2,
+        height: 1,
+        placeholder: 'AA==',
+      },
+    ],
     author: 'alice',
   },
   'message.edit': { ...base, type: 'message.edit', sid: `IM${ID}`, body: 'hullo', attributes: {} },
@@ -242,6 +254,11 @@ describe('parseOperation', () => {
     [
       'too many media',
       { ...complete['message.post'], media: Array(11).fill(complete['message.post'].media?.[0]) },
+      20001,
+    ],
+    [
+      'media with a hash that is cut',
+      { ...complete['message.post'], media: [{ ...complete['message.post'].media?.[0], sha256: '0' }] },
       20001,
     ],
     ['a secret that is cut', { ...complete['conversation.join'], invite: SECRET.slice(1) }, 70203],

@@ -91,6 +91,13 @@ export interface MediaRecord {
   contentType: string
   /** Bytes. */
   size: number
+  /** SHA-256 of the content, in hex. */
+  sha256?: string
+  /** Pixels; of pictures and videos. */
+  width?: number
+  height?: number
+  /** A picture's ThumbHash, in base64: what is drawn until its content is there. */
+  placeholder?: string
 }
 
 /** One element of the root array `messages`. Read in order of `index`. */

@@ -126,6 +126,10 @@ function makeFields(limits: Limits) {
     filename: z.optional(name),
     contentType: name,
     size: count,
+    sha256: z.optional(hash),
+    width: z.optional(count),
+    height: z.optional(count),
+    placeholder: z.optional(name),
   })
   return { name, uniqueName, attributes, patch, identity, binding, media }
 }

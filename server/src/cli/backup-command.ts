@@ -1,8 +1,9 @@
 /** `confab backup` and `confab restore`: a copy of a relay's database, and the way back. */
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { ConfabError } from '@confab/core'
 import { type Command, Option } from 'commander'
-import { askForBackup } from './control.ts'
+import { administer } from './control.ts'
 
 const database = () =>
   new Option('-d, --database <file>', "the relay's SQLite file")
@@ -21,15 +22,7 @@ export function registerBackup(program: Command): void {
     .action(async (file: string, options: { database: string }) => {
       if (!existsSync(options.database))
         throw new ConfabError(20001, `there is no database ${options.database}`)
-      if (!(await askForBackup(options.database, file))) {
-        const { openSqliteStore } = await import('../store/sqlite/sqlite-store.ts')
-        const store = openSqliteStore(options.database)
-        try {
-          await store.backup(file)
-        } finally {
-          await store.close()
-        }
-      }
+      await administer(options, 'backup', { file: resolve(file) })
       console.log(`${options.database} is backed up to ${file}`)
     })
 

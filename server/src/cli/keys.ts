@@ -1,6 +1,6 @@
-/** API keys on the command line and in the environment: `sid=secret`. */
+/** API keys on the command line and in the environment: `sid=secret`, or `account/sid=secret`. */
 import { ConfabError } from '@confab/core'
-import type { AccessKeys } from '../token.ts'
+import type { ConfiguredKeys } from '../token.ts'
 
 /** Collects a repeatable option. */
 export const collect = (value: string, before: string[] = []): string[] => [...before, value]
@@ -10,14 +10,19 @@ export const commaSeparated = (text: string | undefined): string[] =>
   (text ?? '').split(',').filter((part) => part !== '')
 
 /** @throws ConfabError 20001 for one without a sid or a secret; the secret is not repeated */
-export function parseKeys(pairs: readonly string[]): AccessKeys {
+export function parseKeys(pairs: readonly string[]): ConfiguredKeys {
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf('=')
       if (at < 1 || at === pair.length - 1) {
-        throw new ConfabError(20001, 'an API key is written as sid=secret, such as --key SKdemo=abc…')
+        throw new ConfabError(
+          20001,
+          'an API key is written as sid=secret, such as --key SKdemo=abc…, or as account/sid=secret',
+        )
       }
-      return [pair.slice(0, at), pair.slice(at + 1)]
+      const secret = pair.slice(at + 1)
+      const [sid = '', account] = pair.slice(0, at).split('/', 2).reverse()
+      return [sid, account === undefined ? secret : { secret, accountSid: account }]
     }),
   )
 }

@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import { registerAccounts } from './accounts-command.ts'
+import { registerAudit } from './audit-command.ts'
 import { registerBackup } from './backup-command.ts'
 import { registerChannels } from './channels-command.ts'
 import { registerChat } from './chat.ts'
@@ -10,7 +11,9 @@ import { registerDoctor } from './doctor-command.ts'
 import { registerExport } from './export-command.ts'
 import { registerImport } from './import-command.ts'
 import { registerRelay } from './relay-command.ts'
+import { registerRetention } from './retention-command.ts'
 import { registerToken } from './token-command.ts'
+import { registerWebhooks } from './webhooks-command.ts'
 
 const program = new Command('confab')
   .description(
@@ -23,6 +26,9 @@ registerToken(program)
 registerBackup(program)
 registerChannels(program)
 registerAccounts(program)
+registerWebhooks(program)
+registerRetention(program)
+registerAudit(program)
 registerChat(program)
 registerDoctor(program)
 registerExport(program)

@@ -5,6 +5,7 @@ import { ConfabError, type RestoringFrom } from '@confab/core'
 import { type Command, Option } from 'commander'
 import type { ConfiguredAccounts } from '../accounts/accounts.ts'
 import { DEFAULT_PORT } from '../default-port.ts'
+import type { OpenIdOptions } from '../open-id.ts'
 import type { Relay } from '../relay.ts'
 import { type Control, serveControl } from './control.ts'
 import { DEMO_DATABASE, type DemoKeys, demoKeys } from './demo.ts'
@@ -25,6 +26,14 @@ interface RelayCommandOptions {
   logLevel?: string
   demo?: boolean
   restoreFromMembers?: string | true
+  openidJwks?: string
+  openidIssuer?: string
+  openidAudience?: string
+  openidIdentity: string
+  allowPrivateWebhooks?: true
+  webhookTimeout: 'publish' | 'refuse'
+  metricsPort?: string
+  metricsToken?: string
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -55,7 +64,7 @@ export function registerRelay(program: Command): void {
     )
     .option(
       '-k, --key <sid=secret>',
-      'API key that signs access tokens, its secret of 32 bytes or more; repeatable (env: CONFAB_KEYS, comma-separated)',
+      'API key that signs access tokens, its secret of 32 bytes or more; account/sid=secret for one account alone; repeatable (env: CONFAB_KEYS, comma-separated)',
       collect,
     )
     .option(
@@ -70,7 +79,10 @@ export function registerRelay(program: Command): void {
       ).env('CONFAB_CHANNELS'),
     )
     .addOption(
-      new Option('-a, --account <sid>', 'account whose default service channels are for')
+      new Option(
+        '-a, --account <sid>',
+        'account of --auth-token and OpenID, whose default service channels are for',
+      )
         .default('ACconfab')
         .env('CONFAB_ACCOUNT'),
     )
@@ -91,6 +103,50 @@ export function registerRelay(program: Command): void {
         '--public-url <url>',
         'where people reach the relay, for addresses that the REST API gives out',
       ).env('CONFAB_PUBLIC_URL'),
+    )
+    .addOption(
+      new Option(
+        '--openid-jwks <url>',
+        'where an identity provider publishes its keys: people may connect with its tokens',
+      ).env('CONFAB_OPENID_JWKS'),
+    )
+    .addOption(new Option('--openid-issuer <url>', 'what its tokens have as iss').env('CONFAB_OPENID_ISSUER'))
+    .addOption(
+      new Option('--openid-audience <text>', 'what its tokens have as, or among, aud').env(
+        'CONFAB_OPENID_AUDIENCE',
+      ),
+    )
+    .addOption(
+      new Option('--openid-identity <claim>', 'the claim that says who somebody is')
+        .default('sub')
+        .env('CONFAB_OPENID_IDENTITY'),
+    )
+    .addOption(
+      new Option(
+        '--allow-private-webhooks',
+        'let webhooks be at private and loopback addresses, which this machine can reach and the internet can’t',
+      ).env('CONFAB_ALLOW_PRIVATE_WEBHOOKS'),
+    )
+    .addOption(
+      new Option(
+        '--webhook-timeout <what>',
+        'what becomes of an operation whose pre-event webhook gives no answer',
+      )
+        .choices(['publish', 'refuse'])
+        .default('publish')
+        .env('CONFAB_WEBHOOK_TIMEOUT'),
+    )
+    .addOption(
+      new Option(
+        '--metrics-port <port>',
+        'serve /metrics, /healthz and /readyz on a port of their own, on the same address',
+      ).env('CONFAB_METRICS_PORT'),
+    )
+    .addOption(
+      new Option(
+        '--metrics-token <token>',
+        'serve /metrics on the relay’s own port to whoever has this bearer token, 16 characters or more',
+      ).env('CONFAB_METRICS_TOKEN'),
     )
     .addOption(
       new Option('--log-level <level>', 'what is logged to stderr')
@@ -129,7 +185,13 @@ async function run(options: RelayCommandOptions): Promise<void> {
     ...(demo && { [demo.key]: demo.secret }),
   }
   // a database may have accounts and keys of its own
-  if (Object.keys(accessKeys).length === 0 && options.authToken === undefined && !existsSync(database))
+  const openId = openIdOf(options, demo?.accountSid ?? options.account)
+  if (
+    Object.keys(accessKeys).length === 0 &&
+    !openId &&
+    options.authToken === undefined &&
+    !existsSync(database)
+  )
     keyMissing()
   const channels = options.channels
     ? (await import('../channels/configuration.ts')).readChannels(
@@ -145,6 +207,15 @@ async function run(options: RelayCommandOptions): Promise<void> {
     accessKeys,
     restoringFrom: restoringFrom(options.restoreFromMembers),
     accounts: accountsOf(options, demo),
+    ...(openId && { openId }),
+    webhooks: {
+      allowPrivateTargets: options.allowPrivateWebhooks === true,
+      onTimeout: options.webhookTimeout,
+    },
+    metrics: {
+      ...(options.metricsPort !== undefined && { port: portOf(options.metricsPort) }),
+      ...(options.metricsToken !== undefined && { token: options.metricsToken }),
+    },
     ...(options.sealingKey !== undefined && { sealingKey: options.sealingKey }),
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     ...(channels && { channels }),
@@ -159,7 +230,17 @@ async function run(options: RelayCommandOptions): Promise<void> {
   const control = database === ':memory:' ? null : await serveControl(database, relay)
   endOnSignal(relay, control)
   console.log(`confab relay at ${relay.url}, database ${database}`)
+  if (relay.metricsUrl !== null) console.log(`metrics at ${relay.metricsUrl}`)
   if (demo) await printDemo(relay, demo, options.app !== undefined)
+}
+
+/** @throws ConfabError 20001 when a part of it is missing */
+function openIdOf(options: RelayCommandOptions, accountSid: string): OpenIdOptions | null {
+  const { openidJwks: jwksUrl, openidIssuer: issuer, openidAudience: audience, openidIdentity } = options
+  if (jwksUrl === undefined && issuer === undefined && audience === undefined) return null
+  if (jwksUrl === undefined || issuer === undefined || audience === undefined)
+    throw new ConfabError(20001, '--openid-jwks, --openid-issuer and --openid-audience belong together')
+  return { jwksUrl, issuer, audience, accountSid, claims: openidIdentity }
 }
 
 /** @throws ConfabError 20001 */

@@ -54,5 +54,8 @@ function signerOf(options: TokenCommandOptions): { accountSid: string; key: stri
   const pair = options.key ?? commaSeparated(process.env.CONFAB_KEYS)[0]
   const [first] = Object.entries(parseKeys(pair === undefined ? [] : [pair]))
   if (!first) return keyMissing()
-  return { accountSid: options.account, key: first[0], secret: first[1] }
+  const [key, configured] = first
+  return typeof configured === 'string'
+    ? { accountSid: options.account, key, secret: configured }
+    : { key, ...configured }
 }

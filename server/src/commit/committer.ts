@@ -21,6 +21,7 @@ import {
   type HookName,
   hookAnswered,
   hookFailed,
+  type LastWord,
   type Progress,
   type Scene,
 } from './decide-work.ts'
@@ -46,6 +47,13 @@ const ORDER: Record<DocumentKind, number> = { profile: 0, user: 1, conversation:
 /** Operations that are decided on the message whose sid they have. */
 const NAMES_A_MESSAGE: ReadonlySet<string> = new Set(['message.edit', 'message.remove', 'message.report'])
 
+/** Readers up to whom a conversation's commits are decided as they come. */
+const FEW_READERS = 16
+/** Milliseconds between two commits for each reader beyond, so that telling them takes a small part of the CPU. */
+const PACE = 0.24
+/** Milliseconds between two commits, at most. */
+const SLOWEST = 50
+
 export class Committer {
   readonly #options: EngineSettings
   readonly #readers: Readers
@@ -53,6 +61,8 @@ export class Committer {
   readonly #writers: WriterPool = []
   readonly #lanes = new Map<string, Lane>()
   readonly #ready = new Set<Lane>()
+  /** Lanes that let more come before their next turn. */
+  readonly #pacing = new Set<Lane>()
   #scheduled = false
   #running = false
   #waiting = 0
@@ -163,13 +173,36 @@ export class Committer {
 
   /** Resolves when nothing is waiting, running or being asked of a hook. */
   idle(): Promise<void> {
-    if (!this.#scheduled && !this.#running && this.#waiting === 0) return Promise.resolve()
+    if (!this.#isBusy) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
+  get #isBusy(): boolean {
+    return this.#scheduled || this.#running || this.#waiting > 0 || this.#pacing.size > 0
+  }
+
   #wake(lane: Lane): void {
-    if (!lane.isWaiting) this.#ready.add(lane)
+    if (!lane.isWaiting) {
+      if (this.#pacing.has(lane)) return
+      const left = lane.nextTurnAt - this.#options.now()
+      // longer than ever: the clock was set back
+      if (left > 0 && left <= SLOWEST) {
+        this.#pace(lane, left)
+        return
+      }
+      this.#ready.add(lane)
+    }
     this.#schedule()
+  }
+
+  /** What comes meanwhile makes one commit with it, told to everybody at once. */
+  #pace(lane: Lane, milliseconds: number): void {
+    this.#pacing.add(lane)
+    this.#options.after(milliseconds, () => {
+      this.#pacing.delete(lane)
+      if (!lane.isWaiting) this.#ready.add(lane)
+      this.#schedule()
+    })
   }
 
   #schedule(): void {
@@ -204,8 +237,8 @@ export class Committer {
     }
     for (const lane of involved) if ((lane.hasWork && !lane.isWaiting) || lane.epochDue) this.#wake(lane)
     this.evict(Number.NEGATIVE_INFINITY)
-    if (!this.#scheduled && this.#ready.size > 0) this.#wake(this.#ready.values().next().value as Lane)
-    if (!this.#scheduled && this.#waiting === 0) {
+    if (this.#ready.size > 0) this.#schedule()
+    if (!this.#isBusy) {
       const idle = this.#idle
       this.#idle = []
       for (const resolve of idle) resolve()
@@ -233,6 +266,9 @@ export class Committer {
     }
     await this.#writePrivate(privately, involved)
 
+    const { webhooks } = this.#options
+    const accepted = webhooks ? committedNow(lanes, ended) : []
+    const events = webhooks?.eventsFor(accepted) ?? []
     const commits: DocumentCommit[] = []
     const committed: Lane[] = []
     // Profiles first: whoever changed theirs has it before they hear that the change was accepted. Then private
@@ -245,6 +281,8 @@ export class Committer {
       committed.push(lane)
     }
     if (commits.length > 0) {
+      // all of them are one transaction
+      if (events.length > 0) (commits.at(-1) as DocumentCommit).events = events
       const keys = await this.#options.store.commit(commits)
       let made = 0
       for (const lane of committed) {
@@ -252,6 +290,7 @@ export class Committer {
         if (head.key === 0) head.key = keys[made++] as number
       }
     }
+    webhooks?.stored(accepted, events)
     this.#tell(commits, committed, ended)
   }
 
@@ -392,12 +431,13 @@ export class Committer {
     const model = lane.model as DocumentModel
     const { limits, book, hooks } = this.#options
     const scene: Scene = {
+      authorize: hooks.authorize && ((request) => hooks.authorize?.(request)),
+      lastWords: this.#lastWords(),
       model,
       lookups,
       decided,
       limits,
       book,
-      hooks,
       now,
       profileOf: (identity) => this.peek(lane.serviceSid, profileDocument(identity))?.model as DocumentModel,
       admitStranger: (work) => this.#admitStranger(lane, work),
@@ -425,6 +465,14 @@ export class Committer {
       ended.push({ lane, job, work })
     }
     if (lane.works.length === 0) lane.forgetJudged()
+  }
+
+  #lastWords(): LastWord[] {
+    const { hooks, webhooks, hookDeadline: deadline } = this.#options
+    const words: LastWord[] = []
+    if (hooks.beforeCommit) words.push({ ask: (request) => hooks.beforeCommit?.(request), deadline })
+    if (webhooks?.lastWord) words.push(webhooks.lastWord)
+    return words
   }
 
   /** The decided part of a work becomes the document's: its items as deleted, its clocks as known. */
@@ -463,7 +511,8 @@ export class Committer {
   }
 
   #await(lane: Lane, work: Work, progress: Extract<Progress, { kind: 'wait' }>): void {
-    const { hookDeadline, after, limits, logger } = this.#options
+    const { after, limits, logger } = this.#options
+    const deadline = progress.deadline ?? this.#options.hookDeadline
     const { life } = lane
     const failed = (error: unknown, what: string) =>
       logger.error({ err: error, document: lane.document }, `${what} failed`)
@@ -481,14 +530,9 @@ export class Committer {
       }
       this.#wake(lane)
     }
-    const cancel = after(hookDeadline, () =>
+    const cancel = after(deadline, () =>
       go(() =>
-        hookFailed(
-          work,
-          { failed },
-          progress.hook,
-          new ConfabError(70302, `no answer in ${hookDeadline} ms`),
-        ),
+        hookFailed(work, { failed }, progress.hook, new ConfabError(70302, `no answer in ${deadline} ms`)),
       ),
     )
     Promise.resolve(progress.for).then(
@@ -525,7 +569,12 @@ export class Committer {
     for (const [i, commit] of commits.entries()) {
       const lane = lanes[i] as Lane
       const model = lane.model as DocumentModel
-      this.#readers.publish(commit, { point: model.point, isReader: (identity) => isReader(model, identity) })
+      const readers = this.#readers.publish(commit, {
+        point: model.point,
+        isReader: (identity) => isReader(model, identity),
+      })
+      if (readers > FEW_READERS)
+        lane.nextTurnAt = this.#options.now() + Math.min(SLOWEST, (readers - FEW_READERS) * PACE)
       if (this.#isEpochDue(lane)) lane.epochDue = true
     }
     const committed: CommittedOperation[] = []
@@ -622,6 +671,12 @@ export class Committer {
       if (audience) audience.epochs++
     }
   }
+}
+
+/** What this turn has accepted; works that wait for a hook have accepted operations, too. */
+function committedNow(lanes: readonly Lane[], ended: readonly Ended[]): CommittedOperation[] {
+  const waiting = lanes.flatMap(({ works }) => works.map(({ work }) => work?.committed ?? []))
+  return [...ended.map(({ work }) => work.committed), ...waiting].flat()
 }
 
 function isReader(model: DocumentModel, identity: string): boolean {

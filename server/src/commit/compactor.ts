@@ -21,7 +21,10 @@ export class Compactor {
   /** A removal's text is to be erased: a timer runs, or it is due. */
   #erasing: 'no' | 'waiting' | 'due' = 'no'
   #cancel: () => void = () => {}
+  /** Keys of documents of which somebody needs a newer snapshot. */
+  readonly #wanted = new Set<number>()
   #running: Promise<void> | null = null
+  #isStopped = false
   /** Key of the document at work, and whether its result is still wanted. */
   #current: { key: number; isWanted: boolean } | null = null
 
@@ -36,7 +39,15 @@ export class Compactor {
   /** Takes note of commits; begins when there may be something to do. */
   committed(commits: readonly DocumentCommit[]): void {
     this.#commits += commits.length
+    for (const { head, deleted } of commits) if (deleted) this.#drop(head.key)
     if (this.#erasing === 'no' && commits.some(({ removes }) => removes)) this.#eraseLater()
+    this.#begin()
+  }
+
+  /** Makes a snapshot of this document soon, however short its log is. */
+  want(key: number): void {
+    if (this.#isStopped) return
+    this.#wanted.add(key)
     this.#begin()
   }
 
@@ -48,6 +59,7 @@ export class Compactor {
 
   /** What was removed is erased before it resolves; nothing else is begun. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#cancel()
     if (this.#erasing === 'waiting') this.#erasing = 'due'
     this.#begin()
@@ -63,7 +75,8 @@ export class Compactor {
   }
 
   #begin(): void {
-    if (this.#running || (this.#commits < this.#options.compactAfter && this.#erasing !== 'due')) return
+    const isDue = this.#commits >= this.#options.compactAfter || this.#erasing === 'due'
+    if (this.#running || !(isDue || this.#wanted.size > 0)) return
     this.#running = this.#run().finally(() => {
       this.#running = null
       // what came while it ended
@@ -78,9 +91,15 @@ export class Compactor {
 
   /** The document is about to be replaced: what is being made of it is thrown away. */
   async forget(key: number): Promise<void> {
-    if (this.#current?.key !== key) return
+    if (this.#drop(key)) await this.idle()
+  }
+
+  /** Gives whether it is being worked at. */
+  #drop(key: number): boolean {
+    this.#wanted.delete(key)
+    if (this.#current?.key !== key) return false
     this.#current.isWanted = false
-    await this.idle()
+    return true
   }
 
   async #run(): Promise<void> {
@@ -99,12 +118,17 @@ export class Compactor {
       while (isCompacting) {
         const due = await store.compactable(compactAfter, AT_A_TIME)
         for (const { key } of due) await this.#compact(key)
-        if (due.length < AT_A_TIME) return
+        if (due.length < AT_A_TIME) break
       }
     } catch (error) {
       // the log goes on growing, and everything can still be read from it
       logger.error({ err: error }, 'compaction failed')
     }
+    for (const key of this.#wanted) {
+      this.#wanted.delete(key)
+      await this.#compact(key).catch((error) => logger.error({ err: error }, 'compaction failed'))
+    }
+    this.#current = null
   }
 
   async #erase(key: number): Promise<void> {

@@ -60,6 +60,7 @@ const DEFAULTS: Omit<EngineSettings, 'store'> = {
   },
   logger: SILENT,
   hookDeadline: 5000,
+  webhooks: null,
   deflate: promisify(deflate),
   idleAfter: 60_000,
   maxLoaded: 10_000,
@@ -116,6 +117,7 @@ class RelayEngine implements Engine {
     }
     this.#committer.onUse = () => this.#sweep()
     this.#committer.beforeEpoch = (key) => this.#compactor.forget(key)
+    this.#opening.onStale = (key) => this.#compactor.want(key)
     this.#timers.start()
     this.#compactor.start()
     if (this.#sealer) this.#sealer.start()
@@ -356,6 +358,10 @@ class RelayEngine implements Engine {
         )
       })
       .catch((error) => this.#settings.logger.error({ err: error, document }, 'presence failed'))
+  }
+
+  get loaded(): number {
+    return this.#committer.loaded
   }
 
   // ── life ──────────────────────────────────────────────────────────────────────────────────────────

@@ -24,8 +24,10 @@ import {
   SERVICE_ADMIN,
   type UserChange,
   type UserDecision,
+  type UserState,
 } from '@confab/core'
 import { isPossibleAddress } from '../address.ts'
+import { eventsOf, type PostEvent, preEventOf } from '../events.ts'
 import type { Authorization, Awaitable, BeforeCommitAnswer, Hooks, OperationRequest } from '../hooks.ts'
 import type { ServiceConfiguration } from '../services/service-book.ts'
 import type { DecidedOperation } from '../store/store.ts'
@@ -50,7 +52,9 @@ export interface Scene {
   readonly decided: Map<string, DecidedOperation>
   readonly limits: Limits
   readonly book: EngineSettings['book']
-  readonly hooks: Pick<Hooks, 'authorize' | 'beforeCommit'>
+  readonly authorize: Hooks['authorize']
+  /** Who has a last word, in the order in which they are asked. */
+  readonly lastWords: readonly LastWord[]
   readonly now: number
   readonly profileOf: ProfileOf
   /** Judges a stranger's update again, with the real knowledge. False: it can't be taken, and the work has its answer. */
@@ -61,13 +65,20 @@ export interface Scene {
   failed(error: unknown, what: string): void
 }
 
+/** Somebody who is asked before a commit. */
+export interface LastWord {
+  ask(request: OperationRequest): Awaitable<BeforeCommitAnswer>
+  /** Milliseconds that it may take. */
+  deadline: number
+}
+
 export type DirectoryChange = Extract<Change, { type: 'directory.put' | 'directory.delete' }>
 
-/** `wait`: for a hook's answer. `again`: an amended operation may name what isn't loaded. */
+/** `wait`: for a hook's answer, so many milliseconds, or as many as hooks have. `again`: an amended operation may name what isn't loaded. */
 export type Progress =
   | { kind: 'done' }
   | { kind: 'again' }
-  | { kind: 'wait'; for: PromiseLike<unknown>; hook: HookName }
+  | { kind: 'wait'; for: PromiseLike<unknown>; hook: HookName; deadline: number | null }
 export type HookName = 'authorize' | 'beforeCommit'
 
 export function decideWork(work: Work, scene: Scene): Progress {
@@ -119,12 +130,11 @@ function decideNext(work: Work, scene: Scene): Progress | null {
 
 function judge(work: Work, scene: Scene, operation: Operation, isStranger: boolean): Progress | null {
   const { author } = work
-  const { hooks } = scene
   if (work.hook === null) {
     // before any hook hears of what a stranger only guesses
     const guessed = isStranger ? decided(operation, author, scene, false) : null
     if (guessed && guessed.verdict !== 'accepted') return against(work, scene, operation, guessed)
-    if (hooks.authorize && author.principal) {
+    if (scene.authorize && author.principal) {
       return ask(work, scene, 'authorize', operation) ?? decideNext(work, scene)
     }
   }
@@ -137,8 +147,8 @@ function judge(work: Work, scene: Scene, operation: Operation, isStranger: boole
     if (before) decision.changes.length = 0
   }
   if (decision.verdict !== 'accepted') return against(work, scene, operation, decision)
-  if (hook?.stage !== 'agreed' && hooks.beforeCommit) {
-    return ask(work, scene, 'beforeCommit', operation) ?? decideNext(work, scene)
+  if (askedOf(work) < scene.lastWords.length) {
+    return ask(work, scene, 'beforeCommit', final, decision) ?? decideNext(work, scene)
   }
   if (work.stranger && !scene.admitStranger(work)) return { kind: 'done' }
   accept(work, scene, final, decision)
@@ -204,9 +214,19 @@ const owns = (
   author: Author,
 ): boolean => ownsSid(document, author.principal ? author.identity : null, operation.nonce)
 
+/** How many have said their last word. */
+const askedOf = ({ hook }: Work): number => (hook?.stage === 'agreed' ? hook.asked : 0)
+
 /** Calls a hook. Null: it answered at once, and `work.hook` says what. */
-function ask(work: Work, scene: Scene, name: HookName, operation: Operation): Progress | null {
-  const { model, hooks } = scene
+function ask(
+  work: Work,
+  scene: Scene,
+  name: HookName,
+  operation: Operation,
+  decision: Accepted | null = null,
+): Progress | null {
+  const { model } = scene
+  const lastWord = decision ? scene.lastWords[askedOf(work)] : undefined
   const request: OperationRequest = {
     serviceSid: model.head.serviceSid,
     conversationSid: model.head.document,
@@ -214,18 +234,30 @@ function ask(work: Work, scene: Scene, name: HookName, operation: Operation): Pr
     source: work.author.principal ? null : work.author.source,
     operation,
     state: model,
-    user: model.head.kind === 'user' ? userStateOf(model, scene.profileOf) : null,
+    user: userOf(scene),
+    event: decision && preEventOf(eventsIn(scene, operation, decision)),
   }
   let answer: Awaitable<Authorization | BeforeCommitAnswer>
   try {
-    answer = name === 'authorize' ? hooks.authorize?.(request) : hooks.beforeCommit?.(request)
+    answer = lastWord ? lastWord.ask(request) : scene.authorize?.(request)
   } catch (error) {
     hookFailed(work, scene, name, error)
     return null
   }
-  if (isThenable(answer)) return { kind: 'wait', for: answer, hook: name }
+  if (isThenable(answer)) {
+    return { kind: 'wait', for: answer, hook: name, deadline: lastWord?.deadline ?? null }
+  }
   return hookAnswered(work, scene, name, answer) ? { kind: 'again' } : null
 }
+
+type Accepted = (Decision | UserDecision) & { verdict: 'accepted' }
+
+const userOf = ({ model, profileOf }: Scene): UserState | null =>
+  model.head.kind === 'user' ? userStateOf(model, profileOf) : null
+
+/** What is to be told of a decision that isn't applied yet. */
+const eventsIn = (scene: Scene, operation: Operation, { changes }: Accepted): PostEvent[] =>
+  eventsOf(scene.model, userOf(scene), operation, changes)
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
@@ -237,8 +269,10 @@ export function hookAnswered(
   name: HookName,
   answer: unknown,
 ): boolean {
-  const operation = (work.operations[work.next] as { ok: Operation }).ok
-  const allowed = work.hook?.stage === 'authorized' && work.hook.allowed
+  const agreed = work.hook?.stage === 'agreed' ? work.hook : null
+  const operation = agreed?.operation ?? (work.operations[work.next] as { ok: Operation }).ok
+  const allowed = agreed?.allowed ?? (work.hook?.stage === 'authorized' && work.hook.allowed)
+  const asked = askedOf(work) + 1
   if (name === 'authorize') {
     const authorization = answer as Authorization
     work.hook =
@@ -249,7 +283,7 @@ export function hookAnswered(
   }
   const last = answer as BeforeCommitAnswer
   if (last === undefined || last === null) {
-    work.hook = { stage: 'agreed', operation, allowed }
+    work.hook = { stage: 'agreed', operation, allowed, asked }
     return false
   }
   if ('refuse' in last) {
@@ -258,7 +292,7 @@ export function hookAnswered(
   }
   const amended = parseOperation(last.amend, scene.limits)
   if ('ok' in amended && amended.ok.id === operation.id && amended.ok.type === operation.type) {
-    work.hook = { stage: 'agreed', operation: amended.ok, allowed }
+    work.hook = { stage: 'agreed', operation: amended.ok, allowed, asked }
     return true
   }
   const why = 'error' in amended ? amended.error.message : 'an amended operation keeps its id and its type'
@@ -272,15 +306,11 @@ export function hookFailed(work: Work, scene: Pick<Scene, 'failed'>, name: HookN
   work.hook = { stage: 'against', code: 70302, message: 'The application did not answer' }
 }
 
-function accept(
-  work: Work,
-  scene: Scene,
-  operation: Operation,
-  decision: (Decision | UserDecision) & { verdict: 'accepted' },
-): void {
+function accept(work: Work, scene: Scene, operation: Operation, decision: Accepted): void {
   const { author } = work
   const { model } = scene
   const { serviceSid, document, kind } = model.head
+  const events = eventsIn(scene, operation, decision)
   // each kind of document has its own reducer, and so its own changes
   if (kind === 'user') applyUserChanges(model, scene.profileOf, decision.changes as UserChange[])
   else apply(scene, decision.changes as Change[])
@@ -293,6 +323,7 @@ function accept(
     source: author.principal ? null : author.source,
     operation,
     changes: decision.changes,
+    events,
   })
 }
 

@@ -103,6 +103,8 @@ export class DocumentModel implements ConversationState {
   /** Items that the maps have made in this epoch. */
   #mapItems: number
   #history: History
+  /** The sequence number of the newest commit that may have taken content out of the live document; −1: none has. */
+  sealedAt = -1
   /** Messages that have changed since a page of them was begun, by index: their new weight; null: removed. */
   #changed: Map<number, number | null> | null = null
   /** Client ids per identity. */
@@ -122,6 +124,8 @@ export class DocumentModel implements ConversationState {
     for (const read of loaded.reads) this.#reads.set(read.record.participantSid, read)
     for (const client of loaded.outboxClients) this.#bind(client)
     this.#history = new History((key) => this.value('history', key))
+    // when isn't stored: the newest commit may have been it
+    if (this.#history.end > 0) this.sealedAt = loaded.head.seq - 1
     this.#mapItems = loaded.head.roots.reduce(
       (sum, { root, clock }) => sum + (ARRAYS.has(root) ? 0 : clock),
       0,
@@ -477,6 +481,7 @@ export class DocumentModel implements ConversationState {
     if (!isLost) pages.put.push({ hash, deflated })
     history.sealedTo = this.#history.end
     history.unmade = this.#history.unmade
+    this.sealedAt = this.head.seq
   }
 
   /**
@@ -504,6 +509,7 @@ export class DocumentModel implements ConversationState {
     pages.put.push({ hash, deflated })
     this.#history.replace(number, made)
     history.unmade = this.#history.unmade
+    this.sealedAt = this.head.seq
     return true
   }
 
@@ -600,6 +606,7 @@ export class DocumentModel implements ConversationState {
     this.#outboxSizes.clear()
     this.#gone = 0
     this.#mapItems = 0
+    this.sealedAt = -1
     head.epoch++
     head.seq = 0
     const mapItems: MapItem[] = []
@@ -689,8 +696,11 @@ export class DocumentModel implements ConversationState {
   /** Empty, and for whoever is next. */
   #release(gathered: Gathered): void {
     const { mapItems, puts, deletes, readPuts, readDeletes, clients, structs, outcomes, members } = gathered
-    for (const collection of [mapItems, puts, deletes, readPuts, readDeletes]) collection.clear()
-    for (const collection of [clients, structs, outcomes, members]) collection.clear()
+    // clearing one makes a new table, whether or not there was anything in it
+    for (const collection of [mapItems, puts, deletes, readPuts, readDeletes])
+      if (collection.size > 0) collection.clear()
+    for (const collection of [clients, structs, outcomes, members])
+      if (collection.size > 0) collection.clear()
     this.#writers.push(gathered)
   }
 

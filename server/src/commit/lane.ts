@@ -58,6 +58,8 @@ export class Lane {
   /** No other epoch before this time; milliseconds since 1970. */
   nextEpochAt = 0
   lastUsed = 0
+  /** No turn of its own before this time, because of how many are told of each; milliseconds since 1970. */
+  nextTurnAt = 0
   /** Another life of the model: what was asked of a hook before is no longer wanted. */
   life = 0
   /** Client ids as they will stand once everything judged is decided. */

@@ -42,6 +42,8 @@ export class Opening {
   readonly #options: EngineSettings
   readonly #readers: Readers
   readonly #committer: Committer
+  /** Told of documents whose snapshot is from before a sealing: a newer one saves each reader's opening some work. */
+  onStale: (key: number) => void = () => {}
 
   constructor(options: EngineSettings, readers: Readers, committer: Committer) {
     this.#options = options
@@ -174,15 +176,18 @@ export class Opening {
         status: 'snapshot',
         replace,
         ...(replace && isLost(query, model.head) && { lost: true as const }),
-        news: await this.#everything(stored, identity),
+        news: await this.#everything(stored, identity, model.sealedAt),
         request,
       }
     }
     return audience.epochs === epochs ? { ...reading, answer } : null
   }
 
-  /** The newest snapshot and the commits after it, up to a point. */
-  async #everything(stored: DocumentPoint, identity: string): Promise<News> {
+  /**
+   * The newest snapshot and the commits after it, up to a point.
+   * @param sealedAt when messages were sealed last: what is older than that still has their content
+   */
+  async #everything(stored: DocumentPoint, identity: string, sealedAt: number): Promise<News> {
     const { store } = this.#options
     for (;;) {
       const { snapshot, outbox } = await store.snapshot(stored.key, identity)
@@ -190,7 +195,10 @@ export class Opening {
       const tail = await store.log(stored.key, snapshot?.seq ?? 0, identity)
       if (!tail) continue
       const first = [snapshot?.update, outbox].filter((update) => update != null)
-      return newsOf(pointOf(stored), first, tail, stored.seq)
+      const news = newsOf(pointOf(stored), first, tail, stored.seq)
+      if ((snapshot?.seq ?? 0) > sealedAt || news.updates.length < 2) return news
+      this.onStale(stored.key)
+      return { ...news, updates: [compactUpdates(news.updates)] }
     }
   }
 

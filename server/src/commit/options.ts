@@ -1,8 +1,10 @@
 /** What the engine is made of: everything that it would otherwise reach for is passed in. */
 import type { Limits } from '@confab/core'
-import type { Hooks } from '../hooks.ts'
+import type { CommittedOperation, Hooks } from '../hooks.ts'
 import type { ServiceBook } from '../services/service-book.ts'
 import type { Store } from '../store/store.ts'
+import type { QueuedEvent } from '../webhooks/queue.ts'
+import type { LastWord } from './decide-work.ts'
 
 /** The part of a pino logger that the engine uses. */
 export interface EngineLogger {
@@ -13,9 +15,9 @@ export interface EngineLogger {
 
 /** When messages leave the live document for pages of the sealed history. */
 export interface SealingOptions {
-  /** Live messages beyond which the oldest are sealed, down to half. Default 2,000. */
+  /** Live messages beyond which the oldest are sealed, down to a quarter. Default 1,000. */
   messages: number
-  /** The same, in bytes of live messages. Default 512 KiB. */
+  /** The same, in bytes of live messages. Default 256 KiB. */
   bytes: number
   /** Messages of one page, at most. Default 1,000. */
   pageMessages: number
@@ -30,8 +32,8 @@ export interface SealingOptions {
 }
 
 export const DEFAULT_SEALING: Readonly<SealingOptions> = Object.freeze({
-  messages: 2000,
-  bytes: 512 * 1024,
+  messages: 1000,
+  bytes: 256 * 1024,
   pageMessages: 1000,
   pageBytes: 256 * 1024,
   edited: 200,
@@ -39,12 +41,24 @@ export const DEFAULT_SEALING: Readonly<SealingOptions> = Object.freeze({
   settle: 1000,
 })
 
+/** Who is asked before commits, and told of them by a queue that is written with them. */
+export interface Listeners {
+  /** Who is asked behind the app's own `beforeCommit`; null while there is nobody. */
+  readonly lastWord: LastWord | null
+  /** What is to be queued, in the transaction of these operations. Must not fail. */
+  eventsFor(committed: readonly CommittedOperation[]): QueuedEvent[]
+  /** Both are on disk. */
+  stored(committed: readonly CommittedOperation[], queued: readonly QueuedEvent[]): void
+}
+
 export interface EngineOptions {
   store: Store
   limits?: Limits
   /** What administrators decided about each service, asked at each decision. Default: nothing, and `DEFAULT_ROLES`. */
   book?: Pick<ServiceBook, 'roles' | 'defaultRoles' | 'serviceRole' | 'configuration'>
   hooks?: Pick<Hooks, 'authorize' | 'beforeCommit' | 'afterCommit'>
+  /** Default: nobody. */
+  webhooks?: Listeners | null
   /** Milliseconds since the epoch. Default: the system's clock. */
   now?: () => number
   /** Gives that many random bytes. Default: the system's. */

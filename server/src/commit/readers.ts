@@ -181,10 +181,10 @@ export class Readers {
 
   // ── the fan-out ───────────────────────────────────────────────────────────────────────────────────
 
-  /** Tells everybody what a stored commit means for them. Resolves when those who were let in have everything. */
-  publish(commit: DocumentCommit, document: Published): void {
+  /** Tells everybody what a stored commit means for them. Gives how many they are. */
+  publish(commit: DocumentCommit, document: Published): number {
     const audience = this.#audiences.get(documentKey(commit.head.serviceSid, commit.head.document))
-    if (!audience) return
+    if (!audience) return 0
     const seq = commit.expectedSeq
     const { update, private: parts } = commit.entry
     const common: News = { point: document.point, updates: [update], outcomes: [] }
@@ -199,6 +199,7 @@ export class Readers {
         this.#tell(subscription, part ? { kind: 'changes', seq, news: newsWith(common, part) } : told)
       }
     })
+    return audience.subscriptions.size
   }
 
   /** A reader that fails is let go of, and the others hear of everything. */

@@ -16,13 +16,18 @@ import type { EngineSettings, SealingOptions } from './options.ts'
 const SLICE = 200
 /** Documents looked up at a time. */
 const AT_A_TIME = 64
+/**
+ * What stays live, as a share of what may be. The newest messages are in the document, the others are a page away: the
+ * less stays, the longer the pages, and the shorter the manifest of a long history.
+ */
+const STAYS = 1 / 4
 /** After a page the sealer rests for so many times as long as it took, so that nobody's removals take all of the CPU. */
 const REST = 3
 
 interface Due {
   serviceSid: string
   document: string
-  /** A page was made of its oldest messages: it goes on down to half. */
+  /** A page was made of its oldest messages: it goes on down to what stays. */
   isUnderway?: boolean
 }
 
@@ -78,7 +83,7 @@ export class Sealer {
     const { messages, bytes, pageMessages, pageBytes } = this.#bounds
     if (live < 2) return false
     if (!isUnderway) return live > messages || liveBytes > bytes
-    return live >= (messages + pageMessages) / 2 || liveBytes >= (bytes + pageBytes) / 2
+    return live >= messages * STAYS + pageMessages / 2 || liveBytes >= bytes * STAYS + pageBytes / 2
   }
 
   #put({ key, serviceSid, document }: DocumentCommit['head']): void {
@@ -154,8 +159,8 @@ export class Sealer {
     const { epoch, key, history } = model.head
     const bounds = this.#bounds
     // what is to stay; one message at least does
-    const most = Math.max(1, history.live - Math.floor(bounds.messages / 2))
-    const bytes = history.liveBytes - bounds.bytes / 2
+    const most = Math.max(1, history.live - Math.floor(bounds.messages * STAYS))
+    const bytes = history.liveBytes - bounds.bytes * STAYS
     const messages: LiveMessage[] = []
     let taken = 0
     for await (const message of this.#rows(key, history.sealedTo, Number.MAX_SAFE_INTEGER)) {
@@ -170,15 +175,11 @@ export class Sealer {
     if (messages.length === 0) return false
     const made = await this.#make(messages.map(({ record }) => record))
     if (!made) return false
-    return this.#change(model, epoch, () => {
+    // whether it went in or something came between: there may be more to do
+    await this.#committer.change(model, epoch, () => {
       model.seal(messages, made)
       return true
     })
-  }
-
-  /** Again where something came between: the document is loaded or watched anew. */
-  async #change(model: DocumentModel, epoch: number, apply: () => boolean): Promise<boolean> {
-    await this.#committer.change(model, epoch, apply)
     return true
   }
 
@@ -190,7 +191,8 @@ export class Sealer {
     for await (const message of this.#rows(key, first, entry[0] + 1)) messages.push(message)
     const made = await this.#make(messages.map(({ record }) => record))
     if (!made) return false
-    return this.#change(model, epoch, () => model.reseal(number, messages, made))
+    await this.#committer.change(model, epoch, () => model.reseal(number, messages, made))
+    return true
   }
 
   /** The page to which most of the edited messages belong. */

@@ -26,9 +26,9 @@ export interface Author {
 /** Where a hook stands with the operation at `next`. */
 export type HookState =
   | null
-  /** It has answered: what decides now. */
+  /** It has answered: what decides now; `asked`: so many had their last word. */
   | { stage: 'authorized'; allowed: boolean }
-  | { stage: 'agreed'; operation: Operation; allowed: boolean }
+  | { stage: 'agreed'; operation: Operation; allowed: boolean; asked: number }
   | { stage: 'against'; code: 20403 | 70301 | 70302; message: string }
 
 export interface Work {

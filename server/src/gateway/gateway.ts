@@ -6,9 +6,9 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { CLOSE_CODES, type Limits, upMessageBytes } from '@confab/core'
-import { WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
 import type { Log, Outlet, Session } from '../session/session.ts'
-import type { PageOf } from './history.ts'
+import type { PageReaderOf } from './history.ts'
 import { type HttpHandler, httpHandler, isAllowedOrigin, type Origins, pathOf } from './http.ts'
 import { type Route, routeOf } from './routes.ts'
 import { connect, outletOf } from './socket.ts'
@@ -25,14 +25,16 @@ export interface GatewayOptions {
   log: Log
   /** Parts of the relay's HTTP beside it, asked in order. */
   handlers?: readonly HttpHandler[]
-  /** A page of history for whoever has this token. */
-  page: PageOf
+  /** Who asks for pages of history with this token. */
+  pageReader: PageReaderOf
   /** Starts a session for a WebSocket. */
   session(route: Exclude<Route, { kind: 'none' }>, outlet: Outlet): Session
 }
 
 export interface Gateway {
   readonly port: number
+  /** WebSockets that are open. */
+  readonly connections: number
   /** Takes no more connections; those that are open go on. */
   stopAccepting(): void
   /** Closes every connection, and resolves when they are gone. */
@@ -66,7 +68,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     httpHandler({
       ...options,
       history: {
-        page: options.page,
+        reader: options.pageReader,
         failed: (error) => options.log.error({ err: error }, 'failed: history'),
       },
     }),
@@ -76,30 +78,44 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   let isAccepting = true
 
   server.on('request', ({ method, url }) => options.log.debug({ method, path: pathOf(url) }, 'request'))
+  // What a connection keeps is made out of reach of its request, whose headers would stay in memory with it.
+  const onSocketError = (error: Error) => options.log.debug({ err: error }, 'socket error')
+  const onWebSocketError = (error: Error) => options.log.debug({ err: error }, 'WebSocket error')
+  const begin = (
+    ws: WebSocket,
+    socket: Socket,
+    route: Exclude<Route, { kind: 'none' }>,
+    isAllowed: boolean,
+  ) => {
+    const outlet = outletOf(ws, socket)
+    ws.on('error', onWebSocketError)
+    if (!isAllowed) {
+      // A browser tells its page a close code, but never the status of a refused upgrade.
+      return outlet.close(CLOSE_CODES.forbidden, 'This origin is not allowed here')
+    }
+    const session = options.session(route, outlet)
+    sessions.add(session)
+    connect(ws, session, left)
+  }
+  const left = (session: Session) => void sessions.delete(session)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', (error) => options.log.debug({ err: error }, 'socket error'))
+    socket.on('error', onSocketError)
     const route = routeOf(request.url ?? '/')
     options.log.debug({ path: pathOf(request.url), remote: request.socket.remoteAddress }, 'upgrade')
     if (!isAccepting || sessions.size >= options.maxConnections) return turnAway(socket, 503)
     if (route.kind === 'none') return turnAway(socket, 404)
-    webSockets.handleUpgrade(request, socket, head, (ws) => {
-      const outlet = outletOf(ws, socket as Socket)
-      ws.on('error', (error) => options.log.debug({ err: error }, 'WebSocket error'))
-      if (!isAllowedOrigin(request.headers.origin, options.origins)) {
-        // A browser tells its page a close code, but never the status of a refused upgrade.
-        return outlet.close(CLOSE_CODES.forbidden, 'This origin is not allowed here')
-      }
-      const session = options.session(route, outlet)
-      sessions.add(session)
-      ws.on('close', () => sessions.delete(session))
-      connect(ws, session)
-    })
+    webSockets.handleUpgrade(request, socket, head, (ws) =>
+      begin(ws, socket as Socket, route, isAllowedOrigin(request.headers.origin, options.origins)),
+    )
   })
 
   const port = await listen(server, options)
   const gone = new Promise<void>((resolve) => server.once('close', resolve))
   return {
     port,
+    get connections() {
+      return sessions.size
+    },
     stopAccepting() {
       isAccepting = false
       server.close()

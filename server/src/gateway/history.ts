@@ -9,15 +9,25 @@ const inflated = promisify(inflate)
 
 /** Requests that are being answered at a time; more are told to come back. */
 const MOST = 256
+/** Those of one person: a device asks for one page and the next. */
+const MOST_OF_ONE = 16
+
+/** Somebody who may ask. */
+export interface PageReader {
+  /** The same for whatever belongs to one person of one service. */
+  readonly name: string
+  /** A page, deflated; null when it isn't there for them. */
+  page(conversationSid: string, hash: string): Promise<Uint8Array | null>
+}
 
 /**
- * A page, deflated; null when it isn't there for whoever has this token.
+ * Who has this token.
  * @throws ConfabError 20003, 20104 or 20403 for a token that doesn't do
  */
-export type PageOf = (token: string, conversationSid: string, hash: string) => Promise<Uint8Array | null>
+export type PageReaderOf = (token: string) => Promise<PageReader>
 
 export interface HistoryOptions {
-  page: PageOf
+  reader: PageReaderOf
   /** Told of failures of the relay's own. */
   failed(error: unknown): void
 }
@@ -25,6 +35,8 @@ export interface HistoryOptions {
 export class HistoryEndpoint {
   readonly #options: HistoryOptions
   #answering = 0
+  /** The same, by person. */
+  readonly #answeringOne = new Map<string, number>()
 
   constructor(options: HistoryOptions) {
     this.#options = options
@@ -37,7 +49,6 @@ export class HistoryEndpoint {
     if (`/${root}` !== HISTORY_PATH || parts.length !== 4 || !sid || !hash || hash.length > 64) return false
     if (request.method !== 'GET' && request.method !== 'HEAD') return false
     if (this.#answering >= MOST) {
-      response.setHeader('retry-after', '1')
       refuse(response, new ConfabError(20429))
       return true
     }
@@ -59,7 +70,9 @@ export class HistoryEndpoint {
   ): Promise<void> {
     const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
     if (token === undefined) throw new ConfabError(20003)
-    const deflated = await this.#options.page(token, sid, hash)
+    const reader = await this.#options.reader(token)
+    this.#take(reader.name, response)
+    const deflated = await reader.page(sid, hash)
     if (!deflated) return notFound(response)
     const isDeflated = takesDeflate(request.headers['accept-encoding'])
     const body = isDeflated ? deflated : await inflated(deflated)
@@ -74,9 +87,24 @@ export class HistoryEndpoint {
       })
       .end(request.method === 'HEAD' ? undefined : body)
   }
+
+  /** One of the places that a person has, until they have their answer. */
+  #take(name: string, response: ServerResponse): void {
+    const taken = this.#answeringOne.get(name) ?? 0
+    if (taken >= MOST_OF_ONE) throw new ConfabError(20429)
+    this.#answeringOne.set(name, taken + 1)
+    const giveBack = () => {
+      const left = (this.#answeringOne.get(name) ?? 1) - 1
+      if (left > 0) this.#answeringOne.set(name, left)
+      else this.#answeringOne.delete(name)
+    }
+    if (response.closed) giveBack()
+    else response.once('close', giveBack)
+  }
 }
 
 function refuse(response: ServerResponse, error: ConfabError): void {
+  if (error.status === 429) response.setHeader('retry-after', '1')
   if (error.status === 401) response.setHeader('www-authenticate', 'Bearer')
   answer(response, error.status, error.body)
 }

@@ -3,46 +3,61 @@ import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { Outlet, Session } from '../session/session.ts'
 
+const NOTHING = new Uint8Array(0)
+
 /** Milliseconds for a peer to answer a close before its socket is destroyed. */
 const CLOSE_TIMEOUT = 3000
 
 /**
  * Bytes below which a message is copied behind its WebSocket header: one buffer in one `write` costs less than the
- * header and the message by themselves, which is how `ws` sends them.
+ * header and the message by themselves.
  */
-const MERGED = 16 * 1024
+const MERGED = 64 * 1024
 
-/** A binary message as one unmasked WebSocket frame (RFC 6455, 5.2), of less than 64 kB. */
-function binaryFrame(message: Uint8Array): Buffer {
-  const { length } = message
-  const head = length < 126 ? 2 : 4
-  const frame = Buffer.allocUnsafe(head + length)
-  frame[0] = 0x82
-  if (length < 126) frame[1] = length
-  else {
-    frame[1] = 126
-    frame.writeUInt16BE(length, 2)
+/** The header of a binary message as one unmasked WebSocket frame (RFC 6455, 5.2), and room behind it. */
+function headerOf({ length }: Uint8Array, room: number): Buffer {
+  const size = length < 126 ? 2 : length < 65_536 ? 4 : 10
+  const header = Buffer.allocUnsafe(size + room)
+  header[0] = 0x82
+  header[1] = length < 126 ? length : length < 65_536 ? 126 : 127
+  if (size === 4) header.writeUInt16BE(length, 2)
+  if (size === 10) header.writeBigUInt64BE(BigInt(length), 2)
+  return header
+}
+
+/** What was framed last: a message for many goes out to one after the other, and they share the buffer. */
+let last: { message: Uint8Array; frame: Buffer } | null = null
+
+function write(tcp: Socket, message: Uint8Array): void {
+  if (message.length >= MERGED) {
+    tcp.write(headerOf(message, 0))
+    tcp.write(message)
+    return
   }
-  frame.set(message, head)
-  return frame
+  if (last?.message !== message) {
+    const frame = headerOf(message, message.length)
+    frame.set(message, frame.length - message.length)
+    last = { message, frame }
+  }
+  tcp.write(last.frame)
 }
 
 /** @param tcp the socket under the WebSocket, so that several messages leave in one write */
 export function outletOf(ws: WebSocket, tcp: Socket): Outlet {
   return {
     send(messages, written) {
+      // its `close` event follows, or has come
+      if (ws.readyState !== ws.OPEN) return
       const [only] = messages
-      if (messages.length === 1 && only && only.length < MERGED && ws.readyState === ws.OPEN) {
-        tcp.write(binaryFrame(only), () => written())
-        return
+      if (messages.length === 1 && only && only.length < MERGED) write(tcp, only)
+      else {
+        tcp.cork()
+        for (const message of messages) write(tcp, message)
+        tcp.uncork()
       }
-      tcp.cork()
-      const last = messages.length - 1
-      for (const [at, message] of messages.entries()) {
-        // called with an error when the socket is gone: its `close` event follows
-        ws.send(message, { binary: true }, at === last ? () => written() : undefined)
-      }
-      tcp.uncork()
+      // nearly always the system has taken it all by now, and no callback has to be kept
+      if (tcp.writableLength === 0) written()
+      else tcp.write(NOTHING, () => written())
     },
     ping() {
       if (ws.readyState === ws.OPEN) ws.ping()
@@ -55,12 +70,34 @@ export function outletOf(ws: WebSocket, tcp: Socket): Outlet {
   }
 }
 
-export function connect(ws: WebSocket, session: Session): void {
-  ws.on('message', (data, isBinary) => {
-    if (isBinary) session.receive(data as Buffer)
-    else session.receiveText()
-  })
-  ws.on('ping', () => session.heard('ping'))
-  ws.on('pong', () => session.heard('pong'))
-  ws.on('close', () => session.ended())
+/** A WebSocket that knows its session, so that all of them share their listeners. */
+interface Connected extends WebSocket {
+  session: Session
+  left: (session: Session) => void
+}
+
+function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  const { session } = this as Connected
+  if (isBinary) session.receive(data as Buffer)
+  else session.receiveText()
+}
+function onPing(this: WebSocket): void {
+  ;(this as Connected).session.heard('ping')
+}
+function onPong(this: WebSocket): void {
+  ;(this as Connected).session.heard('pong')
+}
+function onClose(this: WebSocket): void {
+  const { session, left } = this as Connected
+  left(session)
+  session.ended()
+}
+
+/** @param left told when the socket is gone */
+export function connect(ws: WebSocket, session: Session, left: (session: Session) => void): void {
+  Object.assign(ws, { session, left })
+  ws.on('message', onMessage)
+  ws.on('ping', onPing)
+  ws.on('pong', onPong)
+  ws.on('close', onClose)
 }

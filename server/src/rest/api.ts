@@ -25,6 +25,8 @@ export interface RestOptions {
   authentication: Authentication
   /** Where people reach the relay, if that isn't what they ask for by `Host`: `https://relay.example.org`. */
   publicUrl: string | null
+  /** Told of each answer; `resource` null: there was no such path, or nobody who may ask. */
+  answered?(resource: string | null, status: number): void
   log: {
     info(details: object, message: string): void
     error(details: object, message: string): void
@@ -65,7 +67,11 @@ export function restApi(options: RestOptions): HttpHandler {
     answering++
     response.once('close', () => answering--)
     const began = performance.now()
-    answer(options, request, response, path, enter)
+    let resource: string | null = null
+    const entered = (route: Route) => {
+      resource = route.resource
+    }
+    answer(options, request, response, { path, requestId, enter, entered })
       .catch((error: unknown) => {
         // whoever asked has hung up
         if (request.destroyed && !request.complete) return
@@ -77,6 +83,7 @@ export function restApi(options: RestOptions): HttpHandler {
       .finally(() => {
         const took = Math.round(performance.now() - began)
         const { method } = request
+        options.answered?.(resource, response.statusCode)
         options.log.info({ requestId, method, path, status: response.statusCode, took }, 'REST')
       })
     return true
@@ -92,8 +99,17 @@ async function answer(
   options: RestOptions,
   request: IncomingMessage,
   response: ServerResponse,
-  path: string,
-  enter: (accountSid: string, response: ServerResponse) => void,
+  {
+    path,
+    requestId,
+    enter,
+    entered,
+  }: {
+    path: string
+    requestId: string
+    enter: (accountSid: string, response: ServerResponse) => void
+    entered: (route: Route) => void
+  },
 ): Promise<void> {
   const { authentication, relay } = options
   const from = request.socket.remoteAddress ?? ''
@@ -116,6 +132,7 @@ async function answer(
     throw new ConfabError(20404, `The requested resource ${path} was not found`)
   }
   const { route, found } = routeOf(request, response, located, path)
+  entered(route)
   const url = new URL(request.url ?? '/', origin)
   const given =
     request.method === 'GET' || request.method === 'DELETE' ? url.searchParams : await form(request)
@@ -131,9 +148,33 @@ async function answer(
     isWebhookEnabled: String(request.headers['x-twilio-webhook-enabled']).toLowerCase() === 'true',
   })
   const answered = await route.handle(call, parameters)
+  if (isAudited(route)) {
+    await relay.store.audit.note({
+      at: relay.now(),
+      accountSid,
+      actor: who.actor,
+      act: `${route.method} ${route.resource}`,
+      target: path,
+      fields: Object.keys(parameters),
+      requestId,
+    })
+  }
   if (route.status === 204) response.writeHead(204).end()
   else send(response, route.status, answered as object)
 }
+
+/** What servers do all day long, and no administrator's act, unless something is deleted. */
+const EVERYDAY: ReadonlySet<string> = new Set([
+  'Conversations',
+  'ConversationWithParticipants',
+  'Participants',
+  'Messages',
+  'Users',
+  'Users/Conversations',
+])
+
+const isAudited = ({ method, resource }: Route): boolean =>
+  method === 'DELETE' || (method === 'POST' && !EVERYDAY.has(resource))
 
 /** Which service a path is about, and what is behind that. */
 interface Located {

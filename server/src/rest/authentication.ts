@@ -22,24 +22,24 @@ export class Authentication {
   }
 
   /**
-   * The account's sid; `refused` for anybody else, and `throttled` for an address that was refused too often.
+   * The account's sid, and that of the account or key by which they ask; `refused` for anybody else, and `throttled` for an address that was refused too often.
    * @param header of `Authorization`
    * @param from the address that asks
    */
   async authenticate(
     header: string | undefined,
     from: string,
-  ): Promise<{ accountSid: string } | 'refused' | 'throttled'> {
-    const accountSid = await this.#accountOf(header)
+  ): Promise<{ accountSid: string; actor: string } | 'refused' | 'throttled'> {
+    const known = await this.#knownBy(header)
     // those who have them are never kept out by somebody who hasn't and comes by the same proxy; with secrets of this
     // length, trying is hopeless at any rate
-    if (accountSid !== null) return { accountSid }
+    if (known !== null) return known
     if (this.#isThrottled(from)) return 'throttled'
     this.#failed(from)
     return 'refused'
   }
 
-  async #accountOf(header: string | undefined): Promise<string | null> {
+  async #knownBy(header: string | undefined): Promise<{ accountSid: string; actor: string } | null> {
     const [, encoded = ''] = /^Basic +([A-Za-z0-9+/=_-]{1,1024})$/i.exec(header ?? '') ?? []
     const text = Buffer.from(encoded, 'base64').toString()
     const at = text.indexOf(':')
@@ -48,7 +48,7 @@ export class Authentication {
     const hash = createHash('sha256').update(secret).digest()
     // as long for a sid that nobody has
     const isRight = timingSafeEqual(known?.hash ?? this.#nobody, hash)
-    return isRight && known ? known.accountSid : null
+    return isRight && known ? { accountSid: known.accountSid, actor: sid } : null
   }
 
   #isThrottled(from: string): boolean {

@@ -18,6 +18,7 @@ import type { ServiceBook } from '../services/service-book.ts'
 import type { Services } from '../services/services.ts'
 import { type ConversationSnapshot, readConversation } from '../store/read-conversation.ts'
 import type { Store } from '../store/store.ts'
+import type { Webhooks } from '../webhooks/webhooks.ts'
 
 /** What routes work with. */
 export interface RestRelay {
@@ -26,6 +27,7 @@ export interface RestRelay {
   book: ServiceBook
   services: Services
   accounts: Accounts
+  webhooks: Pick<Webhooks, 'book' | 'settings' | 'retry' | 'replay' | 'forget'>
   limits: Limits
   now(): number
 }

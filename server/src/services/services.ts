@@ -18,10 +18,21 @@ export class Services {
   readonly #now: () => number
   /** Accounts whose default service has its row. */
   readonly #seen = new Set<string>()
+  readonly #accounts = new Map<string, string>()
 
   constructor(objects: ObjectStore, now: () => number) {
     this.#objects = objects
     this.#now = now
+  }
+
+  /** Reads whose services there are. To be called once, before anything is decided. */
+  async load(): Promise<void> {
+    for (const { scope, sid } of await this.#objects.all(SERVICE)) this.#accounts.set(sid, scope)
+  }
+
+  /** Whose service it is, if that was ever asked for. */
+  accountOf(serviceSid: string): string | undefined {
+    return this.#accounts.get(serviceSid)
   }
 
   async has(accountSid: string, sid: string): Promise<boolean> {
@@ -47,6 +58,7 @@ export class Services {
   }
 
   async delete(accountSid: string, sid: string): Promise<void> {
+    // whose it was stays known: its last events are told
     await this.#objects.delete(accountSid, SERVICE, sid)
   }
 
@@ -58,9 +70,10 @@ export class Services {
     this.#seen.add(accountSid)
   }
 
-  #put(accountSid: string, sid: string, friendlyName: string): Promise<void> {
+  async #put(accountSid: string, sid: string, friendlyName: string): Promise<void> {
     const now = this.#now()
-    return this.#objects.put(accountSid, SERVICE, sid, { friendlyName, dateCreated: now, dateUpdated: now })
+    await this.#objects.put(accountSid, SERVICE, sid, { friendlyName, dateCreated: now, dateUpdated: now })
+    this.#accounts.set(sid, accountSid)
   }
 }
 

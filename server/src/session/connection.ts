@@ -189,10 +189,10 @@ export class Connection {
     const { clock, timing } = this.#options
     const left = expiresAt - clock.now()
     const ahead = Math.min(timing.tokenAhead, left / 2)
-    this.timer('tokenExpiring', left - ahead, () => this.#listener.tokenExpiring(expiresAt))
-    this.timer('tokenExpired', left, () =>
-      this.close(CLOSE_CODES.tokenExpired, 'The access token has expired'),
-    )
+    this.timer('token', left - ahead, () => {
+      this.#listener.tokenExpiring(expiresAt)
+      this.timer('token', ahead, () => this.close(CLOSE_CODES.tokenExpired, 'The access token has expired'))
+    })
   }
 
   async #authenticate(token: string): Promise<Authentication | null> {

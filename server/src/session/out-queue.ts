@@ -1,4 +1,4 @@
-import { type DownFrame, FrameBatch, type Outcome } from '@confab/core'
+import { changesMessage, type DownFrame, FrameBatch, type Outcome } from '@confab/core'
 
 /**
  * Frames that wait for the end of the turn, to leave in one WebSocket message. They wait as frames and not as
@@ -30,10 +30,13 @@ export class OutQueue {
   }
 
   take(): Uint8Array[] {
-    const batch = new FrameBatch()
-    for (const frame of this.#frames) batch.add(frame)
+    const frames = this.#frames
     this.#frames = []
     this.#isAsked = false
+    const [first] = frames
+    if (frames.length === 1 && first?.type === 'changes') return [changesMessage(first)]
+    const batch = new FrameBatch()
+    for (const frame of frames) batch.add(frame)
     return batch.take()
   }
 }

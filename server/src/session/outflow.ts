@@ -22,7 +22,8 @@ export class Outflow {
   }
 
   send(messages: readonly Uint8Array[], kind: 'asked' | 'news'): void {
-    const bytes = messages.reduce((sum, message) => sum + message.length, 0)
+    let bytes = 0
+    for (const message of messages) bytes += message.length
     this.#waiting += bytes
     if (kind === 'asked') this.#asked += bytes
     if (this.#waiting > this.#most + this.#asked) {

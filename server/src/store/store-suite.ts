@@ -7,6 +7,7 @@ import {
   userSid,
 } from '@confab/core'
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { QueuedEvent } from '../webhooks/queue.ts'
 import { type DocumentCommit, type Head, NO_HISTORY, type Store } from './store.ts'
 
 const SERVICE = `IS${'1'.repeat(32)}`
@@ -350,7 +351,11 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
         await store.commit([commit(first, seq, { head: head(first, seq + 1, { key }), entry })])
       }
       await create(conversation(2))
-      expect(await store.compactable(150, 5)).toEqual([{ key, seq: 0, entries: 200 }])
+      const [due, ...others] = await store.compactable(150, 5)
+      expect(due).toMatchObject({ key, seq: 0 })
+      expect(due?.entries).toBeGreaterThanOrEqual(150)
+      expect(due?.entries).toBeLessThanOrEqual(200)
+      expect(others).toEqual([])
       const input = await store.compactionInput(key)
       expect(input.snapshot).toBe(null)
       expect(input.entries.length).toBe(200)
@@ -589,6 +594,116 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
         const aWeek = 7 * 24 * 60 * 60 * 1000
         expect(await channels.putPart('smpp', part(2, 'd'), aWeek)).toBeNull()
       })
+    })
+
+    describe('keeps for webhooks', () => {
+      const event = (n: number, over: Partial<QueuedEvent> = {}): QueuedEvent => ({
+        webhook: 'WH1',
+        accountSid: 'AC1',
+        serviceSid: SERVICE,
+        document: first,
+        messageSid: null,
+        token: hex(n),
+        url: 'https://hooks.example.org/',
+        method: 'POST',
+        fields: { EventType: 'onMessageAdded', Body: `text ${n}`, Index: String(n) },
+        at: 1000 + n,
+        ...over,
+      })
+      const lane = { webhook: 'WH1', document: first }
+      const waiting = async () => {
+        const found = []
+        for (let after = 0; ; ) {
+          const next = await store.webhooks.next(lane, after)
+          if (!next) return found
+          found.push(next)
+          after = next.position
+        }
+      }
+
+      it('events of a commit, in their order, by webhook and document, until they were told', async () => {
+        const other = event(3, { webhook: 'WH2' })
+        await create(first, { events: [event(1), other, event(2)] })
+        expect(await store.webhooks.lanes()).toEqual([lane, { ...lane, webhook: 'WH2' }])
+        const [one, two] = await waiting()
+        expect([one, two]).toMatchObject([
+          { ...event(1), attempts: 0, due: 0 },
+          { ...event(2), attempts: 0 },
+        ])
+        await store.webhooks.failed(one?.position as number, 1, 5000)
+        expect(await store.webhooks.next(lane, 0)).toMatchObject({ token: hex(1), attempts: 1, due: 5000 })
+        await store.webhooks.done([one?.position as number])
+        expect((await waiting()).map(({ token }) => token)).toEqual([hex(2)])
+        expect(await store.webhooks.counts()).toEqual({ pending: 2, dead: 0 })
+        await store.webhooks.forget('WH2')
+        expect(await store.webhooks.lanes()).toEqual([lane])
+      })
+
+      it('nothing of a commit that fails', async () => {
+        const key = await create(first)
+        const late = commit(first, 5, { head: head(first, 6, { key }), events: [event(1)] })
+        await expect(store.commit([late])).rejects.toMatchObject({ code: 70502 })
+        expect(await store.webhooks.lanes()).toEqual([])
+      })
+
+      it('what was given up, the newest of it, until it is taken up again in its place', async () => {
+        await create(first, { events: [1, 2, 3, 4].map((n) => event(n)) })
+        for (const { position } of (await waiting()).slice(0, 3))
+          await store.webhooks.bury(position, 9, 7000, 'HTTP 500')
+        await store.webhooks.prune(2)
+        const dead = await store.webhooks.dead('AC1', 10)
+        expect(dead.map(({ token, attempts, deadAt, error }) => [token, attempts, deadAt, error])).toEqual([
+          [hex(3), 9, 7000, 'HTTP 500'],
+          [hex(2), 9, 7000, 'HTTP 500'],
+        ])
+        expect(await store.webhooks.dead('AC2', 10)).toEqual([])
+        expect(await store.webhooks.revive('AC2', null)).toEqual([])
+        expect(await store.webhooks.revive('AC1', [hex(3)])).toEqual([lane])
+        expect((await waiting()).map(({ token, attempts }) => [token, attempts])).toEqual([
+          [hex(3), 0],
+          [hex(4), 0],
+        ])
+        expect(await store.webhooks.counts()).toEqual({ pending: 2, dead: 1 })
+      })
+
+      it('no text of a message that was removed, or of a conversation that was deleted', async () => {
+        const sid = `IM${hex(0)}`
+        const key = await create(first, {
+          messages: { put: [{ record: message(0), item: [12, 0] }], delete: [] },
+          decided: [posted(0)],
+          events: [event(1, { messageSid: sid }), event(2)],
+        })
+        const removal = { messages: { put: [], delete: [sid] } }
+        await store.commit([commit(first, 1, { head: head(first, 2, { key }), ...removal })])
+        expect((await waiting()).map(({ fields }) => [fields.Body, fields.Index])).toEqual([
+          ['', '1'],
+          ['text 2', '2'],
+        ])
+        const deletion = { head: head(first, 3, { key, deleted: true }), deleted: true, events: [event(3)] }
+        await store.commit([commit(first, 2, deletion)])
+        expect((await waiting()).map(({ fields }) => fields.Body)).toEqual(['', '', 'text 3'])
+      })
+    })
+
+    it('keeps what administrators did, by account, the newest first', async () => {
+      const entry = (n: number, accountSid: string | null) => ({
+        at: n,
+        accountSid,
+        actor: `SK${n}`,
+        act: 'POST Roles',
+        target: '/v1/Roles',
+        fields: ['FriendlyName'],
+        requestId: null,
+      })
+      for (const [n, account] of ['AC1', 'AC2', null, 'AC1'].entries())
+        await store.audit.note(entry(n, account))
+      const listed = async (account: string | null, before: number, limit: number) =>
+        (await store.audit.list(account, before, limit)).map(({ actor }) => actor)
+      expect(await listed(null, 100, 10)).toEqual(['SK3', 'SK2', 'SK1', 'SK0'])
+      expect(await listed('AC1', 100, 10)).toEqual(['SK3', 'SK0'])
+      const [newest] = await store.audit.list('AC1', 100, 1)
+      expect(newest).toMatchObject(entry(3, 'AC1'))
+      expect(await listed('AC1', newest?.position as number, 10)).toEqual(['SK0'])
     })
   })
 }

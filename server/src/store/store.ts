@@ -13,7 +13,9 @@ import type {
   ReadRecord,
   StateTransition,
 } from '@confab/core'
+import type { AuditTrail } from '../administration/audit.ts'
 import type { ChannelStore } from '../channels/desk.ts'
+import type { QueuedEvent, WebhookQueue } from '../webhooks/queue.ts'
 import type { Catalogue, ObjectStore } from './objects.ts'
 
 /** The id of a Yjs item: (client, clock). */
@@ -194,6 +196,8 @@ export interface DocumentCommit {
   epoch?: { snapshot: Snapshot; messages: LiveMessage[]; mapItems: MapItem[]; reads: StoredRead[] }
   /** The conversation was deleted: only its tombstone and decided operations remain. */
   deleted?: boolean
+  /** What webhooks are to be told of it. */
+  events?: readonly QueuedEvent[]
 }
 
 /** A conversation whose timers will change its state. */
@@ -272,7 +276,7 @@ export interface Store {
   /**
    * Documents whose log is due for compaction: at least `atLeast` entries since the newest snapshot, and at least
    * half as many as the snapshot stands for (so that all compactions of a document together stay linear), though
-   * never more than 4,096. `seq` is the snapshot's.
+   * never more than 4,096. `seq` is the snapshot's. The newest commits, up to a quarter of `atLeast`, may not be counted yet.
    */
   compactable(atLeast: number, limit: number): Promise<{ key: number; seq: number; entries: number }[]>
   /** Replaces the snapshots (common and per identity) up to `seq` and trims log entries below `keepFrom`. */
@@ -318,6 +322,8 @@ export interface Store {
   readonly catalogue: Catalogue
   /** What is kept for people without the SDK. */
   readonly channels: ChannelStore
+  readonly webhooks: WebhookQueue
+  readonly audit: AuditTrail
 
   close(): Promise<void>
 }

@@ -9,6 +9,7 @@ export const news = (clock = 1, outcomes: Outcome[] = []): News => ({
 
 /** An engine that answers as a test tells it, and remembers what it was asked: for what sessions do, alone. */
 export class ScriptedEngine implements Engine {
+  readonly loaded = 0
   isOnline = () => false
   reachabilityChanged = () => {}
   readonly calls: string[] = []

@@ -7,6 +7,7 @@ import {
   type Outcome,
   outboxName,
   UpdateWriter,
+  uuidV7,
 } from '@confab/core'
 import type { Who } from './targets.ts'
 
@@ -40,7 +41,8 @@ export const SERVICE = defaultServiceSid(ACCOUNT)
 export const KEY = 'SKbench'
 export const SECRET = 'a secret of the benchmark, long enough'
 export const identityOf = (conversation: number, member: number): string => `person-${conversation}-${member}`
-const freshId = (): string => randomBytes(16).toString('hex')
+/** As the SDK makes them. */
+export const freshId = (): string => uuidV7(Date.now(), randomBytes)
 
 const BEFORE = 'Post number '
 const DIGITS = 8
@@ -92,12 +94,13 @@ export async function setUp(
 /** The uploads of one device: each a post appended to its outbox, as Yjs writes it. */
 export class Author {
   readonly #outbox: string
-  readonly #client = randomBytes(4).readUInt32LE() || 1
+  readonly #client: number
   readonly #writer = new UpdateWriter()
   #clock = 0
 
-  constructor(identity: string) {
+  constructor(identity: string, client = randomBytes(4).readUInt32LE() || 1) {
     this.#outbox = outboxName(identity)
+    this.#client = client
   }
 
   post(body: string): { id: string; update: Uint8Array } {

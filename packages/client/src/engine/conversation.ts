@@ -381,9 +381,11 @@ export class LocalConversation {
       // who lost their copy, or was removed in one of two histories, may have something to bring, too
       if (!isOther && !isAll) this.#take(news, replace, null)
       else
-        return this.#bringAgain(replica, news, isOther, isFresh).then((restored) =>
-          this.#take(news, replace || restored !== null, restored),
-        )
+        return this.#bringAgain(replica, news, isOther, isFresh).then((restored) => {
+          this.#take(news, replace || restored !== null, restored)
+          // what a snapshot has decided it has no outcome of: the relay answers who asks again
+          if (this.#replica) this.#restoreOutbox()
+        })
     })
   }
 

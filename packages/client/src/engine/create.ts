@@ -200,6 +200,7 @@ class LocalEngine implements Engine {
       connection: this.#started.connection,
       usage: async () => (await this.#started.store.usage?.()) ?? { used: null, quota: null },
       now: () => this.#platform.now(),
+      random: (bytes) => this.#platform.random(bytes),
       warn: (message, details) => this.#warn(message, details),
       followers: this.#followers,
     }
@@ -249,15 +250,8 @@ class LocalEngine implements Engine {
     host.post({ kind: 'removed', document: entry.document, ids: [operationId] })
   }
 
-  async createInvite(
-    conversationSid: string,
-    options: { roleSid?: string; expiresIn?: number; maxUses?: number },
-  ): Promise<string> {
-    return (await this.#running()).writer.createInvite(conversationSid, options)
-  }
-
-  async joinByInvite(invite: string): Promise<ConversationView> {
-    return (await this.#running()).writer.joinByInvite(invite)
+  async joinInvited(...invite: Parameters<Engine['joinInvited']>): Promise<ConversationView> {
+    return (await this.#running()).writer.joinInvited(...invite)
   }
 
   // --- people

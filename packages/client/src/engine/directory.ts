@@ -224,8 +224,11 @@ export class Directory {
       this.#kept.replace(this.#document, old.epoch, () => this.#host.journal.flush())
       this.#restoreOutbox()
     } else {
-      if (old.point.commitsId === 0 && news.point) this.#rekey(news.point.epoch)
+      const isWhole = old.point.commitsId === 0
+      if (isWhole && news.point) this.#rekey(news.point.epoch)
       this.#document.apply(news.updates, RELAY)
+      // what a snapshot has decided it has no outcome of: the relay answers who asks again
+      if (isWhole) this.#restoreOutbox()
       if (!this.#kept.keeping) this.#kept.keep(this.#document)
     }
     const { epoch } = this.#document

@@ -249,13 +249,12 @@ export interface Engine {
   resend(operationId: string): Promise<void>
   discard(operationId: string): Promise<void>
 
-  /** A string that fits a link or a QR code. Works offline. `expiresIn` in seconds. */
-  createInvite(
-    conversationSid: string,
-    options: { roleSid?: string; expiresIn?: number; maxUses?: number },
-  ): Promise<string>
-  /** Opens the invited conversation locally and joins it. */
-  joinByInvite(invite: string): Promise<ConversationView>
+  /**
+   * Opens an invited conversation locally and joins it.
+   * @param invite its secret
+   * @param expiresAt milliseconds since the epoch
+   */
+  joinInvited(conversationSid: string, invite: string, expiresAt: number): Promise<ConversationView>
 
   /** Somebody as they are known here, followed or not. */
   user(identity: string): UserView
@@ -280,7 +279,7 @@ export interface Engine {
   /** Tells the others that this person is typing; throttled by the caller. */
   typing(conversationSid: string): void
 
-  /** For a `Reader` of what is on this device. Valid after `ready`. */
+  /** For what is loaded when it is needed. Valid after `ready`. */
   readonly local: LocalAccess
 
   goOffline(): Promise<void>

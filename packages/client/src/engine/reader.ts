@@ -1,6 +1,6 @@
 /**
  * What search, export and diagnostics read: what is on this device, nothing asked of the relay. They come in chunks of
- * their own, so all that they need of the engine is handed to them through here.
+ * their own, and are handed all that they need of the engine through here.
  */
 import { isGone, type Manifest, type MessageRecord, pageOf, type SealedPage } from '@confab/core'
 import { FILES, type Pages, type StoredPage } from '../storage/storage.ts'
@@ -19,6 +19,8 @@ export interface LocalAccess {
   /** Bytes of the owner's data where the storage knows them. */
   usage(): Promise<{ used: number | null; quota: number | null }>
   now(): number
+  /** That many random bytes. */
+  random(bytes: number): Uint8Array
   warn(message: string, details?: unknown): void
   readonly followers: Set<(conversationSid: string, pages: boolean) => void>
 }

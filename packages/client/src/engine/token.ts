@@ -39,13 +39,31 @@ export function readToken(token: string): TokenClaims {
 function decodeClaims(token: string): JsonObject {
   const part = String(token).split('.')[1]
   if (part === undefined) throw notAToken('a JWT has three parts')
+  const claims = claimsIn(part)
+  if (!claims) throw notAToken('its claims are not readable')
+  return claims
+}
+
+/** The claims that a JWT's second part says; null when it says none. */
+function claimsIn(part: string): JsonObject | null {
   try {
     const claims: unknown = JSON.parse(new TextDecoder().decode(fromBase64UrlEncoded(part)))
-    if (isJsonObject(claims)) return claims
-  } catch (cause) {
-    throw new ConfabError(20003, 'This is not an access token: its claims are not readable', { cause })
+    return isJsonObject(claims) ? claims : null
+  } catch {
+    return null
   }
-  throw notAToken('its claims are not an object')
+}
+
+/** What a client reads in its own token before it opens anything: a hint, never a right. */
+export function readTokenClaims(token: string): { identity?: string; url?: string } {
+  const grants = objectAt(claimsIn(token.split('.')[1] ?? '') ?? {}, 'grants') ?? {}
+  const { identity } = grants
+  // where the relay is: the claim `url` of the grant `confab`
+  const url = objectAt(grants, 'confab')?.url
+  return {
+    ...(typeof identity === 'string' ? { identity } : {}),
+    ...(typeof url === 'string' ? { url } : {}),
+  }
 }
 
 function objectAt(object: JsonObject, key: string): JsonObject | undefined {

@@ -1,26 +1,10 @@
 /** The mutators: decide on what is seen, make it durable, show it, send it, wait for the verdict. */
-import {
-  CHANNEL_USER,
-  ConfabError,
-  conversationSid,
-  decodeInvite,
-  encodeInvite,
-  INVITE_SECRET_BYTES,
-  inviteHash,
-  inviteSecretText,
-  type Json,
-  messageSidOf,
-  type Operation,
-  toHex,
-} from '@confab/core'
+import { ConfabError, conversationSid, type Json, messageSidOf, type Operation, toHex } from '@confab/core'
 import type { LocalConversation } from './conversation.ts'
 import { operationOf, withheldParts } from './drafts.ts'
 import type { ConversationView, OperationDraft } from './engine.ts'
 import { isHorizon } from './horizons.ts'
 import type { ConversationHost } from './host.ts'
-
-/** Seconds that an invite stands when its maker doesn't say: a week. */
-const INVITE_SECONDS = 7 * 24 * 3600
 
 interface CommitOptions {
   wait: 'verdict' | 'durable'
@@ -100,43 +84,14 @@ export class Writer {
     this.#host.post({ kind: 'removed', document: entry.document, ids: [id] })
   }
 
-  async createInvite(
-    sid: string,
-    options: { roleSid?: string; expiresIn?: number; maxUses?: number },
-  ): Promise<string> {
-    const { platform, link } = this.#host
-    const secret = platform.random(INVITE_SECRET_BYTES)
-    const roleSid = options.roleSid ?? CHANNEL_USER
-    const expiresAt = Math.floor(link.relayNow() + (options.expiresIn ?? INVITE_SECONDS) * 1000)
-    const draft = {
-      type: 'invite.create' as const,
-      hash: inviteHash(secret),
-      roleSid,
-      expiresAt,
-      maxUses: options.maxUses ?? 1,
-    }
-    const conversation = this.#conversation(sid)
-    await conversation.opened()
-    await this.#commit(conversation, [draft], { wait: 'verdict' })
-    const friendlyName = conversation.view?.record.friendlyName
-    return encodeInvite({
-      conversationSid: sid,
-      secret,
-      expiresAt,
-      roleSid,
-      ...(friendlyName === undefined ? {} : { friendlyName }),
-    })
-  }
-
-  async joinByInvite(text: string): Promise<ConversationView> {
-    const { conversationSid: sid, secret, expiresAt } = decodeInvite(text)
+  async joinInvited(sid: string, invite: string, expiresAt: number): Promise<ConversationView> {
     const conversation = this.#conversation(sid)
     await conversation.opened()
     if (conversation.view?.status !== 'joined') {
       if (this.#host.link.isPast(expiresAt)) throw new ConfabError(70202)
-      const draft = { type: 'conversation.join' as const, invite: inviteSecretText(secret) }
       this.#host.inviteExpiry.set(sid, expiresAt)
-      await this.#commit(conversation, [draft], { wait: 'verdict', values: { [inviteKey(sid)]: expiresAt } })
+      const values = { [inviteKey(sid)]: expiresAt }
+      await this.#commit(conversation, [{ type: 'conversation.join', invite }], { wait: 'verdict', values })
     }
     if (!conversation.view) throw new ConfabError(70201)
     return conversation.view

@@ -1,5 +1,6 @@
 import { ConfabError } from '@confab/core'
 import { describe, expect, it } from 'vitest'
+import { createInvite, joinByInvite } from '../../src/invites.ts'
 import { memory } from '../../src/storage/memory.ts'
 import type { JournalWrite, Storage } from '../../src/storage/storage.ts'
 import { engineFor, type TestEngine, tokenFor, turns } from './harness.ts'
@@ -186,10 +187,10 @@ describe('an invite that nobody knows', () => {
     const relay = new YRelay()
     const alice = engineFor('alice', memory())
     const sid = await create(alice)
-    const invite = await alice.createInvite(sid, { expiresIn: 3600 })
+    const invite = await createInvite(alice, sid, { expiresIn: 3600 })
     const bob = engineFor('bob', memory(), { transport: relay.transport('bob'), platform: time })
     await bob.heard('connectionStateChanged connected')
-    const joined = bob.joinByInvite(invite)
+    const joined = joinByInvite(bob, invite)
     await turns()
     time.advance(2000)
     await joined
@@ -212,8 +213,8 @@ describe('an invite that nobody knows', () => {
     ])
     expect(bob.conversations()).toEqual([])
     expect(bob.news()).toContain('conversationRemoved undefined')
-    await expect(bob.joinByInvite(invite)).rejects.toMatchObject({ code: 70202 })
-    await expect(bob.joinByInvite('nonsense')).rejects.toMatchObject({ code: 70203 })
+    await expect(joinByInvite(bob, invite)).rejects.toMatchObject({ code: 70202 })
+    await expect(joinByInvite(bob, 'nonsense')).rejects.toMatchObject({ code: 70203 })
   })
 })
 

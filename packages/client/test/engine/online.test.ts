@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createInvite, joinByInvite } from '../../src/invites.ts'
 import { memory } from '../../src/storage/memory.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { engineFor, type TestEngine, turns } from './harness.ts'
@@ -478,9 +479,9 @@ describe('with a relay', () => {
     const bob = clientOf(relay, 'bob')
     const sid = await create(alice, 'Trip')
     await alice.submit(sid, [post('from alice')])
-    const invite = await alice.createInvite(sid, {})
+    const invite = await createInvite(alice, sid, {})
     await bob.ready
-    const view = await bob.joinByInvite(invite)
+    const view = await joinByInvite(bob, invite)
     expect(view.status).toBe('joined')
     await bob.submit(sid, [post('from bob')])
     await turns()

@@ -78,8 +78,8 @@ export function sealedBelow(manifest: Manifest, index: number): number {
   const page = pageOf(manifest, index)
   if (!page) return index < 0 ? 0 : manifest.count
   let count = page.before + index - page.first
-  if (page.gone) {
-    const bits = fromBase64UrlEncoded(page.gone)
+  const bits = bitsOf(page)
+  if (bits) {
     for (let i = index - page.first - 1; i >= 0; i--) if (isSet(bits, i)) count--
   }
   return count
@@ -87,7 +87,21 @@ export function sealedBelow(manifest: Manifest, index: number): number {
 
 /** Whether the message at a sealed index was removed. */
 export function isGone(page: SealedPage, index: number): boolean {
-  return page.gone !== undefined && isSet(fromBase64UrlEncoded(page.gone), index - page.first)
+  const bits = bitsOf(page)
+  return bits !== null && isSet(bits, index - page.first)
+}
+
+/** Of pages that are read message by message. */
+const decoded = new WeakMap<SealedPage, Uint8Array>()
+
+function bitsOf(page: SealedPage): Uint8Array | null {
+  if (!page.gone) return null
+  let bits = decoded.get(page)
+  if (!bits) {
+    bits = fromBase64UrlEncoded(page.gone)
+    decoded.set(page, bits)
+  }
+  return bits
 }
 
 /** The bits of a page in which these indices are gone; undefined for none. */

@@ -59,6 +59,8 @@ describe('a page of messages', () => {
       '',
       '{}',
       '{"v":2,"count":0}',
+      '{"v":1,"count":4294967295}',
+      '{"v":1,"count":"x"}',
       '{"v":1,"count":1,"sid":{"at":[4],"of":["x"]}}',
       'null',
     ]) {

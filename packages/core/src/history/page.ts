@@ -75,6 +75,8 @@ export function decodePage(bytes: Uint8Array): MessageRecord[] {
   try {
     const page = JSON.parse(new TextDecoder().decode(bytes))
     if (page.v !== VERSION) throw new Error(`A page of version ${page.v}`)
+    // each record has an index there
+    if (!(page.count <= bytes.length)) throw new Error(`A page of ${page.count} messages`)
     const records = Array.from({ length: page.count }, (): Loose => ({}))
     for (const key of COLUMNS) {
       const stored = page[key]

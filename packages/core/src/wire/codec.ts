@@ -4,7 +4,7 @@
  * prose; the layout's hash is pinned to `PROTOCOL_VERSION` in `codec.test.ts`.
  */
 import * as encoding from 'lib0/encoding'
-import { putVaruint, varuintSize } from '../update/byte-writer.ts'
+import { ByteWriter, putVaruint, varuintSize } from '../update/byte-writer.ts'
 import { FRAMES_PER_MESSAGE, NO_BOUNDS, type WireBounds } from './bounds.ts'
 import {
   bool,
@@ -73,17 +73,80 @@ const sharedFields = { point, updates: list(bytes), outcomes: list(outcome) }
 const shared = record<Shared>(sharedFields)
 type Shared = Pick<FrameNamed<'changes'>, 'point' | 'updates' | 'outcomes'>
 
-/** Encoded once for everybody who is told the very same, for as long as somebody holds it. */
-const encoded = new WeakMap<Shared['updates'], Pick<Shared, 'point' | 'outcomes'> & { bytes: Uint8Array }>()
+const scratch = new ByteWriter()
+
+/** The fields of most `changes` without a closure for each: every commit passes here. */
+function writeShared({ point, updates, outcomes }: Shared): Uint8Array {
+  if (outcomes.some(({ verdict, ...rest }) => verdict !== 'accepted' || 'warnings' in rest)) {
+    const encoder = encoding.createEncoder()
+    shared.write(encoder, { point, updates, outcomes })
+    return encoding.toUint8Array(encoder)
+  }
+  scratch.clear()
+  for (const number of [point.epoch, point.commitsId, point.clock]) scratch.varuint(checked(number))
+  scratch.varuint(updates.length)
+  for (const update of updates) {
+    scratch.varuint(update.length)
+    scratch.copy(update, 0, update.length)
+  }
+  scratch.varuint(outcomes.length)
+  for (const { id } of outcomes) {
+    scratch.string(id)
+    // accepted, without a warning
+    scratch.varuint(0)
+    scratch.varuint(0)
+  }
+  return scratch.toBytes()
+}
+
+/** What was encoded last: readers of one commit are told one after the other. */
+let lastShared: (Shared & { bytes: Uint8Array }) | null = null
+let lastMessage: { fields: Uint8Array; channel: number; bytes: Uint8Array } | null = null
+
+const isLastShared = (frame: Shared): boolean =>
+  lastShared !== null &&
+  lastShared.updates === frame.updates &&
+  lastShared.point === frame.point &&
+  lastShared.outcomes === frame.outcomes
 
 function sharedBytes(frame: Shared): Uint8Array {
-  const known = encoded.get(frame.updates)
-  if (known && known.point === frame.point && known.outcomes === frame.outcomes) return known.bytes
-  const encoder = encoding.createEncoder()
-  shared.write(encoder, frame)
-  const made = { point: frame.point, outcomes: frame.outcomes, bytes: encoding.toUint8Array(encoder) }
-  encoded.set(frame.updates, made)
-  return made.bytes
+  if (lastShared && isLastShared(frame)) return lastShared.bytes
+  const { point, updates, outcomes } = frame
+  const bytes = writeShared(frame)
+  lastShared = { point, updates, outcomes, bytes }
+  return bytes
+}
+
+/**
+ * One `changes` frame as a message of its own. The very same bytes for everybody who is told the very same on the same
+ * channel, one after the other: they must not be changed.
+ * @throws RangeError when a number of the frame is not an unsigned integer.
+ */
+export function changesMessage(frame: FrameNamed<'changes'>): Uint8Array {
+  const fields = sharedBytes(frame)
+  const { channel } = frame
+  if (lastMessage?.fields === fields && lastMessage.channel === channel) return lastMessage.bytes
+  const head = headOf(CHANGES, channel, fields)
+  const bytes = new Uint8Array(head.length + fields.length)
+  bytes.set(head)
+  bytes.set(fields, head.length)
+  lastMessage = { fields, channel, bytes }
+  return bytes
+}
+
+/** A frame's length, type and, where it isn't in the fields, its channel. */
+function headOf(type: number, channel: number | null, fields: Uint8Array): Uint8Array {
+  const own = varuintSize(type) + (channel === null ? 0 : varuintSize(checked(channel)))
+  const length = own + fields.length
+  const head = new Uint8Array(varuintSize(length) + own)
+  const at = putVaruint(head, putVaruint(head, 0, length), type)
+  if (channel !== null) putVaruint(head, at, channel)
+  return head
+}
+
+function checked(number: number): number {
+  if (!Number.isSafeInteger(number) || number < 0) throw new RangeError(`Not an unsigned integer: ${number}`)
+  return number
 }
 
 const DOWN: readonly FrameCodec[] = [
@@ -172,14 +235,7 @@ export class FrameBatch {
 
   /** @param channel null: it is in the fields */
   #add(type: number, channel: number | null, fields: Uint8Array): void {
-    if (channel !== null && (!Number.isSafeInteger(channel) || channel < 0)) {
-      throw new RangeError(`Not an unsigned integer: ${channel}`)
-    }
-    const length = varuintSize(type) + (channel === null ? 0 : varuintSize(channel)) + fields.length
-    const head = new Uint8Array(varuintSize(length) + length - fields.length)
-    let at = putVaruint(head, 0, length)
-    at = putVaruint(head, at, type)
-    if (channel !== null) putVaruint(head, at, channel)
+    const head = headOf(type, channel, fields)
     const fits = this.#length + head.length + fields.length <= this.#messageBytes
     if (this.#frames > 0 && (!fits || this.#frames === FRAMES_PER_MESSAGE)) this.#endMessage()
     this.#pieces.push(head, fields)

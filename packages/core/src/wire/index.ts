@@ -1,5 +1,13 @@
 export { FRAMES_PER_MESSAGE, NO_BOUNDS, upBounds, upMessageBytes, type WireBounds } from './bounds.ts'
-export { decodeDown, decodeUp, encodeFrames, type Frame, FrameBatch, protocolLayout } from './codec.ts'
+export {
+  changesMessage,
+  decodeDown,
+  decodeUp,
+  encodeFrames,
+  type Frame,
+  FrameBatch,
+  protocolLayout,
+} from './codec.ts'
 export {
   CLOSE_CODES,
   type DownFrame,

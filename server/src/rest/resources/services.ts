@@ -117,6 +117,7 @@ export const services: readonly Route[] = [
       await services.delete(call.accountSid, sid)
       await emptied(call.within(sid))
       await book.forget(sid)
+      call.relay.webhooks.book.forget(sid)
       return null
     },
   }),

@@ -42,8 +42,11 @@ export interface StoredResource<
   listed?: { parameters: Parameters; isShown(value: Value, fields: { [name: string]: unknown }): boolean }
   /** How many there may be in one scope. */
   most: number
-  /** Told of each change. */
-  after?(call: Call): Promise<void> | void
+  /** Told of each change; `value` null: it was deleted. `made`: what it was made of. */
+  after?(
+    call: Call,
+    changed: { scope: string; sid: string; value: Value | null; made?: z.infer<Create> },
+  ): Promise<void> | void
 }
 
 /** @throws ConfabError 20404 */
@@ -82,7 +85,7 @@ export function storedResource<
         await bounded(call, owner, declared)
         const sid = call.newSid(declared.prefix)
         await put(call, owner, sid, value)
-        await declared.after?.(call)
+        await declared.after?.(call, { scope: owner, sid, value, made: fields as z.infer<Create> })
         return shape(call, sid, value)
       },
     }),
@@ -132,7 +135,7 @@ export function storedResource<
         const changes = await declared.changed(call, before, fields as z.infer<Update>)
         const value = { ...before, ...changes, dateUpdated: call.relay.now() }
         await put(call, owner, sid, value)
-        await declared.after?.(call)
+        await declared.after?.(call, { scope: owner, sid, value })
         return shape(call, sid, value)
       },
     }),
@@ -147,7 +150,7 @@ export function storedResource<
         const owner = await scopeOf(call)
         const { sid } = await stored(call, owner, kind)
         await call.relay.store.objects.delete(owner, kind, sid)
-        await declared.after?.(call)
+        await declared.after?.(call, { scope: owner, sid, value: null })
         return null
       },
     }),

@@ -6,11 +6,16 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
+import { AUDIT_TABLES } from './audit.ts'
 import { CHANNEL_TABLES } from './channels.ts'
 import { defineFunctions, OBJECT_TABLES } from './objects.ts'
+import { WEBHOOK_TABLES } from './webhooks.ts'
 
-/** Documents that the index of step 5 knows. */
-const TO_SEAL = 'live > 2000 OR live_bytes > 524288 OR edited > 200 OR edited_bytes > 65536 OR unmade > 0'
+/** Documents that the index of what is to be sealed knows. */
+const TO_SEAL = 'live > 1000 OR live_bytes > 262144 OR edited > 200 OR edited_bytes > 65536 OR unmade > 0'
+/** The same before step 10. */
+const TO_SEAL_LATER =
+  'live > 2000 OR live_bytes > 524288 OR edited > 200 OR edited_bytes > 65536 OR unmade > 0'
 
 const MIGRATIONS: readonly string[] = [
   // 1: documents, what is served of them, and the look-ups across conversations
@@ -204,7 +209,7 @@ const MIGRATIONS: readonly string[] = [
     SELECT sum(150 + coalesce(octet_length(record ->> 'body'), 0) + coalesce(octet_length(record ->> 'subject'), 0)
       + coalesce(octet_length(record -> 'attributes'), 0) + coalesce(octet_length(record -> 'media'), 0))
     FROM messages WHERE document = documents.key), 0) WHERE message_count > 0;
-  CREATE INDEX documents_to_seal ON documents (key) WHERE ${TO_SEAL};
+  CREATE INDEX documents_to_seal ON documents (key) WHERE ${TO_SEAL_LATER};
   CREATE INDEX documents_to_erase ON documents (key) WHERE removed_at IS NOT NULL;
 
   ALTER TABLE messages ADD COLUMN edited INTEGER NOT NULL DEFAULT 0;
@@ -221,10 +226,27 @@ const MIGRATIONS: readonly string[] = [
   CHANNEL_TABLES,
   // 7: what administrators write down, and the catalogue of conversations and people
   OBJECT_TABLES,
+  // 8: what webhooks are still to be told
+  WEBHOOK_TABLES,
+  // 9: what administrators did
+  AUDIT_TABLES,
+  // 10: less is live before it is sealed
+  `
+  DROP INDEX documents_to_seal;
+  CREATE INDEX documents_to_seal ON documents (key) WHERE ${TO_SEAL};
+  `,
+  // 11: batches of commits that aren't in the tables yet, or were until their row is overwritten
+  `
+  CREATE TABLE journal (
+    slot INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    commits BLOB NOT NULL
+  ) STRICT;
+  `,
 ]
 
-/** Bounds from which on that index has every document, and its condition. */
-export const INDEXED_SEALING = { messages: 2000, bytes: 524_288, edited: 200, editedBytes: 65_536, TO_SEAL }
+/** Bounds from which on the index of step 10 has every document, and its condition. */
+export const INDEXED_SEALING = { messages: 1000, bytes: 262_144, edited: 200, editedBytes: 65_536, TO_SEAL }
 
 /** Tail length from which the partial index above knows a document. */
 export const INDEXED_TAIL = 128

@@ -49,6 +49,8 @@ export class SqliteReads {
   private readonly toSealByScan: StatementSync
   private readonly toErase: StatementSync
   private readonly seqOf: StatementSync
+  private readonly totalChanges: StatementSync
+  private readonly nameByKey: StatementSync
   private readonly keyByName: StatementSync
   private readonly decidedById: StatementSync
   private readonly pointsOf: StatementSync
@@ -101,7 +103,11 @@ export class SqliteReads {
     this.toSealByScan = this.prepare(toSeal(beyond))
     this.toErase = this.prepare('SELECT key FROM documents WHERE removed_at IS NOT NULL LIMIT ?')
     this.keyByName = this.prepare('SELECT key FROM documents WHERE service = ? AND name = ?')
-    this.seqOf = this.prepare('SELECT seq FROM documents WHERE key = ?')
+    this.nameByKey = this.prepare(
+      'SELECT s.sid, d.name FROM documents d JOIN services s ON s.key = d.service WHERE d.key = ?',
+    )
+    this.totalChanges = this.prepare('SELECT total_changes()')
+    this.seqOf = this.prepare('SELECT seq, epoch FROM documents WHERE key = ?')
     this.decidedById = this.prepare('SELECT identity, outcome FROM decided WHERE document = ? AND id = ?')
     // A document that isn't there costs what one costs that isn't this reader's: another row is read in its place, and
     // the members are asked before anything else of it. Otherwise the time would tell the two apart.
@@ -232,6 +238,21 @@ export class SqliteReads {
   keyOf(serviceSid: string, document: string): number | null {
     const row = this.keyByName.get(this.service(serviceSid), document) as Row | undefined
     return row ? (row[0] as number) : null
+  }
+
+  /** Rows that were written on this connection so far. */
+  changes(): number {
+    return (this.totalChanges.get() as unknown as [number])[0]
+  }
+
+  /** How far a document has come in the tables. */
+  standing(key: number): { seq: number; epoch: number } {
+    const row = this.seqOf.get(key) as Row | undefined
+    return row ? { seq: row[0] as number, epoch: row[1] as number } : { seq: -1, epoch: -1 }
+  }
+
+  nameOf(key: number): [serviceSid: string, document: string] {
+    return this.nameByKey.get(key) as unknown as [string, string]
   }
 
   messages(key: number, sids: readonly string[]): StoredMessage[] {
@@ -383,7 +404,7 @@ export class SqliteReads {
       if (identity === '') snapshot = { seq, update }
       else outboxes.push({ identity, update })
     }
-    const [seq] = this.seqOf.get(key) as unknown as [number]
+    const { seq } = this.standing(key)
     return {
       seq,
       snapshot,

@@ -3,6 +3,7 @@ import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, r
 import { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import { openDatabase } from './open.ts'
+import { storeOn } from './sqlite-store.ts'
 
 /**
  * Copies the backup into the database's place. What was there before is kept under the name that is given back; null
@@ -12,21 +13,34 @@ import { openDatabase } from './open.ts'
  */
 export function restoreDatabase(file: string, database: string, force: boolean): string | null {
   check(file)
-  const before = existsSync(database) ? keepAside(file, database, force) : null
   const partial = `${database}.partial`
+  let before: string | null = null
   try {
     copyFileSync(file, partial)
-    const descriptor = openSync(partial, 'r')
-    fsyncSync(descriptor)
-    closeSync(descriptor)
+    settle(partial)
+    if (existsSync(database)) before = keepAside(partial, database, force)
     // of a database that was removed by hand: it would be taken for the backup's
     for (const suffix of ['-wal', '-shm']) rmSync(database + suffix, { force: true })
     renameSync(partial, database)
   } catch (cause) {
-    rmSync(partial, { force: true })
+    for (const suffix of ['', '-wal']) rmSync(partial + suffix, { force: true })
+    if (cause instanceof ConfabError) throw cause
     throw new ConfabError(70502, `${database} can't be written: ${(cause as Error).message}`, { cause })
   }
   return before
+}
+
+/** What was in its journal while it was made comes to its place: it counts. On disk by the end. */
+function settle(file: string): void {
+  const db = openDatabase(file)
+  try {
+    storeOn(db)
+  } finally {
+    db.close()
+  }
+  const descriptor = openSync(file, 'r')
+  fsyncSync(descriptor)
+  closeSync(descriptor)
 }
 
 /** Before anything is touched: a whole database of a relay's. */
@@ -51,6 +65,8 @@ function keepAside(file: string, database: string, force: boolean): string {
   // takes the lock that a running relay holds
   const db = openDatabase(database)
   try {
+    // what a crash left in its journal counts
+    storeOn(db)
     const ahead = force ? 0 : documentsAhead(db, file)
     if (ahead > 0) {
       throw new ConfabError(

@@ -1,8 +1,7 @@
 /** How records lie in rows: ids as blobs, private parts of a log entry as one blob. */
 import type { Outcome } from '@confab/core'
-import { ConfabError } from '@confab/core'
+import { ByteWriter, ConfabError } from '@confab/core'
 import * as decoding from 'lib0/decoding'
-import * as encoding from 'lib0/encoding'
 import type { PrivatePart, RootId } from '../store.ts'
 
 /** 16 bytes of an id of 32 hex digits, or of a sid with the given prefix before them. */
@@ -27,11 +26,13 @@ export function rootsText(roots: readonly RootId[]): string {
   return `${text}]`
 }
 
-type RootRow = [root: string, client: number, clock: number, base: number | null, run: number | null]
+export type RootRow = [root: string, client: number, clock: number, base: number | null, run: number | null]
 
 /** Reads also what was written before as objects. */
-export function rootsFrom(text: string): RootId[] {
-  return (JSON.parse(text) as (RootRow | RootId)[]).map((row) => {
+export const rootsFrom = (text: string): RootId[] => rootsOf(JSON.parse(text))
+
+export function rootsOf(rows: readonly (RootRow | RootId)[]): RootId[] {
+  return rows.map((row) => {
     if (!Array.isArray(row)) return row
     const [root, client, clock, base, run] = row
     const id: RootId = { root, client, clock }
@@ -57,6 +58,8 @@ export function outcomeFrom(id: string, text: string | null): Outcome {
   return text === null ? { id, verdict: 'accepted' } : (JSON.parse(text) as Outcome)
 }
 
+const scratch = new ByteWriter()
+
 /**
  * | field | encoding |
  * |---|---|
@@ -69,17 +72,19 @@ export function outcomeFrom(id: string, text: string | null): Outcome {
  */
 export function encodePrivate(parts: readonly PrivatePart[]): Uint8Array | null {
   if (parts.length === 0) return null
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, parts.length)
+  scratch.clear()
+  scratch.varuint(parts.length)
   for (const { identity, update, outcomes } of parts) {
-    encoding.writeVarString(encoder, identity)
-    encoding.writeVarUint8Array(encoder, update)
-    encoding.writeVarString(encoder, outcomesText(outcomes))
+    scratch.string(identity)
+    scratch.varuint(update.length)
+    scratch.copy(update, 0, update.length)
+    scratch.string(outcomesText(outcomes))
   }
-  return encoding.toUint8Array(encoder)
+  return scratch.toBytes()
 }
 
-function outcomesText(outcomes: readonly Outcome[]): string {
+/** Empty for none. */
+export function outcomesText(outcomes: readonly Outcome[]): string {
   const [only] = outcomes
   if (!only) return ''
   // nearly always: what `JSON.stringify` would give

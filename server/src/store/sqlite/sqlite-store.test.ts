@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Store } from '../store.ts'
 import { storeSuite } from '../store-suite.ts'
 import { migrate } from './migrations.ts'
+import { openDatabase } from './open.ts'
 import { DUE_TRANSITIONS } from './reads.ts'
-import { openSqliteStore } from './sqlite-store.ts'
+import { openSqliteStore, storeOn } from './sqlite-store.ts'
 
 const folders: string[] = []
 afterEach(() => {
@@ -21,6 +23,21 @@ function file(): string {
 
 storeSuite('SQLite in memory', async () => openSqliteStore(':memory:'))
 storeSuite('SQLite in a file', async () => openSqliteStore(file()))
+storeSuite('SQLite whose journal takes next to nothing', async () =>
+  storeOn(openDatabase(':memory:'), { rows: 2, bytes: 200 }),
+)
+storeSuite('SQLite after a crash before every read', async () => crashing(openDatabase(':memory:')))
+
+/** Everything is asked of a store that has just begun on what the one before left. */
+function crashing(db: DatabaseSync): Store {
+  let store = storeOn(db)
+  return new Proxy(store, {
+    get(_, method: keyof Store) {
+      if (method !== 'commit' && db.isOpen) store = storeOn(db)
+      return store[method]
+    },
+  })
+}
 
 describe('a database file', () => {
   it('belongs to one relay: another one is told so at its start', async () => {

@@ -1,11 +1,21 @@
 /** The writing half of the SQLite store: one transaction per batch, prepared statements throughout. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
-import type { DocumentCommit, Head, LiveMessage, MapItem, Snapshot, StoredRead } from '../store.ts'
+import type {
+  DocumentCommit,
+  Head,
+  LiveMessage,
+  LogEntry,
+  MapItem,
+  OutboxClient,
+  Snapshot,
+  StoredRead,
+} from '../store.ts'
 import { followReceipts, forgetReceipts } from './channels.ts'
 import { noteConversation, noteUser } from './objects.ts'
 import type { SqliteReads } from './reads.ts'
 import { encodePrivate, idBytes, outcomeText, rootsText } from './rows.ts'
+import { forgetDocumentText, forgetMessageText, queueEvents } from './webhooks.ts'
 
 /** What is kept of the live document, and goes with an epoch or a deletion. */
 const CONTENT = ['map_items', 'reads', 'outbox_clients', 'log', 'snapshots'] as const
@@ -37,7 +47,7 @@ export class SqliteWrites {
     return statement.run(...values)
   }
 
-  private readonly follow = (sql: string, ...values: (string | number | Uint8Array)[]) =>
+  private readonly follow = (sql: string, ...values: (string | number | Uint8Array | null)[]) =>
     this.run(sql, ...values)
 
   /** All or nothing. */
@@ -54,20 +64,36 @@ export class SqliteWrites {
     }
   }
 
-  /** Gives the keys of new documents, in order. */
-  commit(commits: readonly DocumentCommit[]): number[] {
-    return this.transaction(() => {
-      const made: number[] = []
-      for (const commit of commits) {
-        const key = this.putHead(commit)
-        if (commit.head.key === 0) made.push(key)
-        if (commit.head.kind === 'profile') this.noteProfile(commit.head)
-        this.putContent(key, commit)
-        if (commit.transition !== undefined) this.putTransition(key, commit.transition)
-        this.putLookups(key, commit)
-      }
-      return made
-    })
+  /** Something that is seen inside only: nothing of it stays. */
+  passing<Result>(work: () => Result): Result {
+    this.run('BEGIN IMMEDIATE')
+    try {
+      return work()
+    } finally {
+      if (this.db.isTransaction) this.run('ROLLBACK')
+    }
+  }
+
+  /** Writes a commit into the tables. Gives the document's key. */
+  put(commit: DocumentCommit): number {
+    const key = this.putHead(commit)
+    if (commit.head.kind === 'profile') this.noteProfile(commit.head)
+    this.putContent(key, commit, [commit.entry])
+    if (commit.transition !== undefined) this.putTransition(key, commit.transition)
+    this.putLookups(key, commit)
+    return key
+  }
+
+  /** Writes plain commits of one document, in their order: of what each of them wrote anew, the last one's counts. */
+  fold(key: number, commits: readonly DocumentCommit[]): void {
+    const merged = mergedOf(commits)
+    this.putHead(merged)
+    this.putContent(
+      key,
+      merged,
+      commits.map(({ entry }) => entry),
+    )
+    if (merged.transition !== undefined) this.putTransition(key, merged.transition)
   }
 
   compact(
@@ -98,8 +124,10 @@ export class SqliteWrites {
     before: number,
     snapshot: Snapshot | null,
     entries: readonly { seq: number; update: Uint8Array }[],
+    also: () => void,
   ): void {
     this.transaction(() => {
+      also()
       if (snapshot) {
         this.run(
           `UPDATE snapshots SET bytes = ? WHERE document = ? AND identity = '' AND seq = ?`,
@@ -200,7 +228,10 @@ export class SqliteWrites {
     return head.key
   }
 
-  private putContent(key: number, commit: DocumentCommit): void {
+  private putContent(key: number, commit: DocumentCommit, entries: readonly LogEntry[]): void {
+    const { kind, serviceSid, document } = commit.head
+    if (commit.deleted || (commit.removes && kind === 'user'))
+      forgetDocumentText(this.follow, serviceSid, document)
     if (commit.epoch || commit.deleted) {
       for (const table of CONTENT) this.run(`DELETE FROM ${table} WHERE document = ?`, key)
     }
@@ -212,14 +243,15 @@ export class SqliteWrites {
       this.putSnapshot(key, '', snapshot.seq, snapshot.update)
       this.putItems(key, mapItems, messages, reads, commit.head.history.sealedTo)
     } else if (!commit.deleted) {
-      const { entry } = commit
-      this.run(
-        'INSERT INTO log (document, seq, common, private) VALUES (?, ?, ?, ?)',
-        key,
-        entry.seq,
-        entry.update,
-        encodePrivate(entry.private),
-      )
+      for (const entry of entries) {
+        this.run(
+          'INSERT INTO log (document, seq, common, private) VALUES (?, ?, ?, ?)',
+          key,
+          entry.seq,
+          entry.update,
+          encodePrivate(entry.private),
+        )
+      }
       const { sealedTo } = commit.head.history
       this.putItems(key, commit.mapItems, commit.messages.put, commit.reads.put, sealedTo)
       for (const sid of commit.messages.delete) {
@@ -231,6 +263,7 @@ export class SqliteWrites {
           idBytes(sid, 'IM'),
         )
         forgetReceipts(this.follow, key, sid)
+        forgetMessageText(this.follow, serviceSid, document, sid)
       }
       this.putPages(key, commit)
       for (const sid of commit.reads.delete) {
@@ -327,8 +360,9 @@ export class SqliteWrites {
 
   private putLookups(
     key: number,
-    { head, uniqueName, members, bindings, invites, deleted }: DocumentCommit,
+    { head, uniqueName, members, bindings, invites, deleted, events }: DocumentCommit,
   ): void {
+    if (events) queueEvents(this.follow, events)
     if (deleted) {
       for (const table of ['members', 'unique_names', 'bindings', 'invites'])
         this.run(`DELETE FROM ${table} WHERE document = ?`, key)
@@ -431,6 +465,38 @@ export class SqliteWrites {
     return known !== 0
       ? known
       : Number(this.run('INSERT INTO services (sid) VALUES (?)', sid).lastInsertRowid)
+  }
+}
+
+function mergedOf(commits: readonly DocumentCommit[]): DocumentCommit {
+  const [first] = commits
+  const last = commits.at(-1)
+  if (!first || !last) throw new TypeError('Nothing to fold')
+  if (first === last) return first
+  const mapItems = new Map<string, MapItem>()
+  const reads = new Map<string, StoredRead>()
+  const outboxClients = new Map<number, OutboxClient>()
+  const messages: LiveMessage[] = []
+  const decided: DocumentCommit['decided'] = []
+  let transition: DocumentCommit['transition']
+  for (const commit of commits) {
+    for (const item of commit.mapItems) mapItems.set(`${item.root} ${item.key}`, item)
+    for (const read of commit.reads.put) reads.set(read.record.participantSid, read)
+    for (const client of commit.outboxClients) outboxClients.set(client.client, client)
+    messages.push(...commit.messages.put)
+    decided.push(...commit.decided)
+    if (commit.transition !== undefined) transition = commit.transition
+  }
+  return {
+    head: last.head,
+    expectedSeq: first.expectedSeq,
+    entry: last.entry,
+    mapItems: [...mapItems.values()],
+    messages: { put: messages, delete: [] },
+    reads: { put: [...reads.values()], delete: [] },
+    outboxClients: [...outboxClients.values()],
+    decided,
+    ...(transition !== undefined && { transition }),
   }
 }
 

@@ -1,11 +1,10 @@
 /** Confab's relay with a SQLite file, every option as it comes but the limits on how much one client may send. */
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { createEngine } from '../../../../server/src/commit/create-engine.ts'
 import { DEFAULT_SEALING } from '../../../../server/src/commit/options.ts'
 import { createRelay } from '../../../../server/src/index.ts'
 import { openSqliteStore } from '../../../../server/src/store/sqlite/sqlite-store.ts'
-import { ACCOUNT, AUTH_TOKEN, bodyOf, identityOf, KEY, SECRET, SERVICE, setUp } from '../load.ts'
+import { ACCOUNT, AUTH_TOKEN, bodyOf, freshId, identityOf, KEY, SECRET, SERVICE, setUp } from '../load.ts'
 import { serving, task } from './serve.ts'
 
 /** Messages of one commit of a conversation that is filled. */
@@ -39,8 +38,7 @@ async function fill(messages: number): Promise<string[]> {
     const posts: Promise<unknown>[] = []
     for (const [conversation, sid] of sids.entries()) {
       for (let i = at; i < Math.min(at + PER_COMMIT, messages); i++) {
-        const id = randomBytes(16).toString('hex')
-        const operation = { id, type: 'message.post', dateWritten: 0, body: bodyOf(i) } as const
+        const operation = { id: freshId(), type: 'message.post', dateWritten: 0, body: bodyOf(i) } as const
         posts.push(engine.submit(SERVICE, sid, operation, identityOf(conversation, i % 5)))
       }
     }

@@ -4,6 +4,8 @@ export interface Task {
   folder: string
   /** Conversations to be made; the ones that are there otherwise. */
   make?: { conversations: number; members: number }
+  /** Those that are there, to be told again. */
+  documents?: string[]
   /** Messages that each of those gets before they are served, as if they had been posted one by one. */
   fill?: number
   /** Confab: messages leave the live document. On by default. */
@@ -38,5 +40,5 @@ export function serving(url: string, documents: readonly string[]): void {
   process.on('SIGTERM', () => process.exit(0))
   // without a load there is nobody to serve
   process.on('disconnect', () => process.exit(0))
-  process.send?.({ url, documents })
+  process.send?.({ url, documents: task.documents ?? documents })
 }

@@ -1,0 +1,85 @@
+/** However old a conversation is: what somebody is sent who opens it is no more than its newest messages. */
+import { messageSidOf } from '@confab/core'
+import { describe, expect, it } from 'vitest'
+import { createEngine } from '../src/commit/create-engine.ts'
+import { openSqliteStore } from '../src/store/sqlite/sqlite-store.ts'
+import { Device, operation, post } from './support/device.ts'
+import { edit, manifestOf, sealed } from './support/history.ts'
+
+/** A twentieth of what a relay has unless told: ten thousand messages stand for two hundred thousand. */
+const SEALING = { messages: 50, pageMessages: 50, edited: 10, settle: 1 }
+const begin = async () => {
+  const engine = createEngine({ store: openSqliteStore(':memory:'), sealing: SEALING, random: whole() })
+  const ada = new Device(engine, 'ada')
+  return { engine, ada, sid: await ada.create('bob') }
+}
+
+/** Client ids of five bytes, as most are: bytes are compared. */
+function whole() {
+  let state = 1
+  return (count: number) =>
+    Uint8Array.from({ length: count }, () => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+      return 0x80 | (state >>> 16)
+    })
+}
+
+/** Bytes for a device that has nothing yet, without those of the manifest. */
+async function bytesToOpen({ engine, ada, sid }: Awaited<ReturnType<typeof begin>>): Promise<number> {
+  const late = new Device(engine, ada.identity)
+  await late.open(sid)
+  const manifest = JSON.stringify([...late.doc(sid).getMap('history').values()])
+  return late.bytes - Buffer.byteLength(manifest)
+}
+
+describe('a conversation as it grows old', () => {
+  it('is as small to open after ten thousand posts, and edits of what was sealed, as after two thousand', async () => {
+    const held = await begin()
+    const { ada, sid, engine } = held
+    const sids: string[] = []
+    let edits = 0
+    const grow = async (until: number) => {
+      while (sids.length < until) {
+        const posts = Array.from({ length: 40 }, (_, i) => post(`message ${sids.length + i} of many`))
+        const edited = Array.from({ length: Math.min(3, sids.length) }, () => {
+          edits++
+          return edit(sids[(edits * 7919) % sids.length] as string, `edited for the ${edits}th time`)
+        })
+        await ada.submit(sid, ...posts, ...edited)
+        sids.push(...posts.map(({ id }) => messageSidOf(id)))
+        await sealed(ada, sid, SEALING.messages + SEALING.edited)
+      }
+      return bytesToOpen(held)
+    }
+    const young = await grow(2_000)
+    const old = await grow(10_000)
+    const epoch = ada.points.get(sid)?.epoch
+    expect(manifestOf(ada.doc(sid)).count).toBeGreaterThan(9_900)
+    // a new one would make any document small
+    expect(epoch).toBe(1)
+    // 60 messages of some 250 bytes, and what is left of the others
+    expect(young).toBeLessThan(25_000)
+    expect(old).toBeLessThan(young * 1.25)
+    await engine.drain()
+  }, 120_000)
+
+  it('shows no trace of how often anybody has read', async () => {
+    const held = await begin()
+    const { ada, sid, engine } = held
+    await ada.submit(sid, ...Array.from({ length: 40 }, (_, i) => post(`message ${i}`)))
+    const bob = new Device(engine, 'bob')
+    await bob.open(sid)
+    const read = async (times: number) => {
+      for (let i = 0; i < times; i += 100) {
+        const reads = Array.from({ length: 100 }, (_, n) => operation('read.set', { index: (i + n) % 40 }))
+        await bob.submit(sid, ...reads)
+      }
+      return bytesToOpen(held)
+    }
+    const few = await read(10_000)
+    const many = await read(100_000)
+    // the relay has taken another id of its own for every 65,536, some 25 bytes for each of two roots
+    expect(many).toBeLessThan(few + 256)
+    await engine.drain()
+  }, 120_000)
+})
