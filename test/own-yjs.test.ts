@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import type { RootArray, RootMap } from '../packages/client/src/engine/root-types.ts'
 import { ownYjs } from '../scripts/build/own-yjs.ts'
 import { type Random, seeded } from './simulation/random.ts'
 
@@ -26,6 +27,16 @@ beforeAll(async () => {
   own = await import(pathToFileURL(outfile).href)
 })
 afterAll(() => rmSync(dist, { recursive: true, force: true }))
+
+test('every member of its root types that the engine may use is there', () => {
+  const members = <Type>(...names: readonly (keyof Type)[]) => names as readonly (string | symbol)[]
+  const doc = new own.Doc()
+  const [map, array] = [doc.getMap('map'), doc.getArray('array')]
+  for (const name of members<RootMap<unknown>>('get', 'entries', 'keys', 'values', 'toJSON', '_map'))
+    expect(name in map, String(name)).toBe(true)
+  for (const name of members<RootArray<unknown>>('toArray', 'push', 'delete', Symbol.iterator))
+    expect(name in array, String(name)).toBe(true)
+})
 
 /** One document, held by the full Yjs and by ours, which are told the same. */
 class Twins {

@@ -1,6 +1,6 @@
 /** `start.long.test.ts` has the same with everything installed from the registry, which takes a minute. */
 import { execFileSync } from 'node:child_process'
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { freshClone, startAndChat, systemNode } from './support/clone.ts'
@@ -31,3 +31,12 @@ it('npm start in a clone, with the Node that the system has: two people chat, an
   expect(systemNode()).toBeGreaterThanOrEqual(20)
   await startAndChat(clone.folder)
 }, 60_000)
+
+it('the shell that installs the dependencies starts nothing else: it goes on with the Node that it found first', async () => {
+  const { scripts } = JSON.parse(await readFile(join(import.meta.dirname, '../package.json'), 'utf8')) as {
+    scripts: { [name: string]: string }
+  }
+  const installing = Object.values(scripts).filter((script) => script.includes('bootstrap'))
+  expect(installing.length).toBeGreaterThan(0)
+  expect(new Set(installing)).toEqual(new Set(['node scripts/bootstrap.cjs']))
+})

@@ -30,7 +30,8 @@ function serviceWorker(): Plugin {
 
 export default defineConfig({
   plugins: [react(), serviceWorker()],
-  build: { target: 'es2022', emptyOutDir: true },
+  // the app is one file on purpose: the service worker keeps all of it
+  build: { target: 'es2022', emptyOutDir: true, chunkSizeWarningLimit: 1000 },
   server: {
     proxy: { '/v1': { target: 'http://127.0.0.1:4455', ws: true }, '/demo/token': 'http://127.0.0.1:4455' },
   },

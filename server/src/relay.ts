@@ -156,6 +156,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   let gateway: Gateway
   let watchPort: Awaited<ReturnType<typeof openWatchPort>> | null = null
   try {
+    const { token } = checked.metrics
     if (checked.metrics.port !== undefined) {
       const at = { host: checked.metrics.host ?? checked.host, port: checked.metrics.port }
       watchPort = await openWatchPort(at, watchEndpoints(watched, null))
@@ -169,7 +170,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       ...checked,
       version: VERSION,
       handlers: [
-        watchEndpoints(watched, checked.metrics.token ?? 'nobody'),
+        watchEndpoints({ ...watched, metrics: token === undefined ? null : metrics }, token ?? null),
         ...(channels ? [channelWebhooks(channels, log)] : []),
         rest(checked, { store, engine, book, accounts, services, webhooks }, metrics),
         ...(checked.demoTokens ? [demoTokens(checked.demoTokens)] : []),

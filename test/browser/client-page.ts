@@ -20,6 +20,7 @@ export async function open(token: string, url: string, options: { memory?: boole
   rows.clear()
   client = new Client(token, { url, logLevel: 'silent', ...(options.memory ? { storage: memory() } : {}) })
   client.on('conversationJoined', (one) => void follow(one))
+  client.on('conversationRemoved', look)
   client.on('operationsChanged', look)
   client.on('connectionStateChanged', look)
   try {
@@ -42,6 +43,12 @@ export async function create(friendlyName: string, ...others: string[]): Promise
   await follow(made)
   return made.sid
 }
+
+export const isListed = async (): Promise<boolean> =>
+  (await client.getSubscribedConversations()).items.some(({ sid }) => sid === conversation?.sid)
+
+/** Resolves when this person is no participant of the conversation any more. */
+export const untilOut = () => until(() => conversation?.status === 'notParticipating')
 
 async function follow(one: Conversation): Promise<void> {
   conversation = one

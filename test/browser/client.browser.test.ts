@@ -1,4 +1,4 @@
-/** Whole clients in a real browser: several tabs, tabs that die, and what can happen to the storage under them. */
+/** Whole clients in a real browser, of the package as it is published: several tabs, tabs that die, and what can happen to the storage under them. */
 import { Client, type Message } from '@confab/client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startRelay, type TestRelay, tokenFor } from '../support/relay.ts'
@@ -19,7 +19,7 @@ describe.skipIf(!available)('a client in Chromium', () => {
 
   beforeEach(async () => {
     relay = await startRelay()
-    session = await openPage<Entry>(entry)
+    session = await openPage<Entry>(entry, { shipped: true })
   })
   afterEach(async () => {
     await session.close()
@@ -50,6 +50,20 @@ describe.skipIf(!available)('a client in Chromium', () => {
       })
     return { bodies, once }
   }
+
+  test('whoever is removed is told, and no longer has the conversation', async () => {
+    expect(await open(session)).toBe('ready')
+    const owner = new Client(await tokenFor('ben'), { url: relay.url, logLevel: 'silent' })
+    others.push(owner)
+    const conversation = await (await owner.createConversation({ friendlyName: 'Shared' })).join()
+    await conversation.sendMessage('before')
+    await conversation.add('ann')
+    await session.call('rowsOnce', 1, 0)
+    expect(await session.call('isListed')).toBe(true)
+    await conversation.removeParticipant('ann')
+    await session.call('untilOut')
+    expect(await session.call('isListed')).toBe(false)
+  })
 
   describe('three tabs of one person', () => {
     async function three() {

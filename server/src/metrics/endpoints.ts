@@ -16,6 +16,7 @@ export interface MetricsOptions {
 }
 
 interface Watched {
+  /** Null: figures are not shown here. */
   metrics: Metrics | null
   /** Rejects or says false while the relay can't do its work. */
   isReady(): Promise<boolean>
@@ -25,7 +26,7 @@ interface Watched {
 /**
  * @param token who may see figures; null: whoever reaches the port
  */
-export function watchEndpoints(watched: Watched, token: string | null | 'nobody'): HttpHandler {
+export function watchEndpoints(watched: Watched, token: string | null): HttpHandler {
   return (request, response) => {
     const path = pathOf(request.url)
     if (!['/healthz', '/readyz', '/metrics'].includes(path)) return false
@@ -42,7 +43,7 @@ export function watchEndpoints(watched: Watched, token: string | null | 'nobody'
           answer(response, 503, { status: 'failing' })
         },
       )
-    } else if (!watched.metrics || token === 'nobody') {
+    } else if (!watched.metrics) {
       notFound(response)
     } else if (token !== null && !isSame(`Bearer ${token}`, request.headers.authorization ?? '')) {
       response.setHeader('www-authenticate', 'Bearer')

@@ -24,6 +24,7 @@ import { KeptDocument } from './kept-document.ts'
 import { LOCAL, Outbox } from './outbox.ts'
 import type { PeerMessage, PeerNews } from './peers.ts'
 import { randomUint32 } from './platform.ts'
+import type { RootArray, RootMap } from './root-types.ts'
 import { covers, PEER, RELAY, YDocument } from './y-document.ts'
 
 const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
@@ -33,9 +34,9 @@ const RETRY = 1000
 const FILL = 0.9
 
 class UserDocument extends YDocument {
-  readonly conversations: Y.Map<DirectoryRecord>
-  readonly refusals: Y.Array<RefusalRecord>
-  readonly settings: Y.Map<unknown>
+  readonly conversations: RootMap<DirectoryRecord>
+  readonly refusals: RootArray<RefusalRecord>
+  readonly settings: RootMap<unknown>
   readonly outbox: Outbox
 
   constructor(epoch: number, clientId: number, identity: string) {
@@ -116,7 +117,7 @@ export class Directory {
   }
 
   has(conversationSid: string): boolean {
-    return this.#document.conversations.has(conversationSid)
+    return this.#document.conversations.get(conversationSid) !== undefined
   }
 
   removal(conversationSid: string): string | null {

@@ -6,12 +6,13 @@
 import { type Operation, outboxName } from '@confab/core'
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import type { RootArray } from './root-types.ts'
 
 /** Origin of every transaction in which this client appends or withdraws: these changes are uploaded. */
 export const LOCAL = { local: true }
 
 export class Outbox {
-  readonly #array: Y.Array<Operation>
+  readonly #array: RootArray<Operation>
   readonly #name: string
   readonly #doc: Y.Doc
 
@@ -64,7 +65,7 @@ export class Outbox {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: `_start` is internal to Yjs and not in its public types
-const firstItem = (array: Y.Array<any>): Y.Item | null => (array as any)._start
+const firstItem = (array: RootArray<any>): Y.Item | null => (array as any)._start
 
 function noteDeleted(deleted: Map<number, [number, number][]>, item: Y.Item): void {
   const ranges = deleted.get(item.id.client) ?? []

@@ -4,17 +4,17 @@
  */
 import { type DocumentName, type ProfileRecord, profileDocument, type ResumePoint } from '@confab/core'
 import * as decoding from 'lib0/decoding'
-import type * as Y from 'yjs'
 import type { OpenRequest } from '../transport/transport.ts'
 import type { RelayNews } from './conversation.ts'
 import type { ConversationHost } from './host.ts'
 import { randomUint32 } from './platform.ts'
+import type { RootMap } from './root-types.ts'
 import { RELAY, YDocument } from './y-document.ts'
 
 const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
 
 class ProfileDocument extends YDocument {
-  readonly profile: Y.Map<unknown>
+  readonly profile: RootMap<unknown>
 
   constructor(epoch: number, clientId: number) {
     super(epoch, clientId)

@@ -21,6 +21,7 @@ import {
 } from '@confab/core'
 import * as Y from 'yjs'
 import { Outbox } from './outbox.ts'
+import type { RootArray, RootMap } from './root-types.ts'
 import type { OrderedState } from './seen.ts'
 import { YDocument } from './y-document.ts'
 
@@ -49,11 +50,11 @@ export class Replica extends YDocument implements OrderedState {
   /** Sealed messages that something here turns on: an operation that is undecided, an event that is due. By sid. */
   readonly recalled = new Map<string, MessageRecord>()
 
-  readonly #conversationMap: Y.Map<unknown>
-  readonly #historyMap: Y.Map<unknown>
-  readonly #participantMap: Y.Map<ParticipantRecord>
-  readonly #messageArray: Y.Array<MessageRecord>
-  readonly #readArray: Y.Array<ReadRecord>
+  readonly #conversationMap: RootMap<unknown>
+  readonly #historyMap: RootMap<unknown>
+  readonly #participantMap: RootMap<ParticipantRecord>
+  readonly #messageArray: RootArray<MessageRecord>
+  readonly #readArray: RootArray<ReadRecord>
 
   #participants = new Map<string, ParticipantRecord>()
   #reads = new Map<string, ReadRecord>()

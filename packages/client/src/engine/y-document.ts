@@ -1,6 +1,7 @@
 /** What every document has, whatever it holds: a Y.Doc under a client id of its own, an epoch, a resume point. */
 import type { ResumePoint } from '@confab/core'
 import * as Y from 'yjs'
+import type { RootArray } from './root-types.ts'
 
 /** Origin of every transaction that applies what the relay wrote. */
 export const RELAY = { relay: true }
@@ -10,7 +11,7 @@ export const PEER = { peer: true }
 export class YDocument {
   readonly doc: Y.Doc
   epoch: number
-  readonly #commits: Y.Array<unknown>
+  readonly #commits: RootArray<unknown>
 
   /** @param clientId a fresh random one for every load: two loads must never write under one id */
   constructor(epoch: number, clientId: number) {
