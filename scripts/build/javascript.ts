@@ -88,6 +88,8 @@ interface BrowserBundle {
 const PARTS: { [name: string]: string } = {
   search: 'src/search/search.ts',
   tools: 'src/tools/tools.ts',
+  media: 'src/media/media.ts',
+  tus: 'src/media/tus.ts',
   memory: 'src/storage/memory.ts',
 }
 

@@ -3,7 +3,7 @@
  * about an operation, only its own conversation waits, for at most five seconds (70302). `docs/hooks.md` tells the
  * same with more words.
  */
-import type { Change, ConversationState, Operation, UserChange, UserState } from '@confab/core'
+import type { Change, ConversationState, MediaRecord, Operation, UserChange, UserState } from '@confab/core'
 import type { Principal } from './engine.ts'
 import type { PostEvent, PreEvent } from './events.ts'
 
@@ -59,6 +59,21 @@ export interface CommittedOperation {
   /** What that means, by the names that webhooks have for it. */
   events: readonly PostEvent[]
 }
+
+/** An attachment that has come in whole, and that no message can have before this is answered. */
+export interface MediaRequest {
+  serviceSid: string
+  /** Null: a server brought it, for whichever conversation names it. */
+  conversationSid: string | null
+  /** Who brought it; null for a server. */
+  identity: string | null
+  media: MediaRecord
+  /** Its content. */
+  read(): Promise<AsyncIterable<Uint8Array>>
+}
+
+/** `undefined`: it is taken. */
+export type MediaAnswer = { refuse: string } | undefined
 
 export interface Hooks {
   /**
@@ -117,4 +132,16 @@ export interface Hooks {
    * ```
    */
   afterCommit?(committed: CommittedOperation): Awaitable<void>
+
+  /**
+   * May an attachment be had? Asked when its content is here, as long as it takes (a virus scanner); the message that has
+   * it waits on its author's device, and nothing else does. After a restart it is asked again. Default: it may.
+   *
+   * @example
+   * ```ts
+   * onMediaAdd: async ({ read }) =>
+   *   (await scanner.scan(await read())).infected ? { refuse: 'This file is not safe' } : undefined
+   * ```
+   */
+  onMediaAdd?(request: MediaRequest): Awaitable<MediaAnswer>
 }

@@ -34,8 +34,13 @@ export type {
   BeforeCommitAnswer,
   CommittedOperation,
   Hooks,
+  MediaAnswer,
+  MediaRequest,
   OperationRequest,
 } from './hooks.ts'
+export type { BlobStore, ByteRange } from './media/blobs.ts'
+export type { MediaOptions } from './media/options.ts'
+export { type S3Options, s3Blobs } from './media/s3-blobs.ts'
 export type { MetricsOptions } from './metrics/endpoints.ts'
 export type { OpenIdAlgorithm, OpenIdClaims, OpenIdOptions } from './open-id.ts'
 export { createRelay, type Relay } from './relay.ts'

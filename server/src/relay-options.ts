@@ -17,6 +17,7 @@ import { DEFAULT_SEALING, type SealingOptions } from './commit/options.ts'
 import { DEFAULT_PORT } from './default-port.ts'
 import type { Origins } from './gateway/http.ts'
 import type { Hooks } from './hooks.ts'
+import { DEFAULT_MEDIA, type MediaOptions } from './media/options.ts'
 import type { MetricsOptions } from './metrics/endpoints.ts'
 import { checkOpenId, type OpenIdOptions } from './open-id.ts'
 import { DEFAULT_TIMING, type Log, type Timing } from './session/session.ts'
@@ -51,6 +52,8 @@ export interface RelayOptions {
   channels?: ChannelsOptions
   /** How webhooks are asked and told (`WebhookOptions`); which there are is said by REST. */
   webhooks?: Partial<WebhookOptions>
+  /** What is taken of attachments, and where they lie (`MediaOptions`); false: none, and messages that name some are taken as they are. */
+  media?: Partial<MediaOptions> | false
   /** Folder of a built web app (with an `index.html`) that is served at the relay's address. None by default. */
   app?: string
   /** For a demo on one machine: mints a token for whatever name a page of the relay's own asks (`/demo/token`). */
@@ -95,6 +98,7 @@ export type CheckedOptions = Required<
     | 'demoTokens'
     | 'openId'
     | 'webhooks'
+    | 'media'
   >
 > & {
   accessKeys: AccessKeys
@@ -107,6 +111,7 @@ export type CheckedOptions = Required<
   openId: OpenIdOptions | null
   sealing: SealingOptions | false
   webhooks: WebhookOptions
+  media: Partial<MediaOptions> | false
   limits: Limits
   timing: Timing
   log: Log
@@ -163,6 +168,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
   checkNumbers('limits', options.limits, DEFAULT_LIMITS)
   if (options.sealing) checkNumbers('sealing', options.sealing, DEFAULT_SEALING)
   checkWebhooks(options.webhooks)
+  checkMedia(options.media)
   checkNumbers('timing', options.timing, DEFAULT_TIMING)
   return {
     port,
@@ -186,6 +192,7 @@ export function checkedOptions(options: RelayOptions): CheckedOptions {
     maxConnections,
     sealing: options.sealing === false ? false : { ...DEFAULT_SEALING, ...options.sealing },
     webhooks: { ...DEFAULT_WEBHOOKS, ...options.webhooks },
+    media: options.media ?? {},
     timing: { ...DEFAULT_TIMING, ...options.timing },
     log: options.logger ?? pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true })),
   }
@@ -202,6 +209,22 @@ function checkWebhooks({
   if (typeof allowPrivateTargets !== 'boolean') refuse('webhooks.allowPrivateTargets', 'true or false')
   if (onTimeout !== 'publish' && onTimeout !== 'refuse') refuse('webhooks.onTimeout', "'publish' or 'refuse'")
   checkNumbers('webhooks', rest, DEFAULT_WEBHOOKS)
+}
+
+function checkMedia(media: RelayOptions['media']): void {
+  if (!media) return
+  const { directory = '/', types = ['*/*'], store, ...rest } = media
+  if (typeof directory !== 'string' || directory === '') refuse('media.directory', "a folder's path")
+  if (
+    !Array.isArray(types) ||
+    types.length === 0 ||
+    !types.every((type) => /^[\w.+*-]+\/[\w.+*-]+$/.test(type))
+  )
+    refuse('media.types', "a list of types such as 'image/*' or 'application/pdf'")
+  if (store !== undefined && (typeof store !== 'object' || typeof store.put !== 'function'))
+    refuse('media.store', 'a BlobStore')
+  const { types: _, ...numbers } = DEFAULT_MEDIA
+  checkNumbers('media', rest, numbers)
 }
 
 function checkNumbers(name: string, given: object = {}, known: object): void {

@@ -14,6 +14,8 @@ import { channelWebhooks } from './channels/webhooks.ts'
 import { createEngine } from './commit/create-engine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
 import type { CommittedOperation, Hooks } from './hooks.ts'
+import { isUpload } from './media/endpoints.ts'
+import { type OpenMedia, openMedia } from './media/open-media.ts'
 import { openWatchPort, watchEndpoints } from './metrics/endpoints.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import { type CheckedOptions, checkedOptions, type RelayOptions, refuseWithoutKeys } from './relay-options.ts'
@@ -81,6 +83,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const accounts = accountsOf(checked, store)
   const services = new Services(store.objects, systemClock.now)
   let channels: Channels | null = null
+  let media: OpenMedia | null = null
   const webhooks = new Webhooks(checked.webhooks, {
     store,
     accounts,
@@ -102,7 +105,11 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   }
   const engine = createEngine({
     store,
-    hooks: checked.channels ? alsoTold(hooks, (committed) => channels?.committed(committed)) : hooks,
+    hooks: alsoTold(hooks, (committed) => {
+      channels?.committed(committed)
+      if (media && hasRemoved(committed)) media.media.sweep()
+    }),
+    mediaChecked: checked.media !== false,
     webhooks,
     limits,
     book,
@@ -166,12 +173,26 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       await channels.start()
     }
     await webhooks.start()
+    if (checked.media !== false) {
+      media = await openMedia({
+        database,
+        options: checked.media,
+        store,
+        onMediaAdd: hooks.onMediaAdd?.bind(hooks),
+        authenticate: base.authenticate,
+        now: systemClock.now,
+        after: later,
+        log,
+      })
+    }
     gateway = await openGateway({
       ...checked,
       version: VERSION,
+      isLong: isUpload,
       handlers: [
         watchEndpoints({ ...watched, metrics: token === undefined ? null : metrics }, token ?? null),
         ...(channels ? [channelWebhooks(channels, log)] : []),
+        ...(media ? [media.handler] : []),
         rest(checked, { store, engine, book, accounts, services, webhooks }, metrics),
         ...(checked.demoTokens ? [demoTokens(checked.demoTokens)] : []),
         ...(checked.app === null ? [] : [webApp(checked.app)]),
@@ -193,6 +214,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     metrics?.stop()
     await channels?.stop()
     await webhooks.stop()
+    await media?.close()
     await engine.drain()
     await store.close()
     throw listenError(error, checked)
@@ -212,6 +234,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       await webhooks.stop()
     } finally {
       await gateway.close(CLOSE_CODES.restarting, 'Restarting: come back shortly')
+      await media?.close()
       await watchPort?.close()
       metrics?.stop()
       await store.close()
@@ -278,6 +301,10 @@ function alsoTold(hooks: Hooks, tell: (committed: CommittedOperation) => void): 
     },
   }
 }
+
+/** Whether something went that may have had attachments. */
+const hasRemoved = ({ operation: { type } }: CommittedOperation): boolean =>
+  type === 'message.remove' || type === 'conversation.delete' || type === 'user.delete'
 
 /** What a client on this machine connects to: "every network" is no address. */
 function hostInUrl(host: string): string {

@@ -1,114 +1,42 @@
 /** The web app as people meet it: in a real browser, served by a real relay. */
-import { execFile } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import type { BrowserContext, FrameLocator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { createAccessToken, createRelay, type Log, type Relay } from '../../server/src/index.ts'
-import { startChromium } from './chromium.ts'
 import { browserAvailable } from './harness.ts'
+import {
+  begin,
+  box,
+  choose,
+  eventually,
+  isConnected,
+  isOffline,
+  message,
+  open,
+  say,
+  shots,
+  toggle,
+  WebStage,
+} from './web-stage.ts'
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 })
-
-const root = join(import.meta.dirname, '../..')
-const dist = join(root, 'examples/web/dist')
-const shots = join(root, 'node_modules/.cache/confab/screenshots')
-const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} }
-const SECRET = 'a secret of the browser tests, long enough'
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 })
 
 const available = await browserAvailable()
 
-let folder: string
-let relay: Relay
-const contexts: BrowserContext[] = []
-/** Everything that pages asked for, and what they complained of. */
-const asked: string[] = []
-const complaints: string[] = []
-
-const startRelay = (port = 0) =>
-  createRelay({
-    port,
-    database: join(folder, 'relay.sqlite'),
-    accessKeys: { SK1: SECRET },
-    app: dist,
-    demoTokens: (identity) => createAccessToken({ accountSid: 'AC1', key: 'SK1', secret: SECRET, identity }),
-    logger: SILENT,
-  })
-
-/** A person with a browser of their own. */
-async function person(): Promise<{ context: BrowserContext; page: Page; profile: string }> {
-  const profile = await mkdtemp(join(folder, 'profile-'))
-  return { ...(await opened(profile)), profile }
-}
-
-async function opened(profile: string): Promise<{ context: BrowserContext; page: Page }> {
-  const context = await startChromium(profile)
-  contexts.push(context)
-  context.on('request', (request) => asked.push(request.url()))
-  context.on('weberror', (error) => complaints.push(error.error().message))
-  const page = context.pages()[0] ?? (await context.newPage())
-  page.on('console', (message) => {
-    const text = message.text()
-    if (message.type() === 'error' && !/WebSocket|ERR_|Failed to load resource/.test(text))
-      complaints.push(text)
-  })
-  page.setDefaultTimeout(15_000)
-  await page.setViewportSize({ width: 1200, height: 800 })
-  return { context, page }
-}
-
-async function signedIn(name: string): Promise<{ context: BrowserContext; page: Page; profile: string }> {
-  const somebody = await person()
-  await somebody.page.goto(relay.httpUrl)
-  await somebody.page.getByLabel('Your name').fill(name)
-  await somebody.page.getByRole('button', { name: 'Sign in' }).click()
-  await somebody.page.getByText('Connected').first().waitFor()
-  return somebody
-}
-
-const box = (page: Page) => page.getByRole('textbox', { name: 'Message' })
-async function say(page: Page, text: string): Promise<void> {
-  await box(page).fill(text)
-  await box(page).press('Enter')
-}
-const message = (page: Page, text: string) => page.getByRole('article').filter({ hasText: text })
-
-const isConnected = (page: Page) => page.locator('.pill.on:visible').waitFor()
-
-/** Turns the network off, or on, by the app's own switch. */
-const toggle = (page: Page | FrameLocator) => page.locator('.switch-track:visible').click()
-
-async function begin(page: Page, name: string, people: string): Promise<void> {
-  await page.getByRole('button', { name: 'New conversation' }).click()
-  await page.getByLabel('Name', { exact: true }).fill(name)
-  await page.getByLabel('People').fill(people)
-  await page.getByRole('button', { name: 'Create' }).click()
-  await box(page).waitFor()
-}
-
 describe.skipIf(!available)('the web app', () => {
+  let stage: WebStage
   beforeAll(async () => {
-    mkdirSync(shots, { recursive: true })
-    folder = await mkdtemp(join(tmpdir(), 'confab-web-'))
-    await promisify(execFile)(process.execPath, [join(root, 'examples/web/build.ts')], { cwd: root })
-    relay = await startRelay()
+    stage = await WebStage.start()
   })
   afterEach(async () => {
-    await Promise.all(contexts.splice(0).map((context) => context.close()))
+    await stage.everybodyLeaves()
+    expect(stage.complaints.splice(0)).toEqual([])
   })
-  afterAll(async () => {
-    await relay.close()
-    await rm(folder, { recursive: true, force: true })
-  })
+  afterAll(() => stage.close())
 
   test('two people talk, react, reply, edit, remove and see who has read', async () => {
-    const [{ page: alice }, { page: bob }] = [await signedIn('alice'), await signedIn('bob')]
+    const [{ page: alice }, { page: bob }] = [await stage.signedIn('alice'), await stage.signedIn('bob')]
     await begin(alice, 'Harbour crew', 'bob')
     await say(alice, 'The crane on pier 4 is stuck')
-    await bob.getByRole('option', { name: /Harbour crew/ }).click()
+    await open(bob, /Harbour crew/)
     await message(bob, 'The crane on pier 4').waitFor()
     await box(bob).pressSequentially('On m')
     await alice.getByText('bob typing…').waitFor()
@@ -118,12 +46,10 @@ describe.skipIf(!available)('the web app', () => {
     await message(alice, 'On my way').hover()
     await message(alice, 'On my way').getByRole('button', { name: 'React' }).click()
     await alice.getByRole('menuitem', { name: '👍' }).click()
-    await bob.getByRole('button', { name: '👍 by alice' }).click()
-    await alice.getByRole('button', { name: /👍 by .*alice.*bob/ }).waitFor()
+    await bob.getByRole('button', { name: '👍 1 by alice' }).click()
+    await alice.getByRole('button', { name: /👍 2 by .*alice.*bob/ }).waitFor()
 
-    await message(bob, 'The crane').hover()
-    await message(bob, 'The crane').getByRole('button', { name: 'More' }).click()
-    await bob.getByRole('menuitem', { name: 'Reply' }).click()
+    await choose(bob, 'The crane', 'Reply')
     await say(bob, 'Which side?')
     await message(alice, 'Which side?').getByText('The crane on pier 4 is stuck').waitFor()
 
@@ -133,21 +59,79 @@ describe.skipIf(!available)('the web app', () => {
     await box(alice).fill('North side')
     await box(alice).press('Enter')
     await message(bob, 'North side').getByText('edited').waitFor()
-    await alice.getByText('Read by bob').waitFor()
+    await message(alice, 'North side').getByText('Read by bob').waitFor()
+    await choose(alice, 'North side', 'Details')
+    await alice.getByRole('dialog').getByText('has read it').waitFor()
+    await alice.keyboard.press('Escape')
 
     await say(alice, 'Never mind')
     await message(bob, 'Never mind').waitFor()
-    await message(alice, 'Never mind').hover()
-    await message(alice, 'Never mind').getByRole('button', { name: 'More' }).click()
-    await alice.getByRole('menuitem', { name: 'Remove for everybody' }).click()
+    await choose(alice, 'Never mind', 'Remove for everybody')
     await message(bob, 'Never mind').waitFor({ state: 'detached' })
-    await alice.screenshot({ path: join(shots, 'chat.png') })
-    expect(complaints).toEqual([])
+    await alice.screenshot({ path: join(shots, 'talk.png') })
+  })
+
+  test('an admin renames, adds, makes another admin, removes and closes; each sees what it did', async () => {
+    const { page: alice } = await stage.signedIn('alice')
+    await begin(alice, 'Roles', 'bob')
+    const { page: bob } = await stage.signedIn('bob')
+    await open(bob, /Roles/)
+    const drawer = alice.getByRole('dialog')
+    await alice.getByRole('button', { name: 'People and settings' }).click()
+    await drawer.getByLabel('Name', { exact: true }).fill('Who may what')
+    await drawer.getByRole('button', { name: 'Rename' }).click()
+    await bob.getByRole('heading', { name: 'Who may what' }).waitFor()
+    await drawer.getByLabel('Add somebody').fill('carol')
+    await drawer.getByRole('button', { name: 'Add', exact: true }).click()
+    await drawer.getByText('People (3)').waitFor()
+
+    await bob.getByRole('button', { name: 'People and settings' }).click()
+    await bob.getByRole('dialog').getByText('People (3)').waitFor()
+    expect(await bob.getByRole('button', { name: 'What to do about carol' }).count()).toBe(0)
+    await drawer.getByRole('button', { name: 'What to do about bob' }).click()
+    await alice.getByRole('menuitem', { name: 'Make an admin' }).click()
+    await bob.getByRole('button', { name: 'What to do about carol' }).click()
+    await bob.getByRole('menuitem', { name: 'Remove' }).click()
+    await drawer.getByText('People (2)').waitFor()
+
+    await drawer.getByRole('button', { name: 'Close', exact: true }).last().click()
+    await alice.getByRole('alertdialog').getByRole('button', { name: 'Close' }).click()
+    await bob.keyboard.press('Escape')
+    await bob.getByText('takes no more messages').waitFor()
+  })
+
+  test('a conversation that is muted, and one that was left', async () => {
+    const { page: alice } = await stage.signedIn('alice')
+    await begin(alice, 'Too loud', 'bob')
+    await alice.getByRole('button', { name: 'People and settings' }).click()
+    await alice.getByRole('dialog').locator('label.switch').click()
+    await alice
+      .getByRole('option', { name: /Too loud/, includeHidden: true })
+      .getByText('muted')
+      .waitFor()
+    await alice.getByRole('dialog').getByRole('button', { name: 'Leave' }).click()
+    await alice.getByRole('alertdialog').getByRole('button', { name: 'Leave' }).click()
+    await alice.getByRole('option', { name: /Too loud/ }).waitFor({ state: 'detached' })
+  })
+
+  test('what somebody began to write is there again, in its own conversation', async () => {
+    const { page: alice } = await stage.signedIn('drafty')
+    await begin(alice, 'First')
+    await begin(alice, 'Second')
+    await box(alice).fill('half a thought')
+    await open(alice, /First/)
+    await alice
+      .getByRole('option', { name: /Second/ })
+      .getByText('half a thought')
+      .waitFor()
+    await alice.reload()
+    await open(alice, /Second/)
+    expect(await box(alice).inputValue()).toBe('half a thought')
   })
 
   test('somebody joins by a link, with the switch at offline, and is there when it is back', async () => {
-    const { page: alice, context: ofAlice } = await signedIn('alice')
-    await begin(alice, 'By invitation', '')
+    const { page: alice, context: ofAlice } = await stage.signedIn('alice')
+    await begin(alice, 'By invitation')
     await say(alice, 'come in')
     await alice.getByRole('button', { name: 'People and settings' }).click()
     await alice.getByRole('button', { name: 'Invite by a link…' }).click()
@@ -156,9 +140,8 @@ describe.skipIf(!available)('the web app', () => {
     expect(link).toContain('/#join=')
     await ofAlice.close()
 
-    const { page: carol } = await signedIn('carol')
+    const { page: carol } = await stage.signedIn('carol')
     await carol.goto(link)
-    await carol.reload()
     await message(carol, 'come in').waitFor()
     await toggle(carol)
     await say(carol, 'hello from carol')
@@ -168,72 +151,129 @@ describe.skipIf(!available)('the web app', () => {
       .waitFor()
     await toggle(carol)
     await isConnected(carol)
+
+    await carol.goto(`${stage.url}/#join=nonsense`)
+    await carol.getByRole('alert', { name: 'Invite' }).getByText('You could not join by that link.').waitFor()
   })
 
-  test('two people side by side merge within a minute of the start', async () => {
-    const { page } = await person()
-    await page.goto(`${relay.httpUrl}/demo`)
-    const [left, right] = ['alice', 'bob'].map((name) =>
-      page.frameLocator(`iframe[title="Confab as ${name}"]`),
-    )
-    await left!.getByRole('button', { name: 'New conversation' }).click()
-    await left!.getByLabel('Name', { exact: true }).fill('Demo')
-    await left!.getByLabel('People').fill('bob')
-    await left!.getByRole('button', { name: 'Create' }).click()
-    await right!.getByRole('option', { name: /Demo/ }).click()
-    await toggle(left!)
-    await left!.locator('.pill.off:visible').waitFor()
-    const write = async (half: typeof left, text: string) => {
-      await half!.getByRole('textbox', { name: 'Message' }).fill(text)
-      await half!.getByRole('textbox', { name: 'Message' }).press('Enter')
-    }
-    await write(left, 'left, offline')
-    await write(right, 'right, online')
-    await toggle(left!)
-    for (const half of [left, right]) {
-      await half!.getByRole('article').filter({ hasText: 'left, offline' }).waitFor()
-      await half!.getByRole('article').filter({ hasText: 'right, online' }).waitFor()
-    }
-    await page.screenshot({ path: join(shots, 'demo.png') })
+  test('what the relay refuses is held: copied, sent again or discarded', async () => {
+    const { page: alice } = await stage.signedIn('alice')
+    await begin(alice, 'Strict', 'bob')
+    const { page: bob } = await stage.signedIn('bob')
+    await open(bob, /Strict/)
+    await toggle(bob)
+    await isOffline(bob)
+    await say(bob, 'did anybody see my keys?')
+    await message(bob, 'my keys').waitFor()
+    await alice.getByRole('button', { name: 'People and settings' }).click()
+    await alice.getByRole('button', { name: 'What to do about bob' }).click()
+    await alice.getByRole('menuitem', { name: 'Remove' }).click()
+    await alice.getByText('People (1)').waitFor()
+    await toggle(bob)
+    await bob.getByRole('button', { name: '1 held' }).filter({ visible: true }).click()
+    const held = bob.getByRole('dialog').getByRole('listitem')
+    await held.getByText('did anybody see my keys?').waitFor()
+    await alice.getByLabel('Add somebody').fill('bob')
+    await alice.getByRole('button', { name: 'Add', exact: true }).click()
+    await alice.getByText('People (2)').waitFor()
+    await bob.getByRole('option', { name: /Strict/, includeHidden: true }).waitFor()
+    await held.getByRole('button', { name: 'Send again' }).click()
+    await bob.getByText('Nothing is held.').waitFor()
+    await alice.keyboard.press('Escape')
+    await message(alice, 'my keys').waitFor()
   })
 
-  test('what people write is never taken for markup, and no page talks to anybody but the relay', async () => {
-    const { page } = await signedIn('mallory')
-    await begin(page, '<img src=x onerror="globalThis.hit=1">', '')
-    const corpus = [
-      '<script>globalThis.hit=1</script>',
-      '<img src=x onerror="globalThis.hit=1">',
-      '<svg/onload=globalThis.hit=1>',
-      'javascript:globalThis.hit=1',
-      '<a href="javascript:globalThis.hit=1">x</a>',
-      '</textarea><script>globalThis.hit=1</script>',
-      '{{constructor.constructor("globalThis.hit=1")()}}',
-      'https://example.org/"onmouseover="globalThis.hit=1',
-      '&lt;script&gt;globalThis.hit=1&lt;/script&gt;',
-      '\u202eevil\u202c <iframe srcdoc="<script>parent.hit=1</script>">',
-    ]
-    for (const text of corpus) await say(page, text)
-    const shown = page.getByRole('article').locator('.bubble > p')
-    await expect.poll(() => shown.count()).toBe(corpus.length)
-    expect(await shown.allTextContents()).toEqual(corpus)
-    expect(await page.evaluate(() => (globalThis as { hit?: number }).hit)).toBeUndefined()
-    const links = await page
-      .locator('.bubble a')
-      .evaluateAll((all) => all.map((a) => (a as HTMLAnchorElement).protocol))
-    expect(new Set(links)).toEqual(new Set(['https:']))
-    const elsewhere = asked.filter(
-      (url) => !/^(http|ws|blob):(\/\/|http:\/\/)127\.0\.0\.1:/.test(url) && !url.startsWith('data:'),
-    )
-    expect(elsewhere).toEqual([])
-    const response = await fetch(relay.httpUrl, { headers: { accept: 'text/html' } })
-    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'")
+  test('a search finds words in every conversation, and goes to where they were said', async () => {
+    const bob = await stage.client('bob')
+    const conversation = await bob.createConversation({ friendlyName: 'Long ago' })
+    await conversation.join()
+    await conversation.add('seeker')
+    await conversation.sendMessage('the password of the boathouse is mackerel')
+    for (let i = 0; i < 120; i++) void conversation.sendMessage(`and then ${i}`)
+    const { page } = await stage.signedIn('seeker')
+    await begin(page, 'Elsewhere')
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('boathouse mack')
+    await page.getByRole('option', { name: /mackerel/ }).click()
+    await page.getByRole('heading', { name: 'Long ago' }).waitFor()
+    await message(page, 'mackerel').waitFor()
+    expect(await message(page, 'and then 119').count()).toBe(0)
+    await page.getByRole('button', { name: 'To the newest message' }).click()
+    await message(page, 'and then 119').waitFor()
+  })
+
+  test('all of it goes by keys alone', async () => {
+    const { page } = await stage.signedIn('keys')
+    await page.getByRole('button', { name: 'New conversation' }).focus()
+    await page.keyboard.press('Enter')
+    await page.keyboard.type('By keys')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'By keys' }).waitFor()
+    await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA')
+    for (const text of ['one', 'two', 'three']) {
+      await page.keyboard.type(text)
+      await page.keyboard.press('Enter')
+      await message(page, text).waitFor()
+    }
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
+    for (let i = 0; (await focused()) !== 'You: three'; i++) {
+      expect(i).toBeLessThan(6)
+      await page.keyboard.press('Shift+Tab')
+    }
+    await page.keyboard.press('ArrowUp')
+    await eventually(focused).toBe('You: two')
+    await page.keyboard.press('Tab')
+    expect(await focused()).toBe('React')
+    await page.keyboard.press('Enter')
+    await page.getByRole('menu', { name: 'React' }).waitFor()
+    await page.keyboard.press('Enter')
+    await message(page, 'two').getByRole('button', { name: '👍 1 by keys' }).waitFor()
+    await page.getByRole('menu').waitFor({ state: 'detached' })
+    await eventually(focused).toBe('React')
+    await page.keyboard.press('Tab')
+    expect(await focused()).toBe('More')
+    await page.keyboard.press('Enter')
+    await page.getByRole('menuitem', { name: 'Reply' }).waitFor()
+    await page.keyboard.press('End')
+    await page.keyboard.press('Enter')
+    await message(page, 'two').waitFor({ state: 'detached' })
   })
 
   test('demo tokens are for pages of the relay alone', async () => {
     const ask = (headers: { [name: string]: string }) =>
-      fetch(`${relay.httpUrl}/demo/token?identity=eve`, { headers }).then(({ status }) => status)
+      fetch(`${stage.url}/demo/token?identity=eve`, { headers }).then(({ status }) => status)
     expect(await ask({ 'sec-fetch-site': 'same-origin' })).toBe(200)
     expect(await ask({ 'sec-fetch-site': 'cross-site' })).toBe(403)
-    expect((await fetch(`${relay.httpUrl}/demo/token?identity=`)).status).toBe(400)
+    expect((await fetch(`${stage.url}/demo/token?identity=`)).status).toBe(400)
+  })
+})
+
+describe.skipIf(!available)('the demo', () => {
+  let stage: WebStage
+  beforeAll(async () => {
+    stage = await WebStage.start()
+  })
+  afterAll(() => stage.close())
+
+  test('two people side by side merge within a minute of the start', async () => {
+    const { page } = await stage.person()
+    await page.goto(`${stage.url}/demo`)
+    const [left, right] = ['alice', 'bob'].map((name) =>
+      page.frameLocator(`iframe[title="Confab as ${name}"]`),
+    )
+    if (!left || !right) throw new Error('unreachable')
+    await left.getByRole('button', { name: 'Begin one with bob' }).click()
+    for (const half of [left, right]) await message(half, 'Hello!').waitFor()
+    await toggle(left)
+    await isOffline(left)
+    await say(left, 'left, offline')
+    await say(right, 'right, online')
+    await toggle(left)
+    for (const half of [left, right]) {
+      await message(half, 'left, offline').waitFor()
+      await message(half, 'right, online').waitFor()
+    }
+    await page.screenshot({ path: join(shots, 'merged.png') })
+    expect(stage.complaints).toEqual([])
   })
 })

@@ -1,7 +1,8 @@
 /** What the declarations don't say of a member: how it behaves otherwise than Twilio's, and why one is absent. */
 
 const NO_METADATA = 'channels carry the text and say how far it came'
-const NO_TRANSFER = 'attachments are not transferred yet'
+const URL_HERE =
+  'an address on the device (`blob:`) when the content is here or small, at the relay otherwise'
 const NO_TEMPLATES = 'templates of content are a service of Twilio’s'
 
 /** By `group member`. A note on a member that is absent is its reason. */
@@ -12,8 +13,8 @@ export const NOTES: Record<string, string> = {
   'Client createConversation':
     'works offline, as every member that changes something; a `uniqueName` that is taken is left out, which `operationRefused` tells (50353); `access` is ignored',
   'Client setPushRegistrationId': 'the relay keeps it; sending is the app’s (`afterCommit`)',
-  'Client getTemporaryContentUrlsForMediaSids': `rejects (20404): ${NO_TRANSFER}`,
-  'Client getTemporaryContentUrlsForMedia': `rejects (20404): ${NO_TRANSFER}`,
+  'Client getTemporaryContentUrlsForMediaSids': URL_HERE,
+  'Client getTemporaryContentUrlsForMedia': URL_HERE,
   'Client getContentTemplates': `none: ${NO_TEMPLATES}`,
   'Client (static) populateInitRegistrations': 'does nothing: there is nothing to prepare',
   'Client (events) connectionError': 'carries `errorCode` and `httpStatusCode` where there is one',
@@ -21,7 +22,8 @@ export const NOTES: Record<string, string> = {
   'Conversation addNonChatParticipant':
     'works offline; the relay’s channels send and receive (docs/channels.md)',
   'Conversation getMessageRecipients': `empty: ${NO_METADATA}`,
-  'Conversation sendMessage': `text; with an attachment it rejects (20001): ${NO_TRANSFER}`,
+  'Conversation sendMessage':
+    'resolves when it is on the device’s disk, attachments too; these go up when there is a network (`uploadProgress`)',
   'Conversation getParticipantBySid':
     'rejects (50432) where there is none, as Twilio’s does and doesn’t declare',
   'Conversation getParticipantByIdentity':
@@ -33,15 +35,12 @@ export const NOTES: Record<string, string> = {
   'Message aggregatedDeliveryReceipt':
     'what was read counts as delivered too, and what was delivered as sent',
   'Message attachedMedia': '`[]` without attachments, never null',
-  'Message attachTemporaryUrlsFor': `rejects (20404): ${NO_TRANSFER}`,
-  'Message getTemporaryContentUrlsForMedia': `rejects (20404): ${NO_TRANSFER}`,
-  'Message getTemporaryContentUrlsForMediaSids': `rejects (20404): ${NO_TRANSFER}`,
-  'Message getTemporaryContentUrlsForAttachedMedia': `rejects (20404): ${NO_TRANSFER}`,
-  'Media getContentTemporaryUrl': `rejects (20404): ${NO_TRANSFER}`,
-  'UnsentMessage send': `with an attachment it rejects (20001): ${NO_TRANSFER}`,
-  'MessageBuilder addMedia': `sending then rejects (20001): ${NO_TRANSFER}`,
-  'MessageBuilder setEmailBody': `sending then rejects (20001): ${NO_TRANSFER}`,
-  'MessageBuilder setEmailHistory': `sending then rejects (20001): ${NO_TRANSFER}`,
+  'Message attachTemporaryUrlsFor': 'gives its argument: addresses are asked for one by one',
+  'Message getTemporaryContentUrlsForMedia': URL_HERE,
+  'Message getTemporaryContentUrlsForMediaSids': URL_HERE,
+  'Message getTemporaryContentUrlsForAttachedMedia': URL_HERE,
+  'Media getContentTemporaryUrl': URL_HERE,
+  'UnsentMessage send': 'cancelled while attachments are on their way, the message is held',
   'MessageBuilder setContentTemplate': `sending then rejects (20001): ${NO_TEMPLATES}`,
   'Types ClientOptions': 'Twilio’s are taken and ignored, but for `logLevel`; `url`, `storage`, … are ours',
 }

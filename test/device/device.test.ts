@@ -69,7 +69,7 @@ describe('diagnostics', () => {
     const found = await client.diagnostics()
     expect(found.connection).toMatchObject({ state: 'connected', nextAttempt: null, lastFailure: null })
     expect(found.connection.history.map(({ state }) => state)).toEqual(['connecting', 'connected'])
-    expect(Math.abs(found.connection.clockSkew)).toBeLessThan(60_000)
+    expect(Math.abs(found.connection.clockSkew ?? Number.NaN)).toBeLessThan(60_000)
     expect(found.token.expired).toBe(false)
     expect(found.token.expiresAt?.getTime()).toBeGreaterThan(Date.now())
     expect(found).toMatchObject({ pending: 0, held: 0, relay: relay.url.replace('ws:', 'http:') })
@@ -122,7 +122,7 @@ describe('storage', () => {
     expect(before).toMatchObject({ quota: 50_000_000, persisted: true, index: 0 })
     expect(before.used).toBeGreaterThan(before.history)
     expect(before.conversations).toEqual([
-      { sid: conversation.sid, pages: expect.any(Number), bytes: before.history },
+      { sid: conversation.sid, pages: expect.any(Number), bytes: before.history, media: 0 },
     ])
     expect(before.conversations[0]?.pages).toBeGreaterThan(0)
     await client.searchMessages('message')

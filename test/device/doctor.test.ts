@@ -1,7 +1,8 @@
 /** A store that is damaged in many ways: what is wrong is named each time, and a repair makes nothing worse. */
+import { createHash } from 'node:crypto'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Client, directory, examineStores } from '@confab/client'
 import { createAccessToken, createRelay, type Relay } from '@confab/relay'
@@ -262,4 +263,45 @@ test('a store in order: whose it is, and how much is in it; a folder without one
   })
   expect(await report?.repair()).toBe(null)
   await expect(examineStores(folder)).rejects.toThrow('There is no store')
+})
+
+/** Takes the tables back to their first version. */
+const age = (device: string) =>
+  sql(
+    device,
+    ['drop table pages'],
+    ['alter table entries drop column message_index'],
+    ['pragma user_version = 1'],
+  )
+
+const digest = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex')
+const filesIn = (device: string) =>
+  Object.fromEntries(
+    readdirSync(device)
+      .sort()
+      .map((name) => [name, digest(join(device, name))]),
+  )
+
+test('a store of an earlier version is looked over and left as it is, to the byte, nothing beside it', async () => {
+  const device = join(folder, `copy-${++copies}`)
+  cpSync(whole, device, { recursive: true })
+  age(device)
+  const before = filesIn(device)
+  const [report] = await examineStores(device)
+  expect(report).toMatchObject({ counts: { pending: 2, conversations: 1, pages: 0 }, findings: [] })
+  expect(filesIn(device)).toEqual(before)
+})
+
+test('a damaged store of an earlier version: said that it is brought up first; its copy is as it was', async () => {
+  const device = join(folder, `copy-${++copies}`)
+  cpSync(whole, device, { recursive: true })
+  age(device)
+  sql(device, ["insert or replace into vals values ('limits', '{')"])
+  const before = filesIn(device)
+  const [report] = await examineStores(device)
+  expect(report?.findings.map(({ kind }) => kind)).toEqual(['older', 'value'])
+  expect(filesIn(device)).toEqual(before)
+  const copy = (await report?.repair()) as string
+  expect(digest(copy)).toBe(before[basename(databaseIn(device))])
+  expect(await kindsIn(device)).toEqual([])
 })

@@ -3,6 +3,7 @@ import { createEngine } from '../../packages/client/src/engine/create.ts'
 import type { Engine, EngineEvents, MessageView } from '../../packages/client/src/engine/engine.ts'
 import { Disk } from './disk.ts'
 import { Link } from './link.ts'
+import { Porter } from './porter.ts'
 import type { World } from './world.ts'
 
 /**
@@ -114,7 +115,12 @@ export class Device {
     engine.start(this.#listen(screen, engine))
     engine.ready
       .then(
-        () => this.tabs.push(tab),
+        () => {
+          this.tabs.push(tab)
+          const porter = new Porter(world, engine, this.identity, () => this.tabs.includes(tab))
+          engine.local.attachments.work(porter)
+          porter.look()
+        },
         (error: unknown) => this.world.failures.push(`${this.name} can't open its store: ${error}`),
       )
       .finally(() => this.opening--)

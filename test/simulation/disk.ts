@@ -4,6 +4,7 @@
  */
 
 import * as Y from 'yjs'
+import { memoryMedia } from '../../packages/client/src/storage/memory-media.ts'
 import type {
   JournalEntry,
   JournalWrite,
@@ -31,6 +32,7 @@ export class Disk {
   readonly #summaries = new Map<string, StoredSummary>()
   readonly #values = new Map<string, unknown>()
   readonly #documents = new Map<string, Uint8Array[]>()
+  readonly #media = { contents: new Map(), uses: new Map(), leader: Promise.resolve() }
   readonly #pages = new Map<string, StoredPage & { bytes: Uint8Array }>()
   readonly #sessions = new Set<Session>()
   #position = 0
@@ -91,6 +93,7 @@ export class Disk {
   #open(session: Session): Store {
     let queue: Promise<unknown> = Promise.resolve()
     return {
+      media: async () => memoryMedia(this.#media),
       journal: {
         load: async () =>
           structuredClone({

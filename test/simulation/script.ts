@@ -54,6 +54,26 @@ const steps: { [name: string]: { weight: number; run: (scene: Scene) => Promise<
       return scene.tab.engine.submit(sid, drafts)
     },
   },
+  attach: {
+    weight: 6,
+    run: (scene) => {
+      const sid = aConversation(scene)
+      const { random } = scene.world
+      const media = () => ({
+        sid: `ME${Buffer.from(random.bytes(16)).toString('hex')}`,
+        category: 'media' as const,
+        contentType: 'image/png',
+        size: random.int(1, 9),
+        sha256: 'a'.repeat(64),
+      })
+      const post = { type: 'message.post' as const, body: `picture ${random.int(0, 1e6)}` }
+      return sid
+        ? scene.tab.engine.submit(sid, [
+            { ...post, media: random.chance(0.5) ? [media()] : [media(), media()] },
+          ])
+        : undefined
+    },
+  },
   edit: {
     weight: 6,
     run: (scene) =>

@@ -89,6 +89,7 @@ export class World implements Net {
       // few ids to an outbox, so that epochs come
       limits: limitsWith({ ...DEFAULT_LIMITS, outboxClients: 2 }),
       sealing: this.#sealing,
+      mediaChecked: true,
       deflate: async (bytes) => deflateSync(bytes),
       now: time.now,
       random: (count) => random.bytes(count),
@@ -181,6 +182,7 @@ export class World implements Net {
             return keys
           }
         }
+        if (key === 'media') return target.media
         const method = target[key] as (...args: unknown[]) => Promise<unknown>
         return async (...args: unknown[]) => {
           if (!alive()) return gone()

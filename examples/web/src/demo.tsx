@@ -5,10 +5,16 @@ export function Demo() {
   return (
     <main className="demo">
       <header className="demo-head">
-        <Logo />
-        <p>
-          Switch one of them to <b>offline</b>, write on both sides, and switch back: both end with the same.
-        </p>
+        <h1>
+          <Logo />
+        </h1>
+        <ol>
+          <li>Begin a conversation at the left.</li>
+          <li>
+            Switch one of the two to <b>offline</b>, and write on both sides.
+          </li>
+          <li>Switch it back: both end with the same.</li>
+        </ol>
         <a href="/">Sign in by yourself</a>
       </header>
       <div className="demo-halves">

@@ -1,10 +1,16 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
+import { applyAppearance, readAppearance } from './lib/appearance.ts'
 import './styles/tokens.css'
 import './styles/app.css'
 import './styles/chat.css'
+import './styles/timeline.css'
 import './styles/panels.css'
+
+applyAppearance(readAppearance())
+// the other half of the demo, or another tab, has chosen
+addEventListener('storage', () => applyAppearance(readAppearance()))
 
 const root = document.getElementById('root')
 if (root) {

@@ -1,7 +1,8 @@
 /** Who has signed in, and the client that goes with it. */
-import { Client } from '@confab/client'
+import { Client, indexedDB, memory } from '@confab/client'
 import { ConfabProvider } from '@confab/react'
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react'
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from 'react'
+import { isOfStorage, problemText } from './lib/problem.ts'
 
 export interface SignedIn {
   identity: string
@@ -9,14 +10,26 @@ export interface SignedIn {
   tokenUrl: string | null
 }
 
+/** What the client runs on; another object is another client. */
+interface Run {
+  who: SignedIn
+  /** False: somebody chose to go on without this device's storage. */
+  isKept: boolean
+}
+
 interface Session {
   identity: string | null
   /** True in one half of the demo: it signs in by itself, and nothing is kept of that. */
   isDemo: boolean
-  /** Why the store on this device could not be opened. */
+  isKept: boolean
+  /** Why this device's storage can't be used; null while it can. */
   failure: string | null
   signIn(who: SignedIn): void
   signOut(): void
+  /** Begins again with a new client, with this device's storage or without. */
+  restart(isKept: boolean): void
+  /** What went wrong, as a sentence; a failure of the storage is shown to all of the app. */
+  report(error: unknown): string
 }
 
 const SessionContext = createContext<Session | null>(null)
@@ -37,6 +50,15 @@ function remembered(): SignedIn | null {
   }
 }
 
+function remember(who: SignedIn | null): void {
+  try {
+    if (who) localStorage.setItem(KEY, JSON.stringify(who))
+    else localStorage.removeItem(KEY)
+  } catch {
+    // nothing may be kept here: it is asked for again the next time
+  }
+}
+
 /** @throws when there is no token to be had; the SDK tries again */
 export async function fetchToken({ identity, tokenUrl }: SignedIn): Promise<string> {
   const name = encodeURIComponent(identity)
@@ -52,19 +74,24 @@ export async function fetchToken({ identity, tokenUrl }: SignedIn): Promise<stri
   }
 }
 
+function runOf(who: SignedIn | null): Run | null {
+  return who && { who, isKept: true }
+}
+
 export function SessionProvider(props: { demoIdentity: string | null; children: ReactNode }) {
   const { demoIdentity } = props
-  const [who, setWho] = useState<SignedIn | null>(() =>
-    demoIdentity === null ? remembered() : { identity: demoIdentity, tokenUrl: null },
+  const [run, setRun] = useState<Run | null>(() =>
+    runOf(demoIdentity === null ? remembered() : { identity: demoIdentity, tokenUrl: null }),
   )
   const [client, setClient] = useState<Client | null>(null)
   const [failure, setFailure] = useState<string | null>(null)
 
   useEffect(() => {
-    if (!who) return
-    const made = new Client(() => fetchToken(who), {
+    if (!run) return
+    const made = new Client(() => fetchToken(run.who), {
       url: location.origin,
-      identity: who.identity,
+      identity: run.who.identity,
+      storage: run.isKept ? indexedDB() : memory(),
       logLevel: 'error',
     })
     const failed = ({ error }: { error?: { message: string } }) => setFailure(error?.message ?? 'unknown')
@@ -76,23 +103,31 @@ export function SessionProvider(props: { demoIdentity: string | null; children: 
       setClient(null)
       void made.shutdown()
     }
-  }, [who])
+  }, [run])
 
+  const report = useCallback((error: unknown) => {
+    const text = problemText(error)
+    if (isOfStorage(error)) setFailure(text)
+    return text
+  }, [])
   const session = useMemo<Session>(
     () => ({
-      identity: who?.identity ?? null,
+      identity: run?.who.identity ?? null,
       isDemo: demoIdentity !== null,
+      isKept: run?.isKept ?? true,
       failure,
-      signIn(next) {
-        localStorage.setItem(KEY, JSON.stringify(next))
-        setWho(next)
+      signIn(who) {
+        remember(who)
+        setRun(runOf(who))
       },
       signOut() {
-        localStorage.removeItem(KEY)
-        setWho(null)
+        remember(null)
+        setRun(null)
       },
+      restart: (isKept) => setRun((before) => before && { ...before, isKept }),
+      report,
     }),
-    [who, demoIdentity, failure],
+    [run, demoIdentity, failure, report],
   )
   return (
     <SessionContext value={session}>

@@ -54,7 +54,7 @@ export function SignIn() {
             <FieldError />
           </TextField>
           <Disclosure>
-            <Heading>
+            <Heading level={2}>
               <Button slot="trigger" className="link">
                 I have a token server
               </Button>
@@ -72,7 +72,7 @@ export function SignIn() {
               {problem}
             </p>
           )}
-          <Button type="submit" className="primary" isPending={isBusy}>
+          <Button type="submit" className="primary" isDisabled={isBusy}>
             Sign in
           </Button>
         </Form>

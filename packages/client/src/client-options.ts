@@ -51,6 +51,15 @@ export interface ClientOptions {
    * fetches and keeps everything. `conversation.pinHistory()` keeps one conversation's whatever this says.
    */
   history?: 'all' | { pages: number }
+  media?: {
+    /**
+     * How many bytes of attachments stay on this device once they were here: 500 MB when left out, those used longest ago
+     * going first. What isn't sent yet stays, and so does what is in conversations with `pinHistory()`.
+     */
+    bytes?: number
+    /** How many bytes an attachment may have that is sent from here: 150 MiB when left out. The relay has a bound of its own. */
+    attachmentBytes?: number
+  }
   /** Whose data to open when no token can be had at start. Otherwise that of who last used this storage. */
   identity?: string
   /** Takes the place of the console. */

@@ -30,6 +30,7 @@ import type {
   SearchResult,
   State,
   StorageFigures,
+  UploadProgressEventArgs,
   UserUpdatedEventArgs,
 } from './types.ts'
 import type { User } from './user.ts'
@@ -48,6 +49,7 @@ export type ClientEvents = {
   messageAdded: (message: Message) => void
   messageRemoved: (message: Message) => void
   messageUpdated: (data: MessageUpdatedEventArgs) => void
+  uploadProgress: (data: UploadProgressEventArgs) => void
   typingEnded: (participant: Participant) => void
   typingStarted: (participant: Participant) => void
   tokenAboutToExpire: () => void
@@ -91,6 +93,8 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
   /** The message shows its old index. */
   static readonly messageRemoved = 'messageRemoved'
   static readonly messageUpdated = 'messageUpdated'
+  /** Attachments of a message of this person's are further on their way to the relay, or wait. */
+  static readonly uploadProgress = 'uploadProgress'
   static readonly typingEnded = 'typingEnded'
   static readonly typingStarted = 'typingStarted'
   /** The token ends soon: bring another by `updateToken`. Nothing to do when a function fetches them. */
@@ -327,7 +331,7 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
   }
 
   /**
-   * Removes what this device keeps of a conversation: its messages and its history, the index of them too. It stays on
+   * Removes what this device keeps of a conversation: its messages, its history and its attachments, the index too. It stays on
    * the list, and is fetched again when it is opened. Nobody else notices.
    * @returns whether it did: not while something that was done there is undecided
    * @throws ConfabError 20404 when there is no such conversation, 70501 when storage fails, 70702 when this part of
@@ -428,7 +432,7 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
    * @throws ConfabError 20404 when one can't be
    */
   getTemporaryContentUrlsForMediaSids(mediaSids: string[]): CancellablePromise<Map<string, string>> {
-    return contentUrls(mediaSids)
+    return contentUrls(() => this.#surface(), mediaSids)
   }
 
   /**
@@ -436,7 +440,7 @@ export class Client extends ReplayEventEmitter<ClientEvents> {
    * @throws ConfabError 20404 when one can't be
    */
   getTemporaryContentUrlsForMedia(contentSet: Media[]): CancellablePromise<Map<string, string>> {
-    return contentUrls(contentSet.map((media) => media.sid))
+    return this.getTemporaryContentUrlsForMediaSids(contentSet.map((media) => media.sid))
   }
 
   #surface(): Promise<Surface> {

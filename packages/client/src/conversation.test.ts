@@ -141,13 +141,24 @@ describe('sending', () => {
     expect(engine.submitted[0]?.draft).toMatchObject({ body: 'a\ufffd', attributes: { b: '\ufffd' } })
   })
 
-  test('attachments are refused with a reason, and nothing is kept', async () => {
+  test('an attachment is a message of its own; what is none is refused, and nothing is kept', async () => {
     const { conversation, engine } = await open()
-    const media = { contentType: 'text/plain', filename: 'a.txt', media: 'x' }
-    await expect(conversation.sendMessage(media)).rejects.toThrow(/not supported yet/)
-    await expect(conversation.sendMessage(new FormData())).rejects.toMatchObject({ code: 20001 })
-    await expect(conversation.sendMessage(7 as never)).rejects.toMatchObject({ code: 20001 })
-    expect(engine.submitted).toEqual([])
+    expect(await conversation.sendMessage({ contentType: 'image/png', filename: 'a.png', media: 'x' })).toBe(
+      0,
+    )
+    expect(engine.submitted.map(({ draft }) => draft)).toMatchObject([
+      {
+        type: 'message.post',
+        media: [{ category: 'media', contentType: 'image/png', filename: 'a.png', size: 1 }],
+      },
+    ])
+    for (const none of [new FormData(), { contentType: 'text/plain', media: null }, {}, 7])
+      await expect(conversation.sendMessage(none as never)).rejects.toMatchObject({ code: 20001 })
+    const many = conversation.prepareMessage()
+    for (let i = 0; i < 11; i++) many.addMedia({ contentType: 'text/plain', media: 'x' })
+    await expect(many.buildAndSend()).rejects.toMatchObject({ code: 20001 })
+    expect(engine.submitted).toHaveLength(1)
+    expect(await engine.media.contents()).toHaveLength(1)
   })
 
   test('what is no JSON is refused before it is stored', async () => {
@@ -292,6 +303,16 @@ describe('taking part', () => {
       'conversation.join',
       'conversation.leave',
     ])
+  })
+
+  test('closing is done once', async () => {
+    const { conversation, engine } = await open()
+    expect(await conversation.close()).toBe(conversation)
+    engine.change('CH1', {
+      record: { ...engine.conversation('CH1')!.record, state: { current: 'closed', dateUpdated: T0 } },
+    })
+    await conversation.close()
+    expect(engine.submitted.map(({ draft }) => draft.type)).toEqual(['conversation.close'])
   })
 
   test('typing is sent once in 5 seconds', async () => {

@@ -1,12 +1,19 @@
 /** Longer than two screens: every member of the public surface carries its documentation. */
 import { ConfabError, isEmptyPatch, type Json, messageSidOf, participantSid } from '@confab/core'
+import type { CancellablePromise } from './cancellable-promise.ts'
 import { anchorOf, indexOf, jsonOf, nameOf, pageSizeOf, textOf } from './checks.ts'
 import type { RecipientDescriptor } from './content.ts'
 import { ReplayEventEmitter } from './emitter.ts'
 import type { ConversationView, OperationDraft } from './engine/engine.ts'
 import { createInvite } from './invites.ts'
+import { cancellable } from './media.ts'
 import type { Message } from './message.ts'
-import { MessageBuilder, type OutgoingMessage, UnsentMessage } from './message-builder.ts'
+import {
+  MessageBuilder,
+  type OutgoingContent,
+  type OutgoingMessage,
+  UnsentMessage,
+} from './message-builder.ts'
 import { messagePage } from './message-pages.ts'
 import type { Paginator } from './paginator.ts'
 import { Page } from './paginator.ts'
@@ -26,6 +33,7 @@ import type {
   InviteOptions,
   JSONValue,
   LastMessage,
+  MediaDownload,
   MessageUpdatedEventArgs,
   NotificationLevel,
   ParticipantBindingOptions,
@@ -33,6 +41,7 @@ import type {
   ParticipantUpdatedEventArgs,
   SendEmailOptions,
   SendMediaOptions,
+  UploadProgressEventArgs,
 } from './types.ts'
 
 const NO_ATTRIBUTES: Json = Object.freeze({})
@@ -40,9 +49,7 @@ const NO_ATTRIBUTES: Json = Object.freeze({})
 /** Between two signs of typing, milliseconds (Twilio's). */
 const TYPING_PERIOD = 5000
 
-const MEGABYTE_LIMITS: Omit<ConversationLimits, 'mediaAttachmentsCountLimit'> = {
-  mediaAttachmentSizeLimitInMb: 150,
-  mediaAttachmentsTotalSizeLimitInMb: 150,
+const EMAIL_LIMITS = {
   emailHistoriesAllowedContentTypes: ['text/plain', 'text/html'],
   emailBodiesAllowedContentTypes: ['text/plain', 'text/html'],
 }
@@ -54,6 +61,7 @@ export type ConversationEvents = {
   messageAdded: (message: Message) => void
   messageRemoved: (message: Message) => void
   messageUpdated: (data: MessageUpdatedEventArgs) => void
+  uploadProgress: (data: UploadProgressEventArgs) => void
   typingEnded: (participant: Participant) => void
   typingStarted: (participant: Participant) => void
   updated: (data: ConversationUpdatedEventArgs) => void
@@ -77,6 +85,8 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
   /** The message shows its old index. */
   static readonly messageRemoved = 'messageRemoved'
   static readonly messageUpdated = 'messageUpdated'
+  /** Attachments of a message of this person's are further on their way to the relay, or wait. */
+  static readonly uploadProgress = 'uploadProgress'
   static readonly typingEnded = 'typingEnded'
   static readonly typingStarted = 'typingStarted'
   static readonly updated = 'updated'
@@ -177,7 +187,14 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
 
   /** What one message may carry. */
   get limits(): ConversationLimits {
-    return { ...MEGABYTE_LIMITS, mediaAttachmentsCountLimit: this.#surface.engine.limits.mediaPerMessage }
+    const { attachmentBytes, engine } = this.#surface
+    const count = engine.limits.mediaPerMessage
+    return {
+      ...EMAIL_LIMITS,
+      mediaAttachmentsCountLimit: count,
+      mediaAttachmentSizeLimitInMb: attachmentBytes / 2 ** 20,
+      mediaAttachmentsTotalSizeLimitInMb: (count * attachmentBytes) / 2 ** 20,
+    }
   }
 
   /** The same as `attributes`. */
@@ -310,6 +327,15 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
   }
 
   /**
+   * Closes the conversation: it can be read, and takes no more messages. Does nothing when it is closed.
+   * @throws ConfabError 20403 without the permission
+   */
+  async close(): Promise<Conversation> {
+    if (this.state?.current !== 'closed') await this.#submit({ type: 'conversation.close' })
+    return this
+  }
+
+  /**
    * Deletes the conversation for everybody.
    * @throws ConfabError 20403 without the permission
    */
@@ -320,17 +346,18 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
 
   /**
    * Posts a message; resolves to its index, which is provisional while the message is pending.
-   * @param message the text; null for a message of attributes alone
+   * An attachment is on this device's disk by then, and the others see the message once all of it is at the relay.
+   * @param message the text, or an attachment; null for a message of attributes alone
    * @throws ConfabError 70101 when the text is too long, 70102 when the attributes are too large, 70104 when they
-   * are no JSON, 20001 for attachments, 20403 without the permission, 50382 when the conversation is closed, 50430
-   * when not a participant
+   * are no JSON, 20001 for what can't be attached, 70608 when it is too large, 70501 when there is no room for it,
+   * 20403 without the permission, 50382 when the conversation is closed, 50430 when not a participant
    */
   async sendMessage(
     message: null | string | FormData | SendMediaOptions,
     messageAttributes?: JSONValue,
     emailOptions?: SendEmailOptions,
   ): Promise<number> {
-    const unsent = new UnsentMessage((outgoing, begun) => this.#post(outgoing, begun))
+    const unsent = new UnsentMessage((...outgoing) => this.#post(...outgoing))
     if (typeof message === 'string') unsent.text = message
     else if (typeof message === 'object' && message !== null) unsent.mediaContent.push(['media', message])
     else if (message !== null) textOf(message, 'A message')
@@ -342,7 +369,7 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
 
   /** Prepares a message, part by part. */
   prepareMessage(): MessageBuilder {
-    return new MessageBuilder((outgoing, begun) => this.#post(outgoing, begun))
+    return new MessageBuilder((...outgoing) => this.#post(...outgoing))
   }
 
   /** Tells the others that this person is typing, every 5 seconds at most. */
@@ -441,20 +468,23 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
 
   /**
    * The conversation as a file, of what is on this device: `jsonl` is what `confab import` takes, `markdown` and `html`
-   * are for people. What isn't accepted yet is not in it, and `unseen` names what isn't here.
+   * are for people. What isn't accepted yet is not in it, and `unseen` names what isn't here. With `files`, its attachments
+   * that are on this device come beside it.
    * @throws ConfabError 20001 for another format, 20404 when it is gone, 70501 when storage fails, 70702 when this
    * part of the package can't be loaded
    */
   async export({
     format = 'jsonl',
+    files = false,
   }: {
     format?: 'jsonl' | 'markdown' | 'html'
+    files?: boolean
   } = {}): Promise<ConversationExport> {
     if (!['jsonl', 'markdown', 'html'].includes(format))
       throw new ConfabError(20001, 'A format is "jsonl", "markdown" or "html"')
     this.#surface.working()
     const { exportOf } = await part(import('./tools/tools.ts'))
-    const exported = await exportOf(this.#surface, this.sid, format)
+    const exported = await exportOf(this.#surface, this.sid, format, files)
     if (!exported) throw new ConfabError(20404)
     return exported
   }
@@ -466,6 +496,20 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
    */
   async pinHistory(pinned = true): Promise<void> {
     await this.#surface.working().pinHistory(this.sid, pinned)
+  }
+
+  /**
+   * Fetches all attachments of the conversation that aren't on this device, for when there is no network. They stay as
+   * long as the room for attachments goes (`ClientOptions.media`), and whatever it is while `pinHistory()` says so.
+   * `cancel()` stops it; what came stays.
+   * @throws ConfabError 20404 when the conversation is gone, 70702 when this part of the package can't be loaded
+   */
+  downloadMedia(onProgress: (progress: MediaDownload) => void = () => {}): CancellablePromise<MediaDownload> {
+    return cancellable(async (signal) => {
+      const { library } = await this.#surface.media()
+      const { fetchAll } = await import('./media/media.ts')
+      return fetchAll(this.#surface, library, this.sid, onProgress, signal)
+    })
   }
 
   /** To whom its messages went by email: nobody. */
@@ -522,14 +566,32 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
     return found.sid
   }
 
-  async #post(outgoing: (depth: number) => OutgoingMessage, begun: () => void): Promise<number | null> {
+  async #post(
+    outgoing: (depth: number) => OutgoingMessage,
+    begun: () => void,
+    content: OutgoingContent[],
+    onCancel: (cancel: () => void) => void,
+  ): Promise<number | null> {
     const engine = this.#surface.working()
     const message = outgoing(engine.limits.jsonDepth)
     // the app's own task comes first, so that it can still call the whole off
     await Promise.resolve()
     begun()
-    const [operation] = await engine.submit(this.sid, [{ type: 'message.post', ...message }])
-    if (!operation) return null
-    return (await engine.message(this.sid, messageSidOf(operation.id)))?.record.index ?? null
+    const desk = content.length > 0 ? await this.#surface.media() : null
+    const { attachmentBytes: bytes } = this.#surface
+    const count = engine.limits.mediaPerMessage
+    const attached = await desk?.library.attach(this.sid, content, { count, bytes }, begun)
+    const [first] = attached?.records ?? []
+    if (first) onCancel(() => void desk?.uploader.cancelOf(first.sid))
+    let sid: string | null = null
+    try {
+      const media = attached && { media: attached.records }
+      const [operation] = await engine.submit(this.sid, [{ type: 'message.post', ...message, ...media }])
+      if (!operation) return null
+      sid = messageSidOf(operation.id)
+      return (await engine.message(this.sid, sid))?.record.index ?? null
+    } finally {
+      await attached?.done(sid)
+    }
   }
 }

@@ -15,6 +15,9 @@ import type { InviteOptions } from './types.ts'
 /** Seconds that an invite stands when its maker doesn't say: a week. */
 const INVITE_SECONDS = 7 * 24 * 3600
 
+/** The sid of a role that is given by its name, `channel admin`, or by its sid. */
+export const roleOf = (role: string): string => (/^RL[0-9a-f]{32}$/.test(role) ? role : roleSid(role))
+
 type Inviting = Pick<Engine, 'submit' | 'conversation' | 'local'>
 
 /** @throws ConfabError 20001 for malformed options, and what `submit` rejects with */
@@ -27,8 +30,8 @@ export async function createInvite(engine: Inviting, sid: string, options: Invit
     throw new ConfabError(20001, 'maxUses must be a positive integer')
   }
   const secret = engine.local.random(INVITE_SECRET_BYTES)
-  const given = /^RL[0-9a-f]{32}$/.test(role) ? role : roleSid(role)
-  const expiresAt = Math.floor(engine.local.now() + expiresIn * 1000)
+  const given = roleOf(role)
+  const expiresAt = Math.floor(engine.local.relayNow() + expiresIn * 1000)
   const hash = inviteHash(secret)
   await engine.submit(sid, [{ type: 'invite.create', hash, roleSid: given, expiresAt, maxUses }])
   const friendlyName = engine.conversation(sid)?.record.friendlyName

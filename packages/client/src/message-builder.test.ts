@@ -25,16 +25,21 @@ test('one that is cancelled before it is written is never sent', async () => {
   expect(engine.submitted).toEqual([])
 })
 
-test('attachments and templates are refused, and nothing is kept', async () => {
+test('attachments go with it, each of its category', async () => {
   const { conversation, engine } = await open()
   const media = { contentType: 'text/plain', media: 'x' }
-  for (const refused of [
-    conversation.prepareMessage().setBody('x').addMedia(media).build().send(),
-    conversation.prepareMessage().setEmailBody('text/html', media).build().send(),
-    conversation.prepareMessage().setEmailHistory('text/html', new FormData()).build().send(),
-    conversation.prepareMessage().setContentTemplate('HX1').build().send(),
-  ]) {
-    await expect(refused).rejects.toMatchObject({ code: 20001 })
-  }
+  const message = conversation.prepareMessage().setBody('with').addMedia(media)
+  await message.setEmailBody('text/html', media).setEmailHistory('text/html', media).buildAndSend()
+  expect(engine.submitted[0]?.draft).toHaveProperty('media', [
+    expect.objectContaining({ category: 'media', contentType: 'text/plain' }),
+    expect.objectContaining({ category: 'body', contentType: 'text/html' }),
+    expect.objectContaining({ category: 'history', contentType: 'text/html' }),
+  ])
+})
+
+test('templates are refused, and nothing is kept', async () => {
+  const { conversation, engine } = await open()
+  const refused = conversation.prepareMessage().setContentTemplate('HX1').build().send()
+  await expect(refused).rejects.toMatchObject({ code: 20001 })
   expect(engine.submitted).toEqual([])
 })

@@ -1,7 +1,6 @@
 import { ConfabError, type Json } from '@confab/core'
 import { CancellablePromise } from './cancellable-promise.ts'
 import { jsonOf, textOf } from './checks.ts'
-import { mediaRefused } from './media.ts'
 import type { JSONValue, MediaCategory, SendEmailOptions, SendMediaOptions } from './types.ts'
 
 /** A variable of a content template. */
@@ -27,14 +26,25 @@ export interface OutgoingMessage {
   attributes?: Json
 }
 
-/** Posts to a conversation; resolves to the message's index. `begun` is called right before it is written. */
-export type Post = (outgoing: (depth: number) => OutgoingMessage, begun: () => void) => Promise<number | null>
+/** One attachment, or several, as an app gives it. */
+export type OutgoingContent = [MediaCategory, FormData | SendMediaOptions]
+
+/**
+ * Posts to a conversation; resolves to the message's index. `begun` is called before each step until it is written, and
+ * throws when it was called off; `onCancel` takes what calls it off afterwards.
+ */
+export type Post = (
+  outgoing: (depth: number) => OutgoingMessage,
+  begun: () => void,
+  content: OutgoingContent[],
+  onCancel: (cancel: () => void) => void,
+) => Promise<number | null>
 
 /** A message that was prepared and not sent. */
 export class UnsentMessage {
   text?: string
   attributes: JSONValue = {}
-  mediaContent: [MediaCategory, FormData | SendMediaOptions][] = []
+  mediaContent: OutgoingContent[] = []
   emailOptions: SendEmailOptions = {}
   contentSid?: string
   contentVariables?: ContentTemplateVariable[]
@@ -47,21 +57,31 @@ export class UnsentMessage {
 
   /**
    * Sends the message; resolves to its index. With no connection it waits on the device, and shows as pending.
-   * `cancel()` keeps it from being sent until it is written; from then on it goes its way.
+   * `cancel()` keeps it from being sent until it is written; from then on it goes its way, but for one whose
+   * attachments aren't at the relay yet: that is held.
    * @throws ConfabError 70101 when the text is too long, 70102 when the attributes are too large, 70104 when they
-   * are no JSON, 20001 when it has attachments or a template, 20403 without the permission, 50382 when the
-   * conversation is closed, 50430 when not a participant, 70501 when storage fails
+   * are no JSON, 20001 for what can't be attached and for a template, 70608 when an attachment is too large, 20403
+   * without the permission, 50382 when the conversation is closed, 50430 when not a participant, 70501 when storage
+   * fails or has no room
    */
   send(): CancellablePromise<number | null> {
     return new CancellablePromise((resolve, reject, onCancel) => {
       let cancelled = false
+      let cancel = () => {}
       onCancel(() => {
         cancelled = true
+        cancel()
       })
       const begin = () => {
         if (cancelled) throw new ConfabError(20001, 'Cancelled by the application')
       }
-      this.#post((depth) => this.#outgoing(depth), begin).then(resolve, reject)
+      const afterwards = (one: () => void) => {
+        cancel = one
+      }
+      this.#post((depth) => this.#outgoing(depth), begin, [...this.mediaContent], afterwards).then(
+        resolve,
+        reject,
+      )
     })
   }
 
@@ -69,7 +89,6 @@ export class UnsentMessage {
     if (this.contentSid !== undefined) {
       throw new ConfabError(20001, 'There are no content templates here: set a body instead')
     }
-    if (this.mediaContent.length > 0) throw mediaRefused()
     const { subject } = this.emailOptions
     const attributes = jsonOf(this.attributes, depth)
     return {

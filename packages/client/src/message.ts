@@ -12,7 +12,7 @@ import {
 } from './delivery-receipts.ts'
 import { ReplayEventEmitter } from './emitter.ts'
 import type { MessageView, OperationDraft } from './engine/engine.ts'
-import { contentUrls, Media, resolved } from './media.ts'
+import { cancellable, contentUrls, Media } from './media.ts'
 import type { Participant } from './participant.ts'
 import { ShownAttributes } from './shown-attributes.ts'
 import type { Surface } from './surface.ts'
@@ -22,6 +22,8 @@ import type {
   MessageStatus,
   MessageType,
   MessageUpdatedEventArgs,
+  UploadProgressEventArgs,
+  UploadState,
 } from './types.ts'
 
 /** What a message shows: replaced as it changes. */
@@ -33,6 +35,7 @@ const NO_ATTRIBUTES: Json = Object.freeze({})
 
 export type MessageEvents = {
   updated: (data: MessageUpdatedEventArgs) => void
+  uploadProgress: (data: UploadProgressEventArgs) => void
 }
 
 /**
@@ -42,6 +45,8 @@ export type MessageEvents = {
 export class Message extends ReplayEventEmitter<MessageEvents> {
   /** Something of the message changed. */
   static readonly updated = 'updated'
+  /** Its attachments are further on their way to the relay, or wait. */
+  static readonly uploadProgress = 'uploadProgress'
 
   /** The conversation that the message is in. */
   readonly conversation: Conversation
@@ -77,6 +82,11 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
   /** `pending` until the relay has accepted the message. */
   get status(): MessageStatus {
     return this.#state.view.status
+  }
+
+  /** How far its attachments are, while they are on their way from this device; null otherwise. */
+  get upload(): UploadState | null {
+    return this.#surface.uploads.get(this.sid) ?? null
   }
 
   /** Identity or address of who wrote it. */
@@ -211,6 +221,16 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
   }
 
   /**
+   * Stops the upload of its attachments. The message is held with them then (`client.getHeldOperations()`): it can be
+   * sent again, or discarded.
+   * @returns whether it did: not once the attachments are at the relay
+   * @throws ConfabError 70501 when storage fails, 70702 when this part of the package can't be loaded
+   */
+  async cancelUpload(): Promise<boolean> {
+    return (await this.#surface.media()).uploader.cancel(this.sid)
+  }
+
+  /**
    * Changes the text.
    * @throws ConfabError 70101 when too long, 20403 without the permission, 20404 when the message is gone, 50430
    * when not a participant, 70501 when storage fails
@@ -246,7 +266,7 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
    * @throws ConfabError 20404 when one can't be
    */
   getTemporaryContentUrlsForMedia(contentSet: Media[]): CancellablePromise<Map<string, string>> {
-    return contentUrls(contentSet.map((media) => media.sid))
+    return this.getTemporaryContentUrlsForMediaSids(contentSet.map((media) => media.sid))
   }
 
   /**
@@ -254,7 +274,7 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
    * @throws ConfabError 20404 when one can't be
    */
   getTemporaryContentUrlsForMediaSids(mediaSids: string[]): CancellablePromise<Map<string, string>> {
-    return contentUrls(mediaSids)
+    return contentUrls(() => this.#surface, mediaSids)
   }
 
   /**
@@ -267,7 +287,7 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
 
   /** Always null: content templates are a service of Twilio's. */
   getContentData(): CancellablePromise<ContentData | null> {
-    return resolved<ContentData | null>(null)
+    return cancellable<ContentData | null>(async () => null)
   }
 
   /** What the channel that it came by told of it; null for a chat message. */
@@ -286,8 +306,16 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
   }
 
   #media(categories: MediaCategory[]): Media[] {
-    const records = this.#state.view.record.media ?? []
-    return records.filter(({ category }) => categories.includes(category)).map((record) => new Media(record))
+    const { record, status } = this.#state.view
+    const of = {
+      surface: this.#surface,
+      conversation: this.conversation.sid,
+      message: record.sid,
+      index: status === 'accepted' ? record.index : null,
+    }
+    return (record.media ?? [])
+      .filter(({ category }) => categories.includes(category))
+      .map((one) => new Media(one, of))
   }
 
   async #update(draft: OperationDraft): Promise<Message> {

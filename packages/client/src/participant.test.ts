@@ -1,3 +1,4 @@
+import { CHANNEL_ADMIN, CHANNEL_USER, SERVICE_USER } from '@confab/core'
 import { describe, expect, test } from 'vitest'
 import { open, participantView, record, T0 } from '../test/fake-engine.ts'
 import { Participant } from './index.ts'
@@ -68,6 +69,17 @@ test('removing one removes it from its conversation', async () => {
   const { participant, engine } = await withParticipant()
   await participant.remove()
   expect(engine.submitted[0]?.draft).toEqual({ type: 'participant.remove', sid: 'MB1' })
+})
+
+test('a role is given by its name or its sid, and only when it is another', async () => {
+  const { participant, engine } = await withParticipant({ roleSid: CHANNEL_USER })
+  expect(await participant.updateRole('channel admin')).toBe(participant)
+  await participant.updateRole(SERVICE_USER)
+  await participant.updateRole('channel user')
+  expect(engine.submitted.map(({ draft }) => draft)).toEqual([
+    { type: 'participant.update', sid: 'MB1', roleSid: CHANNEL_ADMIN },
+    { type: 'participant.update', sid: 'MB1', roleSid: SERVICE_USER },
+  ])
 })
 
 test('one who left keeps showing who it was; one who comes back is another object', async () => {

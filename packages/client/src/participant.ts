@@ -3,6 +3,7 @@ import { jsonOf } from './checks.ts'
 import type { Conversation } from './conversation.ts'
 import { ReplayEventEmitter } from './emitter.ts'
 import type { ParticipantView } from './engine/engine.ts'
+import { roleOf } from './invites.ts'
 import { ShownAttributes } from './shown-attributes.ts'
 import type { Surface } from './surface.ts'
 import type { JSONValue, ParticipantBindings, ParticipantType, ParticipantUpdatedEventArgs } from './types.ts'
@@ -126,6 +127,21 @@ export class Participant extends ReplayEventEmitter<ParticipantEvents> {
    */
   async remove(): Promise<void> {
     await this.conversation.removeParticipant(this)
+  }
+
+  /**
+   * Gives the participant another role.
+   * @param role a sid, or a name: `channel admin`, `channel user`
+   * @throws ConfabError 20001 when there is no such role, 20403 without the permission, 50432 when no longer there,
+   * 70501 when storage fails
+   */
+  async updateRole(role: string): Promise<Participant> {
+    const roleSid = roleOf(role)
+    if (roleSid !== this.roleSid) {
+      const operation = { type: 'participant.update', sid: this.sid, roleSid } as const
+      await this.#surface.working().submit(this.conversation.sid, [operation])
+    }
+    return this
   }
 
   /**

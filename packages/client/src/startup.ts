@@ -115,16 +115,28 @@ export class Startup {
     const { engine } = this.surface
     await engine.ready
     this.#users.identify(this.surface)
+    const { surface } = this
+    const { attachments } = engine.local
+    attachments.onNeeded(() => this.#loadMedia(surface))
     const timer: unknown = setTimeout(() => this.#loadParts(), PARTS_AFTER)
     ;(timer as { unref?(): void }).unref?.()
     return this.surface
+  }
+
+  #loadMedia(surface: Surface): void {
+    if (!this.#down)
+      surface
+        .media()
+        .catch((error) => logFor(this.#options)('warn', 'Attachments could not be loaded', error))
   }
 
   #loadParts(): void {
     if (this.#down) return
     void this.#goOnSearching()
     // who asks why nothing is sent may have no network then; a browser remembers what it couldn't import without one
-    if (this.connectionState === 'connected') import('./tools/tools.ts').catch(() => {})
+    if (this.connectionState !== 'connected') return
+    import('./tools/tools.ts').catch(() => {})
+    this.#loadMedia(this.surface as Surface)
   }
 
   /** Who has searched once has an index, which follows what changes: what was removed must leave it. */
@@ -142,7 +154,7 @@ export class Startup {
   }
 
   #assemble(url: string): Surface {
-    const { transport, limits, history, identity, [SEAMS]: seams = {} } = this.#options
+    const { transport, limits, history, media, identity, [SEAMS]: seams = {} } = this.#options
     const now = seams.now ?? Date.now
     const engine = (seams.createEngine ?? createEngine)({
       url,
@@ -155,7 +167,7 @@ export class Startup {
       log: logFor(this.#options),
       now,
     })
-    const surface = new Surface(this.#client, engine, now, url)
+    const surface = new Surface(this.#client, engine, now, url, media)
     engine.start(
       eventsTo(this.#client, surface, {
         connectionStateChanged: (state) => this.#connectionStateChanged(state),

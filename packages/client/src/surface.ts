@@ -1,10 +1,17 @@
 /** The objects that an app holds, one per thing, and what they share. Internal: apps see only the classes. */
 import { ConfabError } from '@confab/core'
 import type { Client } from './client.ts'
+import type { ClientOptions } from './client-options.ts'
 import { Conversation } from './conversation.ts'
 import type { ConversationView, Engine } from './engine/engine.ts'
 import { LiveMessages } from './live-messages.ts'
 import { LiveParticipants } from './live-participants.ts'
+import type { MediaDesk } from './media/media.ts'
+import { part } from './part.ts'
+import type { UploadState } from './types.ts'
+
+/** Twilio's bound. */
+const ATTACHMENT_BYTES = 150 * 2 ** 20
 
 /** A conversation's object and those of what is in it. */
 export class LiveConversation {
@@ -28,11 +35,25 @@ export class Surface {
   readonly now: () => number
   /** Where the relay answers HTTP, with no slash at the end. */
   readonly httpUrl: string
+  /** How far the attachments of posts of this device are, by message. */
+  readonly uploads = new Map<string, UploadState>()
   #closed = false
+  #media: Promise<MediaDesk> | null = null
+  readonly #mediaBudget: number | undefined
+  /** Bytes that an attachment may have. */
+  readonly attachmentBytes: number
   readonly #closing: (() => Promise<void>)[] = []
   readonly #conversations = new Map<string, LiveConversation>()
 
-  constructor(client: Client, engine: Engine, now: () => number, url: string) {
+  constructor(
+    client: Client,
+    engine: Engine,
+    now: () => number,
+    url: string,
+    media: ClientOptions['media'] = {},
+  ) {
+    this.#mediaBudget = media.bytes
+    this.attachmentBytes = media.attachmentBytes ?? ATTACHMENT_BYTES
     this.client = client
     this.engine = engine
     this.now = now
@@ -43,6 +64,21 @@ export class Surface {
   working(): Engine {
     if (this.#closed) throw new ConfabError(70701)
     return this.engine
+  }
+
+  /**
+   * Attachments, which are loaded when they are needed.
+   * @throws ConfabError 70501 when storage fails, 70702 when this part of the package can't be loaded
+   */
+  media(): Promise<MediaDesk> {
+    this.working()
+    this.#media ??= part(import('./media/media.ts')).then(({ openDesk }) =>
+      openDesk(this, () => part(import('./media/tus.ts')), this.#mediaBudget),
+    )
+    this.#media.catch(() => {
+      this.#media = null
+    })
+    return this.#media
   }
 
   /** Before the engine stops. */

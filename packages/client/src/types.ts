@@ -104,6 +104,37 @@ export interface SendMediaOptions {
   media: null | string | Uint8Array | Blob
 }
 
+/** How far the attachments of a message are that was written on this device. */
+export interface UploadState {
+  /** Bytes that the relay has. */
+  readonly bytesSent: number
+  /** Bytes of all attachments of the message. */
+  readonly bytesTotal: number
+  /**
+   * `waiting`: for a connection, another upload, or until it is tried again; `checking`: all of it is there, and the
+   * relay's app has not said yet that it may be shown; `complete`: the message goes to the others.
+   */
+  readonly state: 'waiting' | 'uploading' | 'checking' | 'complete'
+  /** Why it waits. */
+  readonly error?: { readonly code: number; readonly message: string }
+}
+
+export interface UploadProgressEventArgs extends UploadState {
+  readonly message: import('./message.ts').Message
+}
+
+/** How far `conversation.downloadMedia()` is. */
+export interface MediaDownload {
+  /** Attachments that are on this device. */
+  readonly files: number
+  readonly filesTotal: number
+  /** Of these attachments, and of what is coming. */
+  readonly bytes: number
+  readonly bytesTotal: number
+  /** Attachments that could not be had. */
+  readonly failed: number
+}
+
 export interface SendEmailOptions {
   /** The message's subject. */
   subject?: string
@@ -213,7 +244,7 @@ export type NotificationsChannelType = 'twilsock' | 'apn' | 'fcm'
 
 /** What `conversation.createInvite` takes. */
 export interface InviteOptions {
-  /** Sid of the role that its users join with; the default channel user's when left out. */
+  /** Sid or name of the role that its users join with; `channel user` when left out. */
   role?: string
   /** Seconds until it ends; a week when left out. */
   expiresIn?: number
@@ -283,7 +314,15 @@ export interface StorageFigures {
   readonly index: number
   /** Pages of older history of all conversations. */
   readonly history: number
-  readonly conversations: { readonly sid: string; readonly pages: number; readonly bytes: number }[]
+  /** Attachments of all conversations: the same content counts once. */
+  readonly media: number
+  /** `bytes`: of the pages; `media`: of the attachments. */
+  readonly conversations: {
+    readonly sid: string
+    readonly pages: number
+    readonly bytes: number
+    readonly media: number
+  }[]
 }
 
 /** Why something isn't sent, as far as this device knows: nothing in it was written by a person, and no token is in it. */
@@ -298,8 +337,8 @@ export interface Diagnostics {
     readonly lastFailure: { readonly at: Date; readonly closeCode: number; readonly reason: string } | null
     /** When it is tried again by itself. */
     readonly nextAttempt: Date | null
-    /** Milliseconds that the relay's clock was ahead of this device's at the last welcome. */
-    readonly clockSkew: number
+    /** Milliseconds that the relay's clock was ahead of this device's when it last told; null while it never has. */
+    readonly clockSkew: number | null
     /** The newest fifty changes, oldest first. */
     readonly history: {
       readonly at: Date
@@ -340,6 +379,16 @@ export interface ConversationExport {
   readonly fileName: string
   /** What isn't in it, because it isn't on this device. */
   readonly unseen: UnseenMessages[]
+  /** Its attachments, as far as they are on this device and were asked for. */
+  readonly files: ExportedFile[]
+}
+
+/** An attachment of an exported conversation. */
+export interface ExportedFile {
+  /** A path with `/`, for beside the exported file, which names it so. One of its kind. */
+  readonly name: string
+  readonly mediaSid: string
+  readonly blob: Blob
 }
 
 /** Something in a store that isn't as it should be. */

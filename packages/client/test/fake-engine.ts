@@ -23,6 +23,7 @@ import type {
 } from '../src/engine/engine.ts'
 import { Client, type ClientOptions, type TokenSource } from '../src/index.ts'
 import { SEAMS } from '../src/startup.ts'
+import { memoryMedia } from '../src/storage/memory-media.ts'
 
 export const ME = 'ada'
 export const T0 = Date.UTC(2026, 0, 1)
@@ -33,9 +34,24 @@ export class FakeEngine implements Engine {
   readonly limits = DEFAULT_LIMITS
   readonly options: EngineOptions
   connectionState: ConnectionState = 'connecting'
+  readonly media = memoryMedia({ contents: new Map(), uses: new Map(), leader: Promise.resolve() })
   get local(): Engine['local'] {
     const random = (bytes: number) => new Uint8Array(bytes).fill(7)
-    return { pages: { list: async () => [] }, now: () => T0, random } as never
+    return {
+      pages: { list: async () => [] },
+      now: () => T0,
+      relayNow: () => T0,
+      random,
+      media: async () => this.media,
+      journal: { allPending: () => [], held: () => [] },
+      attachments: { onNeeded() {}, work() {} },
+      connection: { connected: false, token: async () => 'token' },
+      followers: new Set(),
+      conversation: () => undefined,
+      free: async () => false,
+      isPinned: () => false,
+      warn() {},
+    } as never
   }
   readonly ready: Promise<void>
   /** What the surface listens with. */
@@ -272,7 +288,7 @@ export class FakeEngine implements Engine {
       case 'message.post': {
         const list = this.timeline.get(sid) ?? []
         const index = (list.at(-1)?.record.index ?? -1) + 1
-        const { body, attributes } = operation
+        const { body, attributes, media } = operation
         this.addMessage(
           sid,
           messageView(index, {
@@ -281,6 +297,7 @@ export class FakeEngine implements Engine {
             author: ME,
             ...(body === undefined ? {} : { body }),
             ...(attributes === undefined ? {} : { attributes }),
+            ...(media === undefined ? {} : { media }),
           }),
         )
         return

@@ -43,6 +43,7 @@ class ConversationsSource extends Source<Conversations> {
       conversationAdded: put,
       conversationJoined: put,
       conversationUpdated: () => this.#arrange(),
+      conversationLeft: drop,
       conversationRemoved: drop,
     })
     if (this.#isStale) void this.loaded().catch(() => {})

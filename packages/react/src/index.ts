@@ -2,6 +2,7 @@
 export { type Connection, useConnection } from './connection.ts'
 export { type Conversations, useConversation, useConversations } from './conversations.ts'
 export { useDiagnostics } from './diagnostics.ts'
+export { type ShownMedia, useMedia, useUpload } from './media.ts'
 export type { MessagesState, Range } from './message-window.ts'
 export { type Messages, useMessage, useMessages } from './messages.ts'
 export { useHeldOperations, usePendingOperations } from './operations.ts'

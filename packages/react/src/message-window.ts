@@ -49,7 +49,8 @@ export class MessageWindow extends Source<MessagesState> {
       messageAdded: (message: Message) => this.#added(message),
       messageRemoved: (message: Message) => this.#removed(message),
     })
-    if (!this.#isRead) void this.jumpToNewest()
+    // a jump that was asked for before anybody listened says what is to be shown
+    if (!this.#isRead && !this.#reading) void this.jumpToNewest()
     return () => {
       // nobody tells what happens meanwhile
       this.#isRead = false

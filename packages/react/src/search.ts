@@ -74,7 +74,14 @@ function follow(
     timer = setTimeout(() => void run(), PAUSE)
   }
   soon()
-  const stop = listen(client, { messageAdded: soon, messageUpdated: soon, messageRemoved: soon })
+  const stop = listen(client, {
+    messageAdded: soon,
+    messageUpdated: soon,
+    messageRemoved: soon,
+    // what a conversation has when it comes is told of by nothing else
+    conversationJoined: soon,
+    conversationLeft: soon,
+  })
   return () => {
     ended = true
     clearTimeout(timer)

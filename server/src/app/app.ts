@@ -11,13 +11,14 @@ import type { HttpHandler } from '../gateway/http.ts'
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
+  "style-src 'self'",
   "img-src 'self' blob: data:",
   "media-src 'self' blob:",
   "font-src 'self'",
   "connect-src 'self' blob:",
   "manifest-src 'self'",
-  "worker-src 'self'",
+  // the SDK's search has its worker's code within its own
+  "worker-src 'self' blob:",
   "frame-src 'self'",
   "frame-ancestors 'self'",
   "base-uri 'none'",

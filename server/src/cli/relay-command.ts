@@ -10,8 +10,9 @@ import type { Relay } from '../relay.ts'
 import { type Control, serveControl } from './control.ts'
 import { DEMO_DATABASE, type DemoKeys, demoKeys } from './demo.ts'
 import { collect, commaSeparated, keyMissing, parseKeys } from './keys.ts'
+import { addMediaOptions, type MediaCommandOptions, mediaOf } from './media-options.ts'
 
-interface RelayCommandOptions {
+interface RelayCommandOptions extends MediaCommandOptions {
   port: string
   host: string
   database?: string
@@ -44,7 +45,7 @@ const SAME_SIGNAL = 500
 
 /** Adds the `relay` command to the program. */
 export function registerRelay(program: Command): void {
-  program
+  const command = program
     .command('relay')
     .description('run a relay')
     .addOption(
@@ -167,6 +168,7 @@ export function registerRelay(program: Command): void {
         .choices(['admins', 'all'])
         .preset('all'),
     )
+  addMediaOptions(command)
     .option('--demo', 'make keys of its own, kept beside the database, and print commands to try it with')
     .addHelpText(
       'after',
@@ -219,6 +221,7 @@ async function run(options: RelayCommandOptions): Promise<void> {
     ...(options.sealingKey !== undefined && { sealingKey: options.sealingKey }),
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     ...(channels && { channels }),
+    media: await mediaOf(options),
     ...(options.app !== undefined && { app: options.app }),
     ...(demo && { demoTokens: await demoMint(demo) }),
     origins: originsOf(options.origin ?? commaSeparated(process.env.CONFAB_ORIGINS)),

@@ -433,6 +433,7 @@ export class Committer {
     const scene: Scene = {
       authorize: hooks.authorize && ((request) => hooks.authorize?.(request)),
       lastWords: this.#lastWords(),
+      mediaChecked: this.#options.mediaChecked,
       model,
       lookups,
       decided,

@@ -50,6 +50,7 @@ const DEFAULTS: Omit<EngineSettings, 'store'> = {
   limits: DEFAULT_LIMITS,
   book: emptyBook(),
   hooks: {},
+  mediaChecked: false,
   now: Date.now,
   random: randomBytes,
   defer: (run) => void setImmediate(run),

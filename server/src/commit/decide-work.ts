@@ -55,6 +55,8 @@ export interface Scene {
   readonly authorize: Hooks['authorize']
   /** Who has a last word, in the order in which they are asked. */
   readonly lastWords: readonly LastWord[]
+  /** Whether messages have only attachments that the relay has. */
+  readonly mediaChecked: boolean
   readonly now: number
   readonly profileOf: ProfileOf
   /** Judges a stranger's update again, with the real knowledge. False: it can't be taken, and the work has its answer. */
@@ -147,12 +149,34 @@ function judge(work: Work, scene: Scene, operation: Operation, isStranger: boole
     if (before) decision.changes.length = 0
   }
   if (decision.verdict !== 'accepted') return against(work, scene, operation, decision)
+  const missing = missingMedia(final, author, scene)
+  if (missing) {
+    tellOnly(work, scene, { ...missing, id: operation.id })
+    return null
+  }
   if (askedOf(work) < scene.lastWords.length) {
     return ask(work, scene, 'beforeCommit', final, decision) ?? decideNext(work, scene)
   }
   if (work.stranger && !scene.admitStranger(work)) return { kind: 'done' }
   accept(work, scene, final, decision)
   return null
+}
+
+/** A message with what the relay doesn't have would be seen before its attachments are. */
+function missingMedia(
+  operation: Operation,
+  author: Author,
+  scene: Scene,
+): (DecisionAgainst & { verdict: 'refused' }) | null {
+  if (!scene.mediaChecked || operation.type !== 'message.post' || !operation.media) return null
+  const identity = author.principal ? author.identity : null
+  const missing = scene.lookups.missingMedia(scene.model, identity, operation.media)
+  if (!missing) return null
+  return {
+    verdict: 'refused',
+    code: 70606,
+    message: `The relay does not have ${missing.sid}: upload it first`,
+  }
 }
 
 function decided(
@@ -376,6 +400,12 @@ function replay(work: Work, scene: Scene, before: DecidedOperation): void {
   work.outcomes.push(outcome)
   if (stranger) work.untold.push(outcome)
   else if (author.principal) scene.model.conclude(author.identity, outcome, true)
+}
+
+/** Refused for now: the same operation may come again, and is decided anew. */
+function tellOnly({ author, outcomes }: Work, { model }: Scene, outcome: Outcome): void {
+  outcomes.push(outcome)
+  if (author.principal) model.conclude(author.identity, outcome, true)
 }
 
 function conclude(work: Work, scene: Scene, outcome: Outcome): void {

@@ -80,6 +80,7 @@ export interface Gathered {
   removes: boolean
   pages: NonNullable<DocumentCommit['pages']>
   edits: NonNullable<DocumentCommit['edits']>
+  media: NonNullable<DocumentCommit['media']>
 }
 
 export class DocumentModel implements ConversationState {
@@ -291,6 +292,8 @@ export class DocumentModel implements ConversationState {
         head.history.live++
         head.history.liveBytes += weightOf(change.record)
         this.#putMessage(change.record)
+        for (const { sid } of change.record.media ?? [])
+          this.#gather().media.push({ sid, messageSid: change.record.sid })
         this.restartTimers(change.record.dateCreated)
         break
       case 'message.replace':
@@ -568,6 +571,7 @@ export class DocumentModel implements ConversationState {
     const { pages, edits } = gathered
     if (pages.put.length + pages.delete.length > 0) commit.pages = pages
     if (edits.live.length + edits.sealed.length > 0) commit.edits = edits
+    if (gathered.media.length > 0) commit.media = gathered.media
     if (gathered.removes) commit.removes = true
     if (gathered.deleted) {
       commit.deleted = true
@@ -666,6 +670,7 @@ export class DocumentModel implements ConversationState {
       used.deleted = used.removes = false
       used.pages = { put: [], delete: [] }
       used.edits = { live: [], sealed: [] }
+      used.media = []
       this.#gathered = used
       return used
     }
@@ -689,6 +694,7 @@ export class DocumentModel implements ConversationState {
       removes: false,
       pages: { put: [], delete: [] },
       edits: { live: [], sealed: [] },
+      media: [],
     }
     return this.#gathered
   }

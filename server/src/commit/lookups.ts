@@ -2,7 +2,8 @@
  * What decisions ask across conversations, fetched before a turn and kept true through it: two conversations that
  * claim one unique name in the same turn must see each other.
  */
-import type { Change, Operation, ParticipantRecord } from '@confab/core'
+import type { Change, MediaRecord, Operation, ParticipantRecord } from '@confab/core'
+import type { StoredMedia } from '../store/media.ts'
 import type { Store } from '../store/store.ts'
 import type { DocumentModel } from './document.ts'
 
@@ -13,6 +14,7 @@ export class Lookups {
   readonly #names = new Map<string, string | null>()
   readonly #pairs = new Map<string, string | null>()
   readonly #counts = new Map<string, number>()
+  readonly #media = new Map<string, StoredMedia | null>()
   #fetching: Promise<void>[] = []
 
   constructor(store: Store) {
@@ -26,6 +28,9 @@ export class Lookups {
       case 'conversation.update':
         if (typeof operation.uniqueName === 'string') this.#wantName(serviceSid, operation.uniqueName)
         if (operation.type === 'conversation.create' && identity !== '') this.#wantCount(serviceSid, identity)
+        break
+      case 'message.post':
+        for (const { sid } of operation.media ?? []) this.#wantMedia(serviceSid, sid)
         break
       case 'conversation.join':
         this.#wantCount(serviceSid, identity)
@@ -58,6 +63,25 @@ export class Lookups {
     return this.#counts.get(pairKey(serviceSid, identity)) ?? 0
   }
 
+  /**
+   * The first of these that a message of the conversation can't have: not whole, another's, of another conversation or
+   * message, or not what the record says.
+   * @param identity who posts; null: a server or a channel
+   */
+  missingMedia(
+    { head }: DocumentModel,
+    identity: string | null,
+    media: readonly MediaRecord[],
+  ): MediaRecord | undefined {
+    const seen = new Set<string>()
+    return media.find((record) => {
+      const stored = this.#media.get(pairKey(head.serviceSid, record.sid))
+      const isTwice = seen.has(record.sid)
+      seen.add(record.sid)
+      return isTwice || !stored || !canHave(stored, identity, head.document, record)
+    })
+  }
+
   /** Follows what is about to be applied to the conversation. */
   follow(model: DocumentModel, changes: readonly Change[]): void {
     const { serviceSid, document } = model.head
@@ -76,6 +100,9 @@ export class Lookups {
           break
         case 'participant.delete':
           this.#bind(serviceSid, change.record, null)
+          break
+        case 'message.append':
+          for (const { sid } of change.record.media ?? []) this.#media.set(pairKey(serviceSid, sid), null)
           break
         case 'directory.put':
           if (!model.isMember(change.identity)) this.#add(serviceSid, change.identity, 1)
@@ -117,6 +144,15 @@ export class Lookups {
     )
   }
 
+  #wantMedia(serviceSid: string, sid: string): void {
+    const key = pairKey(serviceSid, sid)
+    if (this.#media.has(key)) return
+    this.#media.set(key, null)
+    this.#fetching.push(
+      this.#store.media.find(serviceSid, sid).then((found) => void this.#media.set(key, found)),
+    )
+  }
+
   #wantPair(serviceSid: string, address: string, proxyAddress: string): void {
     const key = pairKey(serviceSid, address, proxyAddress)
     if (this.#pairs.has(key)) return
@@ -137,3 +173,17 @@ export class Lookups {
     )
   }
 }
+
+const canHave = (
+  stored: StoredMedia,
+  identity: string | null,
+  conversationSid: string,
+  { size, sha256, contentType }: MediaRecord,
+): boolean =>
+  stored.state === 'ready' &&
+  stored.messageSid === null &&
+  stored.identity === identity &&
+  (stored.conversationSid === null || stored.conversationSid === conversationSid) &&
+  stored.size === size &&
+  stored.hash === sha256 &&
+  stored.contentType === contentType

@@ -59,6 +59,8 @@ export interface EngineOptions {
   hooks?: Pick<Hooks, 'authorize' | 'beforeCommit' | 'afterCommit'>
   /** Default: nobody. */
   webhooks?: Listeners | null
+  /** Whether messages are taken only with attachments that the relay has. Default: whatever they name is taken. */
+  mediaChecked?: boolean
   /** Milliseconds since the epoch. Default: the system's clock. */
   now?: () => number
   /** Gives that many random bytes. Default: the system's. */

@@ -2,7 +2,7 @@
  * The relay's front: HTTP and WebSockets on one port. It owns sockets and their bounds, starts a session for each,
  * and decides nothing else.
  */
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { CLOSE_CODES, type Limits, upMessageBytes } from '@confab/core'
@@ -25,6 +25,8 @@ export interface GatewayOptions {
   log: Log
   /** Parts of the relay's HTTP beside it, asked in order. */
   handlers?: readonly HttpHandler[]
+  /** Requests whose bodies may take as long as they like, by their path: what answers them bounds them. */
+  isLong?: (path: string) => boolean
   /** Who asks for pages of history with this token. */
   pageReader: PageReaderOf
   /** Starts a session for a WebSocket. */
@@ -60,7 +62,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     {
       maxHeaderSize: 16 * 1024,
       headersTimeout: REQUEST_TIMEOUT,
-      requestTimeout: REQUEST_TIMEOUT,
+      // by request, below: uploads take longer
+      requestTimeout: 0,
       keepAliveTimeout: 5000,
       connectionsCheckingInterval: REQUEST_TIMEOUT / 2,
       noDelay: true,
@@ -77,7 +80,11 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   server.maxConnections = options.maxConnections + 256
   let isAccepting = true
 
-  server.on('request', ({ method, url }) => options.log.debug({ method, path: pathOf(url) }, 'request'))
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const path = pathOf(request.url)
+    options.log.debug({ method: request.method, path }, 'request')
+    if (!options.isLong?.(path)) limitBody(request, response)
+  })
   // What a connection keeps is made out of reach of its request, whose headers would stay in memory with it.
   const onSocketError = (error: Error) => options.log.debug({ err: error }, 'socket error')
   const onWebSocketError = (error: Error) => options.log.debug({ err: error }, 'WebSocket error')
@@ -128,6 +135,18 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       await gone
     },
   }
+}
+
+/** A body that doesn't come is not waited for. */
+function limitBody(request: IncomingMessage, response: ServerResponse): void {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+  if ((length === undefined || length === '0') && encoding === undefined) return
+  const timer = setTimeout(() => {
+    if (request.complete) return
+    if (!response.headersSent) response.writeHead(408, { connection: 'close' }).end()
+    request.destroy()
+  }, REQUEST_TIMEOUT)
+  request.once('close', () => clearTimeout(timer))
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<number> {

@@ -2,8 +2,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
-import { ConfabError, HISTORY_PATH } from '@confab/core'
-import { answer, notFound, pathOf } from './http.ts'
+import { HISTORY_PATH } from '@confab/core'
+import { bearerOf, failed, notFound, pathOf } from './http.ts'
+import { Places } from './places.ts'
 
 const inflated = promisify(inflate)
 
@@ -34,9 +35,7 @@ export interface HistoryOptions {
 
 export class HistoryEndpoint {
   readonly #options: HistoryOptions
-  #answering = 0
-  /** The same, by person. */
-  readonly #answeringOne = new Map<string, number>()
+  readonly #places = new Places(MOST, MOST_OF_ONE)
 
   constructor(options: HistoryOptions) {
     this.#options = options
@@ -48,16 +47,8 @@ export class HistoryEndpoint {
     const [, root, sid, hash] = parts
     if (`/${root}` !== HISTORY_PATH || parts.length !== 4 || !sid || !hash || hash.length > 64) return false
     if (request.method !== 'GET' && request.method !== 'HEAD') return false
-    if (this.#answering >= MOST) {
-      refuse(response, new ConfabError(20429))
-      return true
-    }
-    this.#answering++
-    response.once('close', () => this.#answering--)
     this.#answer(request, response, sid, hash).catch((error) => {
-      if (!(error instanceof ConfabError) || error.status >= 500) this.#options.failed(error)
-      if (response.headersSent) response.destroy()
-      else refuse(response, error instanceof ConfabError ? error : new ConfabError(20500))
+      failed(response, error, this.#options.failed)
     })
     return true
   }
@@ -68,10 +59,9 @@ export class HistoryEndpoint {
     sid: string,
     hash: string,
   ): Promise<void> {
-    const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
-    if (token === undefined) throw new ConfabError(20003)
-    const reader = await this.#options.reader(token)
-    this.#take(reader.name, response)
+    this.#places.take(response)
+    const reader = await this.#options.reader(bearerOf(request))
+    this.#places.takeOwn(reader.name, response)
     const deflated = await reader.page(sid, hash)
     if (!deflated) return notFound(response)
     const isDeflated = takesDeflate(request.headers['accept-encoding'])
@@ -87,26 +77,6 @@ export class HistoryEndpoint {
       })
       .end(request.method === 'HEAD' ? undefined : body)
   }
-
-  /** One of the places that a person has, until they have their answer. */
-  #take(name: string, response: ServerResponse): void {
-    const taken = this.#answeringOne.get(name) ?? 0
-    if (taken >= MOST_OF_ONE) throw new ConfabError(20429)
-    this.#answeringOne.set(name, taken + 1)
-    const giveBack = () => {
-      const left = (this.#answeringOne.get(name) ?? 1) - 1
-      if (left > 0) this.#answeringOne.set(name, left)
-      else this.#answeringOne.delete(name)
-    }
-    if (response.closed) giveBack()
-    else response.once('close', giveBack)
-  }
-}
-
-function refuse(response: ServerResponse, error: ConfabError): void {
-  if (error.status === 429) response.setHeader('retry-after', '1')
-  if (error.status === 401) response.setHeader('www-authenticate', 'Bearer')
-  answer(response, error.status, error.body)
 }
 
 /** RFC 9110, 12.5.3: named, or by `*`, and not with a weight of 0. */

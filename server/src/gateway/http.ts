@@ -1,5 +1,6 @@
 /** The relay's plain HTTP: what parts of it answer, whether it lives, pages of history, and a 404 that says so in JSON. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { ConfabError } from '@confab/core'
 import { HistoryEndpoint, type HistoryOptions } from './history.ts'
 
 /** Pages from which browsers may use the relay: any, or those with one of these origins. */
@@ -66,4 +67,27 @@ export function answer(response: ServerResponse, status: number, body: object): 
       'cache-control': 'no-store',
     })
     .end(text)
+}
+
+/** @throws ConfabError 20003 for a request without one */
+export function bearerOf({ headers }: IncomingMessage): string {
+  const [, token] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? []
+  if (token === undefined) throw new ConfabError(20003)
+  return token
+}
+
+/**
+ * Answers with what went wrong.
+ * @param report is told of failures of the relay's own
+ */
+export function failed(response: ServerResponse, error: unknown, report: (error: unknown) => void): void {
+  const known = error instanceof ConfabError ? error : new ConfabError(20500)
+  if (known.status >= 500) report(error)
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  if (known.status === 429) response.setHeader('retry-after', '1')
+  if (known.status === 401) response.setHeader('www-authenticate', 'Bearer')
+  answer(response, known.status, known.body)
 }

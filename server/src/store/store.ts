@@ -16,6 +16,7 @@ import type {
 import type { AuditTrail } from '../administration/audit.ts'
 import type { ChannelStore } from '../channels/desk.ts'
 import type { QueuedEvent, WebhookQueue } from '../webhooks/queue.ts'
+import type { MediaStore } from './media.ts'
 import type { Catalogue, ObjectStore } from './objects.ts'
 
 /** The id of a Yjs item: (client, clock). */
@@ -196,6 +197,8 @@ export interface DocumentCommit {
   epoch?: { snapshot: Snapshot; messages: LiveMessage[]; mapItems: MapItem[]; reads: StoredRead[] }
   /** The conversation was deleted: only its tombstone and decided operations remain. */
   deleted?: boolean
+  /** Attachments that messages of it have from now on. */
+  media?: { sid: string; messageSid: string }[]
   /** What webhooks are to be told of it. */
   events?: readonly QueuedEvent[]
 }
@@ -323,6 +326,7 @@ export interface Store {
   /** What is kept for people without the SDK. */
   readonly channels: ChannelStore
   readonly webhooks: WebhookQueue
+  readonly media: MediaStore
   readonly audit: AuditTrail
 
   close(): Promise<void>

@@ -2,6 +2,8 @@ import type { Conversation } from '@confab/client'
 import { useConversation, useConversations, useMaybeClient } from '@confab/react'
 import { useEffect, useState } from 'react'
 import { Button } from 'react-aria-components'
+import { addressOf, type Place, placeInAddress } from '../lib/address.ts'
+import { useTitle } from '../lib/use-title.ts'
 import { useSession } from '../session.tsx'
 import { Icon } from '../ui/icons.tsx'
 import { ConnectionPill } from './connection-pill.tsx'
@@ -12,32 +14,49 @@ import { HeldDrawer } from './held-drawer.tsx'
 import { JoinByLink } from './join-by-link.tsx'
 import { Profile } from './profile.tsx'
 import { StatusPanel } from './status-panel.tsx'
+import { StorageHint, StorageNotice } from './storage-notice.tsx'
 
 type Open = 'create' | 'held' | 'status' | null
-
-const selectedInAddress = (): string | null =>
-  new URL(location.href).hash.match(/^#(CH[0-9a-f]{32})$/)?.[1] ?? null
 
 /** The list at one side and a conversation at the other; on a phone one of the two. */
 export function Chat() {
   const client = useMaybeClient()
-  const { failure } = useSession()
-  const [selected, setSelected] = useState(selectedInAddress)
+  const { identity, isDemo } = useSession()
+  const [place, setPlace] = useState(placeInAddress)
   const [open, setOpen] = useState<Open>(null)
+  const [entered, setEntered] = useState(0)
   const [isOffline, setIsOffline] = useState(false)
-  const conversation = useConversation(selected)
-  const { isLoading } = useConversations()
+  const conversation = useConversation(place?.sid ?? null)
+  const { conversations, isLoading } = useConversations()
+  useTitle(identity)
 
   useEffect(() => {
-    const follow = () => setSelected(selectedInAddress())
+    const follow = () => setPlace(placeInAddress())
     addEventListener('hashchange', follow)
-    return () => removeEventListener('hashchange', follow)
+    addEventListener('popstate', follow)
+    return () => {
+      removeEventListener('hashchange', follow)
+      removeEventListener('popstate', follow)
+    }
   }, [])
 
-  const select = (one: Conversation | null) => {
-    history.pushState(null, '', one ? `#${one.sid}` : location.pathname + location.search)
-    setSelected(one?.sid ?? null)
+  const go = (next: Place | null) => {
+    history.pushState(null, '', addressOf(next))
+    setPlace(next)
   }
+  const select = (one: Conversation | null, index: number | null = null) => go(one && { sid: one.sid, index })
+  /** Opens it to write in, rather than to look at the next one. */
+  const enter = (one: Conversation, index?: number | null) => {
+    select(one, index)
+    setEntered((before) => before + 1)
+  }
+
+  // a half of the demo shows what there is to see
+  const [only] = conversations
+  useEffect(() => {
+    if (isDemo && only) setPlace((before) => before ?? { sid: only.sid, index: null })
+  }, [isDemo, only])
+
   const close = () => setOpen(null)
   // in the list, and above a conversation that has the screen to itself
   const pill = (
@@ -50,8 +69,9 @@ export function Chat() {
   )
 
   return (
-    <div className={conversation ? 'chat has-selection' : 'chat'}>
-      <aside className="side" aria-label="Conversations">
+    <main className={conversation ? 'chat has-selection' : 'chat'}>
+      <section className="side" aria-label="Conversations">
+        <h1 className="visually-hidden">Confab</h1>
         <header className="side-head">
           <Profile />
           <Button aria-label="New conversation" className="round" onPress={() => setOpen('create')}>
@@ -59,27 +79,37 @@ export function Chat() {
           </Button>
         </header>
         {pill}
-        {failure && (
-          <p role="alert" className="problem">
-            This device’s storage could not be opened: {failure}
-          </p>
-        )}
-        <ConversationList selected={conversation} onSelect={select} onCreate={() => setOpen('create')} />
-      </aside>
-      <main className="stage">
+        <StorageNotice />
+        {client && <JoinByLink onJoined={enter} />}
+        <ConversationList
+          selected={conversation}
+          onSelect={select}
+          onEnter={enter}
+          onCreate={() => setOpen('create')}
+        />
+        <StorageHint />
+      </section>
+      <section className="stage" aria-label="Conversation">
         {pill}
         {conversation ? (
-          <ConversationView key={conversation.sid} conversation={conversation} onBack={() => select(null)} />
+          <ConversationView
+            key={conversation.sid}
+            conversation={conversation}
+            place={place}
+            isOffline={isOffline}
+            entered={entered}
+            onBack={() => select(null)}
+            onShow={(index) => select(conversation, index)}
+          />
         ) : (
           <div className="empty">
             <p>{isLoading ? 'Opening what is on this device…' : 'Choose a conversation, or begin one.'}</p>
           </div>
         )}
-      </main>
-      {client && <CreateDialog isOpen={open === 'create'} onClose={close} onCreated={select} />}
+      </section>
+      {client && <CreateDialog isOpen={open === 'create'} onClose={close} onCreated={enter} />}
       <HeldDrawer isOpen={open === 'held'} onClose={close} />
-      <StatusPanel isOpen={open === 'status'} onClose={close} />
-      {client && <JoinByLink onJoined={select} />}
-    </div>
+      <StatusPanel isOpen={open === 'status'} onClose={close} onHeld={() => setOpen('held')} />
+    </main>
   )
 }

@@ -2,19 +2,27 @@ import type { Conversation, Message } from '@confab/client'
 import { useEffect, useRef, useState } from 'react'
 import { Button, TextArea, TextField } from 'react-aria-components'
 import { keepDraft, readDraft } from '../lib/drafts.ts'
+import { edit } from '../lib/meta.ts'
+import { useNames } from '../lib/person-names.ts'
 import { useSession } from '../session.tsx'
 import { Icon } from '../ui/icons.tsx'
+import { Problem } from '../ui/problem.tsx'
+
+const OFFLINE = 'Write a message: it is sent when you are back'
 
 export function Composer(props: {
   conversation: Conversation
   replyTo: Message | null
   editing: Message | null
+  isOffline: boolean
+  entered: number
   onDone: () => void
   onSent: () => void
   onEditLast: () => void
 }) {
-  const { conversation, replyTo, editing, onDone, onSent, onEditLast } = props
-  const { identity } = useSession()
+  const { conversation, replyTo, editing, isOffline, entered, onDone, onSent, onEditLast } = props
+  const { identity, report } = useSession()
+  const names = useNames()
   const [text, setText] = useState(() => editing?.body ?? readDraft(identity ?? '', conversation.sid))
   const [problem, setProblem] = useState<string | null>(null)
   const field = useRef<HTMLTextAreaElement>(null)
@@ -26,6 +34,13 @@ export function Composer(props: {
   useEffect(() => {
     if (editing || replyTo) field.current?.focus()
   }, [editing, replyTo])
+
+  useEffect(() => {
+    if (entered === 0) return
+    // a dialog that closes gives the focus back to where it was, before
+    const soon = setTimeout(() => field.current?.focus())
+    return () => clearTimeout(soon)
+  }, [entered])
 
   const change = (next: string) => {
     setText(next)
@@ -40,7 +55,7 @@ export function Composer(props: {
     onDone()
     try {
       if (editing) {
-        await editing.updateBody(body)
+        if (body !== editing.body) await edit(editing, body)
         return
       }
       const sending = conversation.sendMessage(body, replyTo ? { replyTo: replyTo.sid } : {})
@@ -48,7 +63,7 @@ export function Composer(props: {
       await sending
     } catch (error) {
       // it is held (see the tray) or was never taken: then it goes back to where it was written
-      setProblem(error instanceof Error ? error.message : String(error))
+      setProblem(report(error))
       if (!editing) setText((now) => (now === '' ? body : now))
     }
   }
@@ -73,15 +88,13 @@ export function Composer(props: {
         void send()
       }}
     >
-      {problem && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       {(replyTo || editing) && (
         <div className="composer-about">
           <Icon name={editing ? 'edit' : 'reply'} size={16} />
-          <span dir="auto">{editing ? 'Edit your message' : `${replyTo?.author}: ${replyTo?.body}`}</span>
+          <span dir="auto">
+            {editing ? 'Edit your message' : `${names(replyTo?.author ?? null)}: ${replyTo?.body}`}
+          </span>
           <Button className="round small" aria-label="Cancel" onPress={onDone}>
             <Icon name="close" size={16} />
           </Button>
@@ -89,7 +102,7 @@ export function Composer(props: {
       )}
       <div className="composer-line">
         <TextField aria-label="Message" value={text} onChange={change} onKeyDown={key}>
-          <TextArea ref={field} rows={1} dir="auto" placeholder="Write a message" />
+          <TextArea ref={field} rows={1} dir="auto" placeholder={isOffline ? OFFLINE : 'Write a message'} />
         </TextField>
         <Button
           type="submit"

@@ -20,7 +20,9 @@ export function ConnectionPill(props: {
       ? 'Connected'
       : state === 'denied'
         ? 'Not let in'
-        : 'Connecting…'
+        : state === 'connecting'
+          ? 'Connecting…'
+          : 'No connection'
   const kind = isOffline ? 'off' : isConnected ? 'on' : 'wait'
 
   return (

@@ -2,6 +2,7 @@ import type { Conversation, Participant } from '@confab/client'
 import { useTyping } from '@confab/react'
 import { Button } from 'react-aria-components'
 import { listText } from '../lib/format.ts'
+import { useNames } from '../lib/person-names.ts'
 import { useSession } from '../session.tsx'
 import { Avatar } from '../ui/avatar.tsx'
 import { Icon } from '../ui/icons.tsx'
@@ -15,13 +16,14 @@ export function ConversationHead(props: {
 }) {
   const { conversation, participants } = props
   const { identity } = useSession()
+  const names = useNames()
   const typing = useTyping(conversation).filter((one) => one.identity !== identity)
-  const names = participants.map(participantName)
   const name = nameOf(conversation)
+  const all = participants.map((one) => (one.identity === identity ? 'you' : participantName(one, names)))
   const line =
     typing.length > 0
-      ? `${listText(typing.map(participantName))} typing…`
-      : listText(names.map((one) => (one === identity ? 'you' : one)))
+      ? `${listText(typing.map((one) => participantName(one, names)))} typing…`
+      : listText(all)
 
   return (
     <header className="head">

@@ -1,20 +1,19 @@
 import type { Conversation, Message } from '@confab/client'
 import { useConversation, useMessage, useMessages, useTyping, useUnread } from '@confab/react'
-import { readDraft } from '../lib/drafts.ts'
+import { useDraft } from '../lib/drafts.ts'
 import { briefText } from '../lib/format.ts'
+import { useNames } from '../lib/person-names.ts'
 import { useSession } from '../session.tsx'
 import { Avatar } from '../ui/avatar.tsx'
 import { Icon } from '../ui/icons.tsx'
-import { nameOf } from './names.ts'
+import { nameOf, participantName } from './names.ts'
 
-export function ConversationRow({ conversation: given }: { conversation: Conversation }) {
-  const conversation = useConversation(given) ?? given
+export function ConversationRow(props: { conversation: Conversation; isSelected: boolean }) {
+  const conversation = useConversation(props.conversation) ?? props.conversation
   const { identity } = useSession()
   const unread = useUnread(conversation)
-  const typing = useTyping(conversation).filter((one) => one.identity !== identity)
   const { messages } = useMessages(conversation, { pageSize: 1 })
   const last = messages.at(-1)
-  const draft = readDraft(identity ?? '', conversation.sid)
   const name = nameOf(conversation)
   // what one has just written oneself is no news
   const isOwnNews = last?.author === identity && last?.status === 'pending'
@@ -34,23 +33,13 @@ export function ConversationRow({ conversation: given }: { conversation: Convers
               <span className="visually-hidden">muted</span>
             </span>
           )}
-          <time>
+          <time dir="auto">
             {conversation.lastMessage?.dateCreated && briefText(conversation.lastMessage.dateCreated)}
           </time>
         </span>
         <span className="row-bottom">
           <span className="row-line" dir="auto">
-            {typing.length > 0 ? (
-              <i>{typing[0]?.identity} is typing…</i>
-            ) : draft ? (
-              <>
-                <i className="draft">Draft:</i> {draft}
-              </>
-            ) : last ? (
-              <Line message={last} />
-            ) : (
-              <i>Nothing said yet</i>
-            )}
+            <Line conversation={conversation} last={last} isSelected={props.isSelected} />
           </span>
           {count > 0 && (
             <span className={isMuted ? 'badge quiet' : 'badge'}>
@@ -64,10 +53,29 @@ export function ConversationRow({ conversation: given }: { conversation: Convers
   )
 }
 
-function Line({ message: given }: { message: Message }) {
+/** Who is typing, what one has begun to write there, or what was said last. */
+function Line(props: { conversation: Conversation; last: Message | undefined; isSelected: boolean }) {
+  const { conversation, last, isSelected } = props
+  const { identity } = useSession()
+  const names = useNames()
+  const draft = useDraft(identity ?? '', conversation.sid)
+  const [typing] = useTyping(conversation).filter((one) => one.identity !== identity)
+  if (typing) return <i>{participantName(typing, names)} is typing…</i>
+  if (draft && !isSelected) {
+    return (
+      <>
+        <i className="draft">Draft:</i> {draft}
+      </>
+    )
+  }
+  return last ? <Said message={last} /> : <i>Nothing said yet</i>
+}
+
+function Said({ message: given }: { message: Message }) {
   const message = useMessage(given)
   const { identity } = useSession()
-  const who = message.author === identity ? 'You' : message.author
+  const names = useNames()
+  const who = message.author === identity ? 'You' : names(message.author)
   return (
     <>
       {message.status === 'pending' && <Icon name="clock" size={13} />} {who}: {message.body}

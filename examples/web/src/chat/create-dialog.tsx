@@ -2,7 +2,9 @@ import type { Conversation } from '@confab/client'
 import { useClient } from '@confab/react'
 import { useState } from 'react'
 import { Button, Form, Input, Label, Text, TextField } from 'react-aria-components'
+import { useSession } from '../session.tsx'
 import { Sheet } from '../ui/dialogs.tsx'
+import { Problem } from '../ui/problem.tsx'
 
 export function CreateDialog(props: {
   isOpen: boolean
@@ -10,12 +12,13 @@ export function CreateDialog(props: {
   onCreated: (conversation: Conversation) => void
 }) {
   const client = useClient()
+  const { report } = useSession()
   const [problem, setProblem] = useState<string | null>(null)
 
   const create = async (form: FormData) => {
     const people = String(form.get('people'))
       .split(/[,;\n]/)
-      .map((name) => name.trim())
+      .map((name) => name.trim().normalize('NFC'))
       .filter((name) => name !== '' && name !== client.user.identity)
     const friendlyName = String(form.get('name')).trim() || people.join(', ') || 'Notes to myself'
     try {
@@ -26,7 +29,7 @@ export function CreateDialog(props: {
       props.onClose()
       props.onCreated(conversation)
     } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error))
+      setProblem(report(error))
     }
   }
 
@@ -49,11 +52,7 @@ export function CreateDialog(props: {
             By the names they sign in with. It works with no network: they see it when you are back.
           </Text>
         </TextField>
-        {problem && (
-          <p className="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem text={problem} />
         <Button type="submit" className="primary">
           Create
         </Button>

@@ -1,12 +1,13 @@
 import type { Conversation, Participant } from '@confab/client'
-import { useUser } from '@confab/react'
 import { useState } from 'react'
 import { Button, Form, Input, Label, Switch, TextField } from 'react-aria-components'
 import { useSession } from '../session.tsx'
-import { Avatar } from '../ui/avatar.tsx'
+import { Confirm } from '../ui/confirm.tsx'
 import { Sheet } from '../ui/dialogs.tsx'
+import { Problem } from '../ui/problem.tsx'
 import { InvitePart } from './invite-part.tsx'
-import { kindOf, nameOf, participantName } from './names.ts'
+import { isAdmin, nameOf } from './names.ts'
+import { Person } from './person.tsx'
 
 export function DetailsDrawer(props: {
   conversation: Conversation
@@ -16,35 +17,33 @@ export function DetailsDrawer(props: {
   onLeft: () => void
 }) {
   const { conversation, participants, isOpen, onClose, onLeft } = props
+  const { identity, report } = useSession()
   const [problem, setProblem] = useState<string | null>(null)
+  const mayAdminister = isAdmin(participants.find((one) => one.identity === identity))
 
   /** What can't be done says why, here. */
   const attempt = (work: () => Promise<unknown>) => {
     setProblem(null)
-    work().catch((error: unknown) => setProblem(error instanceof Error ? error.message : String(error)))
+    work().catch((error: unknown) => setProblem(report(error)))
   }
+  const thenLeft = (work: () => Promise<unknown>) =>
+    attempt(async () => {
+      await work()
+      onClose()
+      onLeft()
+    })
 
   return (
     <Sheet kind="drawer" title={nameOf(conversation)} isOpen={isOpen} onClose={onClose}>
-      {problem && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
+      <Problem text={problem} />
+      {mayAdminister && (
+        <Line
+          label="Name"
+          action="Rename"
+          value={conversation.friendlyName ?? ''}
+          onSubmit={(name) => attempt(() => conversation.updateFriendlyName(name || null))}
+        />
       )}
-      <Form
-        className="inline-form"
-        onSubmit={(event) => {
-          event.preventDefault()
-          const name = String(new FormData(event.currentTarget).get('name')).trim()
-          attempt(() => conversation.updateFriendlyName(name || null))
-        }}
-      >
-        <TextField name="name" defaultValue={conversation.friendlyName ?? ''} maxLength={256}>
-          <Label>Name</Label>
-          <Input dir="auto" />
-        </TextField>
-        <Button type="submit">Rename</Button>
-      </Form>
       <Switch
         className="switch wide"
         isSelected={conversation.notificationLevel === 'muted'}
@@ -60,82 +59,75 @@ export function DetailsDrawer(props: {
 
       <h3>People ({participants.length})</h3>
       <ul className="people">
-        {participants.map((participant) => (
-          <Person
-            key={participant.sid}
-            participant={participant}
-            onRemove={() => attempt(() => conversation.removeParticipant(participant))}
-          />
+        {participants.map((one) => (
+          <Person key={one.sid} participant={one} mayAdminister={mayAdminister} attempt={attempt} />
         ))}
       </ul>
-      <Form
-        className="inline-form"
-        onSubmit={(event) => {
-          event.preventDefault()
-          const form = event.currentTarget
-          const identity = String(new FormData(form).get('identity')).trim()
-          if (identity === '') return
-          attempt(async () => {
-            await conversation.add(identity)
-            form.reset()
-          })
+      <Line
+        label="Add somebody"
+        action="Add"
+        placeholder="carol"
+        onSubmit={(person) => {
+          if (person !== '') attempt(() => conversation.add(person))
         }}
-      >
-        <TextField name="identity">
-          <Label>Add somebody</Label>
-          <Input dir="auto" placeholder="carol" />
-        </TextField>
-        <Button type="submit">Add</Button>
-      </Form>
-      <InvitePart conversation={conversation} />
+      />
+      <InvitePart conversation={conversation} mayAdminister={mayAdminister} />
       <div className="danger-zone">
-        <Button
-          onPress={() =>
-            attempt(async () => {
-              await conversation.leave()
-              onClose()
-              onLeft()
-            })
-          }
+        <Confirm
+          label="Leave"
+          question={`Leave ${nameOf(conversation)}?`}
+          onConfirm={() => thenLeft(() => conversation.leave())}
         >
-          Leave
-        </Button>
-        <Button
-          className="danger"
-          onPress={() =>
-            attempt(async () => {
-              await conversation.delete()
-              onClose()
-              onLeft()
-            })
-          }
-        >
-          Delete for everybody
-        </Button>
+          Others see that you left, and you see nothing more of it until somebody adds you again.
+        </Confirm>
+        {mayAdminister && conversation.state?.current !== 'closed' && (
+          <Confirm
+            label="Close"
+            question={`Close ${nameOf(conversation)}?`}
+            onConfirm={() => attempt(() => conversation.close())}
+          >
+            Everybody can still read it, and nobody can write in it any more.
+          </Confirm>
+        )}
+        {mayAdminister && (
+          <Confirm
+            label="Delete for everybody"
+            question={`Delete ${nameOf(conversation)}?`}
+            isDangerous
+            onConfirm={() => thenLeft(() => conversation.delete())}
+          >
+            It goes away for everybody who takes part, with all that was said in it.
+          </Confirm>
+        )}
       </div>
     </Sheet>
   )
 }
 
-function Person({ participant, onRemove }: { participant: Participant; onRemove: () => void }) {
-  const { identity } = useSession()
-  const user = useUser(participant.identity)
-  const name = participantName(participant)
-  const kind = kindOf(participant)
+/** A field and what is done with it. One that had no value is empty again. */
+function Line(props: {
+  label: string
+  action: string
+  value?: string
+  placeholder?: string
+  onSubmit: (value: string) => void
+}) {
+  const { label, action, value, placeholder = '', onSubmit } = props
   return (
-    <li>
-      <Avatar name={name} isOnline={user?.isOnline === true} />
-      <span dir="auto">
-        {user?.friendlyName ? `${user.friendlyName} (${name})` : name}
-        {kind && <small className="kind">{kind}</small>}
-      </span>
-      {participant.identity === identity ? (
-        <small>you</small>
-      ) : (
-        <Button aria-label={`Remove ${name}`} onPress={onRemove}>
-          Remove
-        </Button>
-      )}
-    </li>
+    <Form
+      className="inline-form"
+      onSubmit={(event) => {
+        event.preventDefault()
+        const form = event.currentTarget
+        onSubmit(String(new FormData(form).get('value')).trim().normalize('NFC'))
+        if (value === undefined) form.reset()
+      }}
+    >
+      <TextField name="value" defaultValue={value ?? ''} maxLength={256}>
+        <Label>{label}</Label>
+        <Input dir="auto" placeholder={placeholder} />
+      </TextField>
+      <Button type="submit">{action}</Button>
+    </Form>
   )
 }

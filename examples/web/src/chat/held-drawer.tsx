@@ -3,8 +3,10 @@ import { useHeldOperations } from '@confab/react'
 import { useState } from 'react'
 import { Button } from 'react-aria-components'
 import { fullText } from '../lib/format.ts'
+import { useSession } from '../session.tsx'
 import { Sheet } from '../ui/dialogs.tsx'
-import { operationBody, operationText } from './operation-text.ts'
+import { Problem } from '../ui/problem.tsx'
+import { operationBody, operationText, useConversationName } from './operation-text.ts'
 
 /** What was refused, and why. Nothing of it goes away until somebody says so. */
 export function HeldDrawer(props: { isOpen: boolean; onClose: () => void }) {
@@ -23,21 +25,19 @@ export function HeldDrawer(props: { isOpen: boolean; onClose: () => void }) {
 }
 
 function Held({ held }: { held: HeldOperation }) {
+  const { report } = useSession()
+  const where = useConversationName(held.conversationSid)
   const [problem, setProblem] = useState<string | null>(null)
   const body = operationBody(held.operation)
-  const failed = (error: unknown) => setProblem(error instanceof Error ? error.message : String(error))
+  const failed = (error: unknown) => setProblem(report(error))
   return (
     <li>
-      <b>{operationText(held.operation)}</b>
+      <b>{operationText(held.operation)}</b> <span dir="auto">{where}</span>
       {body !== null && <p dir="auto">{body}</p>}
       <small title={`code ${held.error.code}`}>
         {held.error.message}, {fullText(held.dateHeld)}
       </small>
-      {problem && (
-        <p className="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <div className="held-actions">
         {body !== null && <Button onPress={() => void navigator.clipboard.writeText(body)}>Copy</Button>}
         <Button onPress={() => void held.resend().catch(failed)}>Send again</Button>

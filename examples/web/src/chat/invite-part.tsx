@@ -2,40 +2,43 @@ import type { Conversation } from '@confab/client'
 import { useState } from 'react'
 import { Button } from 'react-aria-components'
 import { encode } from 'uqr'
+import { inviteLink } from '../lib/address.ts'
+import { useSession } from '../session.tsx'
 import { Icon } from '../ui/icons.tsx'
-import { inviteLink } from './join-by-link.tsx'
+import { Problem } from '../ui/problem.tsx'
+
+/** How many may join by one link. */
+const USES = 20
 
 /** An invite as a link and as a code for a camera. Made with no network, too. */
-export function InvitePart({ conversation }: { conversation: Conversation }) {
+export function InvitePart(props: { conversation: Conversation; mayAdminister: boolean }) {
+  const { conversation, mayAdminister } = props
+  const { report } = useSession()
   const [link, setLink] = useState<string | null>(null)
   const [isCopied, setIsCopied] = useState(false)
   const [problem, setProblem] = useState<string | null>(null)
 
+  const invite = (role: string, maxUses: number) => {
+    conversation.createInvite({ role, maxUses }).then(
+      (made) => setLink(inviteLink(made)),
+      (error: unknown) => setProblem(report(error)),
+    )
+  }
   if (link === null) {
     return (
       <>
-        <Button
-          onPress={() => {
-            conversation.createInvite().then(
-              (invite) => setLink(inviteLink(invite)),
-              (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
-            )
-          }}
-        >
-          Invite by a link…
-        </Button>
-        {problem && (
-          <p className="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <div className="invite-ways">
+          <Button onPress={() => invite('channel user', USES)}>Invite by a link…</Button>
+          {mayAdminister && <Button onPress={() => invite('channel admin', 1)}>Invite an admin…</Button>}
+        </div>
+        <Problem text={problem} />
       </>
     )
   }
   return (
     <div className="invite">
       <QrCode text={link} />
-      <p>Whoever has this link may join, for a week.</p>
+      <p>Whoever has this link may join, within a week.</p>
       <div className="invite-line">
         <input
           readOnly

@@ -1,183 +1,158 @@
 import type { Message, Participant } from '@confab/client'
 import { useMessage } from '@confab/react'
 import { memo } from 'react'
-import { Button, Menu, MenuItem, MenuTrigger, Popover, Tooltip, TooltipTrigger } from 'react-aria-components'
+import { Button, Tooltip, TooltipTrigger } from 'react-aria-components'
 import { fullText, listText, timeText, writtenText } from '../lib/format.ts'
-import { metaOf, REACTIONS, react } from '../lib/meta.ts'
+import { metaOf, react } from '../lib/meta.ts'
+import { useNames } from '../lib/person-names.ts'
 import { isEmojiOnly, richText } from '../lib/rich-text.tsx'
 import { useSession } from '../session.tsx'
 import { Avatar } from '../ui/avatar.tsx'
 import { Icon } from '../ui/icons.tsx'
-import { participantName } from './names.ts'
+import { MessageActions } from './message-actions.tsx'
+import { stateOf } from './message-state.ts'
+import { kindOf, participantName } from './names.ts'
 
-interface RowProps {
+export interface RowProps {
   message: Message
+  /** Of several by one person in a row. */
   isFirst: boolean
-  isLast: boolean
-  participants: readonly Participant[]
-  original: (sid: string) => Message | undefined
+  /** It and what it offers are in the tab order. */
+  isCurrent: boolean
+  /** It was looked for. */
+  isMarked: boolean
+  answered: Message | null
+  /** Who has read to here. */
+  readers: readonly Participant[] | undefined
+  sender: Participant | undefined
+  onFocus: (sid: string) => void
+  onShow: (index: number) => void
   onReply: (message: Message) => void
   onEdit: (message: Message) => void
+  onDetails: (message: Message) => void
 }
 
 export const MessageRow = memo(function MessageRow(props: RowProps) {
-  const { isFirst, original, participants, isLast } = props
+  const { isFirst, isCurrent, isMarked, answered, readers, sender, onFocus } = props
   const message = useMessage(props.message)
+  const names = useNames()
   const { identity } = useSession()
-  const { reactions, replyTo } = metaOf(message)
+  const { replyTo } = metaOf(message)
   const isOwn = message.author === identity
   const body = message.body ?? ''
-  const answered = replyTo === null ? undefined : original(replyTo)
-  const author = message.author ?? ''
-  const shownName = isOwn ? 'You' : author
+  const author = names(message.author)
+  const kind = sender ? kindOf(sender) : ''
   const written = writtenText(message.dateWritten, message.status === 'accepted' ? message.dateCreated : null)
+  const classes = ['message', isOwn ? 'own' : 'other', message.status]
+  if (isFirst) classes.push('first')
+  if (isMarked) classes.push('marked')
 
   return (
     <article
-      className={`message ${isOwn ? 'own' : 'other'} ${isFirst ? 'first' : ''} ${message.status}`}
-      aria-label={`${shownName}: ${body}`}
+      className={classes.join(' ')}
+      aria-label={`${isOwn ? 'You' : author}: ${body}`}
+      data-sid={message.sid}
+      tabIndex={isCurrent ? 0 : -1}
+      onFocus={() => onFocus(message.sid)}
     >
       {!isOwn && <span className="message-avatar">{isFirst && <Avatar name={author} />}</span>}
       <div className="message-column">
         {isFirst && !isOwn && (
-          <b className="message-author" dir="auto">
-            {author}
-          </b>
+          <span className="message-author">
+            <b dir="auto">{author}</b>
+            {kind && <small className="kind">{kind}</small>}
+          </span>
         )}
         <div className="message-line">
           <div className={isEmojiOnly(body) ? 'bubble emoji' : 'bubble'}>
-            {replyTo !== null && (
-              <blockquote dir="auto">
-                {answered ? (
-                  <>
-                    <b>{answered.author}</b> {answered.body}
-                  </>
-                ) : (
-                  <i>an earlier message</i>
-                )}
-              </blockquote>
-            )}
+            {replyTo !== null && <Quote answered={answered} onShow={props.onShow} />}
             <p dir="auto">{richText(body)}</p>
             <Marks message={message} isOwn={isOwn} />
           </div>
-          <Actions {...props} message={message} isOwn={isOwn} />
+          <MessageActions {...props} message={message} isOwn={isOwn} />
         </div>
-        {Object.keys(reactions).length > 0 && (
-          <ul className="reactions" aria-label="Reactions">
-            {Object.entries(reactions).map(([emoji, people]) => (
-              <li key={emoji}>
-                <Button
-                  className={identity && people.includes(identity) ? 'reaction mine' : 'reaction'}
-                  aria-label={`${emoji} by ${listText(people)}`}
-                  onPress={() => void react(message, emoji, identity ?? '').catch(() => {})}
-                >
-                  {emoji} {people.length}
-                </Button>
-              </li>
-            ))}
-          </ul>
-        )}
+        <Reactions message={message} isCurrent={isCurrent} />
         {written && <small className="written">{written}</small>}
-        {isLast && isOwn && <Seen message={message} participants={participants} />}
       </div>
+      {readers && <Seen readers={readers} />}
     </article>
   )
 })
 
+function Quote({ answered, onShow }: { answered: Message | null; onShow: (index: number) => void }) {
+  const names = useNames()
+  if (!answered) {
+    return (
+      <blockquote>
+        <i>an earlier message</i>
+      </blockquote>
+    )
+  }
+  return (
+    // a way for the mouse; with keys, one goes up to it
+    // biome-ignore lint/a11y/useKeyWithClickEvents: see above
+    <blockquote dir="auto" onClick={() => onShow(answered.index)}>
+      <b>{names(answered.author)}</b> {answered.body}
+    </blockquote>
+  )
+}
+
 /** When it was accepted, and how far it has come. */
 function Marks({ message, isOwn }: { message: Message; isOwn: boolean }) {
   const at = message.dateCreated ?? message.dateWritten
-  const delivery = message.aggregatedDeliveryReceipt
-  const state =
-    message.status === 'pending'
-      ? ({ icon: 'clock', text: 'waiting to be sent' } as const)
-      : delivery && delivery.failed !== 'none'
-        ? ({ icon: 'warning', text: 'could not be delivered to everybody' } as const)
-        : delivery?.delivered === 'all'
-          ? ({ icon: 'checks', text: 'delivered' } as const)
-          : ({ icon: 'check', text: 'accepted' } as const)
+  const { icon, text } = stateOf(message)
   return (
     <span className="marks">
-      {message.dateUpdated && message.lastUpdatedBy && <span>edited</span>}
+      {metaOf(message).isEdited && <span>edited</span>}
       <TooltipTrigger delay={400}>
         <Button className="time" excludeFromTabOrder>
-          {timeText(at)}
+          <time dir="auto">{timeText(at)}</time>
         </Button>
         <Tooltip className="tooltip">{fullText(at)}</Tooltip>
       </TooltipTrigger>
       {isOwn && (
-        <span className={`mark ${state.icon}`} title={state.text}>
-          <Icon name={state.icon} size={14} />
-          <span className="visually-hidden">{state.text}</span>
+        <span className={`mark ${icon}`} title={text}>
+          <Icon name={icon} size={14} />
+          <span className="visually-hidden">{text}</span>
         </span>
       )}
     </span>
   )
 }
 
-function Seen({ message, participants }: { message: Message; participants: readonly Participant[] }) {
-  const readers = participants.filter(
-    ({ identity, lastReadMessageIndex: index }) =>
-      identity !== message.author && index !== null && index >= message.index,
+function Reactions({ message, isCurrent }: { message: Message; isCurrent: boolean }) {
+  const { identity, report } = useSession()
+  const names = useNames()
+  const all = Object.entries(metaOf(message).reactions)
+  if (all.length === 0) return null
+  return (
+    <ul className="reactions" aria-label="Reactions">
+      {all.map(([emoji, people]) => (
+        <li key={emoji}>
+          <Button
+            className={identity && people.includes(identity) ? 'reaction mine' : 'reaction'}
+            excludeFromTabOrder={!isCurrent}
+            onPress={() => void react(message, emoji, identity ?? '').catch(report)}
+          >
+            {emoji} {people.length}
+            <span className="visually-hidden">by {listText(people.map(names))}</span>
+          </Button>
+        </li>
+      ))}
+    </ul>
   )
-  if (readers.length === 0 || message.status === 'pending') return null
-  return <small className="seen">Read by {listText(readers.map(participantName))}</small>
 }
 
-function Actions({ message, isOwn, onReply, onEdit }: RowProps & { isOwn: boolean }) {
-  const { identity } = useSession()
+function Seen({ readers }: { readers: readonly Participant[] }) {
+  const names = useNames()
+  const all = readers.map((one) => participantName(one, names))
   return (
-    <div className="actions">
-      <MenuTrigger>
-        <Button className="round small" aria-label="React">
-          <Icon name="smile" size={18} />
-        </Button>
-        <Popover className="menu emoji-menu" placement="top">
-          <Menu
-            aria-label="React"
-            onAction={(key) => void react(message, String(key), identity ?? '').catch(() => {})}
-          >
-            {REACTIONS.map((emoji) => (
-              <MenuItem key={emoji} id={emoji} textValue={emoji}>
-                {emoji}
-              </MenuItem>
-            ))}
-          </Menu>
-        </Popover>
-      </MenuTrigger>
-      <MenuTrigger>
-        <Button className="round small" aria-label="More">
-          <Icon name="more" size={18} />
-        </Button>
-        <Popover className="menu">
-          <Menu
-            aria-label="Message"
-            onAction={(key) => {
-              if (key === 'reply') onReply(message)
-              if (key === 'copy') void navigator.clipboard.writeText(message.body ?? '')
-              if (key === 'edit') onEdit(message)
-              if (key === 'remove') void message.remove().catch(() => {})
-            }}
-          >
-            <MenuItem id="reply">
-              <Icon name="reply" size={16} /> Reply
-            </MenuItem>
-            <MenuItem id="copy">
-              <Icon name="copy" size={16} /> Copy
-            </MenuItem>
-            {isOwn ? (
-              <MenuItem id="edit">
-                <Icon name="edit" size={16} /> Edit
-              </MenuItem>
-            ) : null}
-            {isOwn ? (
-              <MenuItem id="remove" className="danger">
-                <Icon name="trash" size={16} /> Remove for everybody
-              </MenuItem>
-            ) : null}
-          </Menu>
-        </Popover>
-      </MenuTrigger>
-    </div>
+    <span className="seen" title={`Read by ${listText(all)}`}>
+      {all.slice(0, 5).map((name) => (
+        <Avatar key={name} name={name} />
+      ))}
+      {all.length > 5 && <small>+{all.length - 5}</small>}
+      <span className="visually-hidden">Read by {listText(all)}</span>
+    </span>
   )
 }

@@ -1,4 +1,7 @@
-import type { Client, OperationContent } from '@confab/client'
+import type { OperationContent } from '@confab/client'
+import { useMaybeClient } from '@confab/react'
+import { useEffect, useState } from 'react'
+import { nameOf } from './names.ts'
 
 const WORDS: { [type: string]: string } = {
   'conversation.create': 'Begin the conversation',
@@ -32,11 +35,16 @@ export function operationBody(operation: OperationContent): string | null {
   return null
 }
 
-export async function conversationName(client: Client, sid: string | null): Promise<string> {
-  if (sid === null) return 'your profile'
-  try {
-    return (await client.getConversationBySid(sid)).friendlyName ?? 'a conversation'
-  } catch {
-    return 'a conversation that you are no longer in'
-  }
+/** Where it was done: the conversation's name. */
+export function useConversationName(sid: string | null): string {
+  const client = useMaybeClient()
+  const [name, setName] = useState('')
+  useEffect(() => {
+    if (!client || sid === null) return setName(sid === null ? 'your profile' : '')
+    client.getConversationBySid(sid).then(
+      (conversation) => setName(nameOf(conversation)),
+      () => setName('a conversation that you are no longer in'),
+    )
+  }, [client, sid])
+  return name
 }

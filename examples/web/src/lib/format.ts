@@ -40,3 +40,14 @@ export function writtenText(written: Date, accepted: Date | null): string | null
 }
 
 export const listText = (names: readonly string[]): string => new Intl.ListFormat(undefined).format(names)
+
+const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const
+
+/** Bytes as people say them: 2.4 MB. */
+export function bytesText(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3))
+  const unit = UNITS[power] ?? 'byte'
+  const amount = bytes / 1000 ** power
+  const options = { style: 'unit', unit, maximumFractionDigits: amount < 10 ? 1 : 0 } as const
+  return new Intl.NumberFormat(undefined, options).format(amount)
+}

@@ -4,6 +4,8 @@ import type { JSONValue, Message } from '@confab/client'
 export interface Meta {
   reactions: { [emoji: string]: readonly string[] }
   replyTo: string | null
+  /** Its text was changed: what else is changed of a message, a reaction say, changes its `dateUpdated` too. */
+  isEdited: boolean
 }
 
 const isObject = (value: unknown): value is { [key: string]: JSONValue } =>
@@ -11,8 +13,8 @@ const isObject = (value: unknown): value is { [key: string]: JSONValue } =>
 
 /** Anybody may have written anything there: what doesn't fit is left out. */
 export function metaOf({ attributes }: Message): Meta {
-  if (!isObject(attributes)) return { reactions: {}, replyTo: null }
-  const { reactions, replyTo } = attributes
+  if (!isObject(attributes)) return { reactions: {}, replyTo: null, isEdited: false }
+  const { reactions, replyTo, edited } = attributes
   const shown: Meta['reactions'] = {}
   if (isObject(reactions)) {
     for (const [emoji, people] of Object.entries(reactions).slice(0, 20)) {
@@ -21,7 +23,11 @@ export function metaOf({ attributes }: Message): Meta {
       if (names.length > 0) shown[emoji] = names
     }
   }
-  return { reactions: shown, replyTo: typeof replyTo === 'string' ? replyTo : null }
+  return {
+    reactions: shown,
+    replyTo: typeof replyTo === 'string' ? replyTo : null,
+    isEdited: edited === true,
+  }
 }
 
 /** Adds one's reaction, or takes it back. Two people who react offline both keep theirs. */
@@ -33,6 +39,13 @@ export async function react(message: Message, emoji: string, identity: string): 
   const { [emoji]: _, ...others } = reactions
   const next = after.length > 0 ? { ...others, [emoji]: after } : others
   await message.updateAttributes({ ...base, reactions: next as JSONValue })
+}
+
+/** Changes a message's text, and says so on it. */
+export async function edit(message: Message, body: string): Promise<void> {
+  await message.updateBody(body)
+  const base = isObject(message.attributes) ? message.attributes : {}
+  await message.updateAttributes({ ...base, edited: true })
 }
 
 /** What somebody may react with at once. */

@@ -17,6 +17,7 @@ const PATHS = {
   mute: 'M4 9v6h4l5 4V5L8 9H4Zm13 0 4 6m0-6-4 6',
   tray: 'M4 13V6a2 2 0 0 1 2-2h12a2 2 0 0 1 2 2v7m-16 0h5l1.5 3h3L15 13h5m-16 0v5a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-5',
   pulse: 'M3 12h4l2.5-7 5 14 2.5-7h4',
+  info: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18Zm0-10v5m0-8h.01',
   edit: 'm4 20 1-4L16 5l3 3L8 19l-4 1Z',
   trash: 'M5 7h14M10 7V4h4v3m-7 0 1 13h8l1-13',
   copy: 'M9 9h10v11H9zM5 15V4h10',

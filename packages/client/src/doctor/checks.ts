@@ -17,6 +17,9 @@ import type { Sqlite } from '../storage/directory-sqlite.ts'
 import { FILES, type StoreOwner } from '../storage/storage.ts'
 import { isComplete } from '../storage/stored-document.ts'
 
+/** As far as a check goes. */
+type Readable = Pick<Sqlite, 'all' | 'get'>
+
 export interface Damage {
   kind: string
   what: string
@@ -32,7 +35,7 @@ const LIMITS: Limits = Object.fromEntries(
   ]),
 ) as unknown as Limits
 
-export function damageOf(db: Sqlite, owner: StoreOwner | null): Damage[] {
+export function damageOf(db: Readable, owner: StoreOwner | null): Damage[] {
   const summaries = new Map(db.all('select * from summaries').map((row) => [String(row.document), row]))
   return [
     ...journalDamage(db),
@@ -43,7 +46,7 @@ export function damageOf(db: Sqlite, owner: StoreOwner | null): Damage[] {
   ]
 }
 
-function* journalDamage(db: Sqlite): Iterable<Damage> {
+function* journalDamage(db: Readable): Iterable<Damage> {
   for (const { position, id, document, operation, state, error } of db.all(
     'select * from entries order by position',
   )) {
@@ -85,7 +88,7 @@ function entryFault(text: string, id: string): string | null {
   }
 }
 
-function* valueDamage(db: Sqlite): Iterable<Damage> {
+function* valueDamage(db: Readable): Iterable<Damage> {
   for (const { key, value } of db.all('select key, value from vals')) {
     if (isJson(value)) continue
     yield {
@@ -123,7 +126,7 @@ function* summaryDamage(summaries: Map<string, Row>): Iterable<Damage> {
 }
 
 function* documentDamage(
-  db: Sqlite,
+  db: Readable,
   summaries: ReadonlyMap<string, Row>,
   owner: StoreOwner | null,
 ): Iterable<Damage> {
@@ -154,7 +157,7 @@ function* documentDamage(
 }
 
 /** Null when the copy can be read and makes sense. */
-function documentFault(db: Sqlite, document: string, epoch: number, doc: Y.Doc): string | null {
+function documentFault(db: Readable, document: string, epoch: number, doc: Y.Doc): string | null {
   try {
     for (const { bytes } of db.all(
       'select bytes from updates where document = ? and epoch = ? order by key',
@@ -193,7 +196,7 @@ function keepOperation(db: Sqlite, document: DocumentName, operation: Operation)
   )
 }
 
-function* pageDamage(db: Sqlite, summaries: ReadonlyMap<string, Row>): Iterable<Damage> {
+function* pageDamage(db: Readable, summaries: ReadonlyMap<string, Row>): Iterable<Damage> {
   const named = new Map<string, Set<string> | null>()
   for (const { document: name, hash: key } of db.all('select document, hash from pages')) {
     const [document, hash] = [String(name), String(key)]
@@ -221,7 +224,7 @@ function* pageDamage(db: Sqlite, summaries: ReadonlyMap<string, Row>): Iterable<
   }
 }
 
-function pageFault(db: Sqlite, document: string, hash: string): string | null {
+function pageFault(db: Readable, document: string, hash: string): string | null {
   const bytes = db.get('select bytes from pages where document = ? and hash = ?', document, hash)
     ?.bytes as Uint8Array
   if (pageHash(bytes) !== hash) return 'is not what its name says'
@@ -234,7 +237,7 @@ function pageFault(db: Sqlite, document: string, hash: string): string | null {
 }
 
 /** Null when the copy can't tell. */
-function manifestHashes(db: Sqlite, document: string, epoch: number): Set<string> | null {
+function manifestHashes(db: Readable, document: string, epoch: number): Set<string> | null {
   const doc = new Y.Doc()
   if (documentFault(db, document, epoch, doc)) return null
   const history = doc.getMap('history')

@@ -4,7 +4,8 @@
  * safety: what a person wrote and nobody else has is in the journal, and the journal loses nothing. Everything else is
  * a cache, which the next client fills again from the relay.
  */
-import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { STORE_SCHEMA } from '../storage/directory-schema.ts'
 import { openSqlite, type Sqlite } from '../storage/directory-sqlite.ts'
@@ -25,13 +26,13 @@ export async function examine(folder: string): Promise<StoreReport[]> {
 
 function reportOf(file: string, owner: StoreOwner | null): StoreReport {
   const report = { file, owner, bytes: statSync(file).size }
-  let damage: Damage[]
   try {
-    const db = openSqlite(file, { synchronous: 'full', schema: STORE_SCHEMA })
+    const { db, version, close } = look(file, STORE_SCHEMA)
     try {
       const [first] = db.all('pragma integrity_check')
       if (first?.integrity_check !== 'ok') throw new Error(String(first?.integrity_check))
-      damage = damageOf(db, owner)
+      const damage = damageOf(db, owner)
+      if (damage.length > 0 && version < STORE_SCHEMA.length) damage.unshift(older(version))
       return {
         ...report,
         counts: countsOf(db),
@@ -39,23 +40,65 @@ function reportOf(file: string, owner: StoreOwner | null): StoreReport {
         repair: () => repair(file, damage),
       }
     } finally {
-      db.close()
+      close()
     }
   } catch (cause) {
     return unreadable(report, cause)
   }
 }
 
+/**
+ * A store as it lies there: nothing of it is written. One of an earlier version is read in a copy, which is brought up
+ * to this version.
+ */
+function look(
+  file: string,
+  schema: readonly string[],
+): { db: Pick<Sqlite, 'all' | 'get'>; version: number; close(): void } {
+  const db = openSqlite(file, { synchronous: 'full', schema, readOnly: true })
+  let version: number
+  try {
+    version = Number(db.get('pragma user_version')?.user_version)
+    if (version === schema.length) return { db, version, close: () => db.close() }
+    if (version > schema.length) throw new Error('The store was written by a newer version of Confab')
+  } catch (cause) {
+    db.close()
+    throw cause
+  }
+  db.close()
+  const folder = mkdtempSync(join(tmpdir(), 'confab-doctor-'))
+  try {
+    const copy = join(folder, 'copy.sqlite')
+    for (const end of ['', '-wal']) if (existsSync(file + end)) copyFileSync(file + end, copy + end)
+    const copied = openSqlite(copy, { synchronous: 'full', schema })
+    const close = () => {
+      copied.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
+    return { db: copied, version, close }
+  } catch (cause) {
+    rmSync(folder, { recursive: true, force: true })
+    throw cause
+  }
+}
+
+/** Said when something else is to be repaired: by itself it is nothing wrong, and stays as it is. */
+const older = (version: number): Damage => ({
+  kind: 'older',
+  what: `It is of an earlier version of Confab (its tables are of version ${version}, this one's of ${STORE_SCHEMA.length})`,
+  repair: 'it is brought to this version first, as the next start of an app would; the copy is made before',
+  fix() {},
+})
+
 const shown = ({ kind, what, repair }: Damage): Finding => ({ kind, what, repair })
 
 async function repair(file: string, damage: readonly Damage[]): Promise<string | null> {
   const todo = damage.filter(({ fix }) => fix)
   if (todo.length === 0) return null
+  const copy = freeName(`${file}.before-repair`)
+  for (const end of ['', '-wal']) if (existsSync(file + end)) copyFileSync(file + end, copy + end)
   const db = openSqlite(file, { synchronous: 'full', schema: STORE_SCHEMA })
   try {
-    db.checkpoint()
-    const copy = freeName(`${file}.before-repair`)
-    copyFileSync(file, copy)
     db.transaction(() => {
       for (const { fix } of todo) fix?.(db)
     })
@@ -143,7 +186,7 @@ function rescue(file: string): Entry[] | null {
   }
 }
 
-function countsOf(db: Sqlite): NonNullable<StoreReport['counts']> {
+function countsOf(db: Pick<Sqlite, 'all' | 'get'>): NonNullable<StoreReport['counts']> {
   const count = (sql: string) => Number(db.get(`select count(*) as n from ${sql}`)?.n)
   return {
     pending: count("entries where state = 'pending'"),
@@ -159,10 +202,7 @@ function ownersIn(folder: string): { known: Map<string, StoreOwner>; report: Sto
   const known = new Map<string, StoreOwner>()
   if (!existsSync(file)) return { known, report: null }
   try {
-    const db = openSqlite(file, {
-      synchronous: 'full',
-      schema: ['create table owners (relay text, owner text)'],
-    })
+    const { db, close } = look(file, ['create table owners (relay text, owner text)'])
     try {
       if (db.get('pragma integrity_check')?.integrity_check !== 'ok') throw new Error('it is malformed')
       for (const { owner } of db.all('select owner from owners')) {
@@ -171,7 +211,7 @@ function ownersIn(folder: string): { known: Map<string, StoreOwner>; report: Sto
       }
       return { known, report: null }
     } finally {
-      db.close()
+      close()
     }
   } catch (cause) {
     const report: StoreReport = {

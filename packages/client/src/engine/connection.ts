@@ -64,6 +64,7 @@ export class Connection implements Link {
   readonly #waiting: (() => void)[] = []
   /** A token brought by `updateToken`, used until the relay refuses it. */
   #brought: string | null = null
+  #newest: string | null = null
   /** This attempt's token was already reported as expired. */
   #reported = false
 
@@ -111,6 +112,7 @@ export class Connection implements Link {
   updateToken(token: string): void {
     this.#check(token)
     this.#brought = token
+    this.#newest = token
     this.#transport?.setToken(token)
   }
 
@@ -201,6 +203,13 @@ export class Connection implements Link {
     )
   }
 
+  /** A token for a request beside the connection: the newest, unless it ends within a minute. */
+  async token(): Promise<string> {
+    const { platform } = this.#options
+    if (this.#newest !== null && (this.tokenExpiresAt ?? 0) > platform.now() + 60_000) return this.#newest
+    return this.#token()
+  }
+
   #gone(): void {
     if (!this.#connected) return
     this.#connected = false
@@ -209,6 +218,7 @@ export class Connection implements Link {
 
   async #token(): Promise<string> {
     const token = this.#brought ?? (await this.#options.token())
+    this.#newest = token
     if (this.isPast(this.#check(token).expiresAt)) {
       // as far as is known here, so it is tried all the same
       this.#reportExpired()

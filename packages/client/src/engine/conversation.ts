@@ -102,6 +102,8 @@ export class LocalConversation {
   readonly #postedAfter = new Map<string, number>()
   /** Posts that the relay accepted, and whose records are in no page that was read so far. */
   #accepted: Operation[] = []
+  /** An edit waits for the attachments of the post that it changes. */
+  #editWaits = false
   /** A read horizon is pending that the relay isn't told of while it decides the one before. */
   #horizonWaits = false
 
@@ -297,7 +299,8 @@ export class LocalConversation {
       operations.every(isHorizon) &&
       this.#pendingHorizons().length > entries.length
     if (waits) this.#horizonWaits = true
-    const updates = this.#write(waits ? [] : operations, new Set(withdrawn))
+    const sent = waits ? [] : this.#sendable(operations)
+    const updates = this.#write(sent, new Set(withdrawn))
     this.#tellPeers(entries, updates, withdrawn)
     if (withdrawn.length > 0 || !this.#extend(operations)) this.#rebuild(null)
     this.#openChannel()
@@ -323,6 +326,17 @@ export class LocalConversation {
           : operation.type === 'message.edit' && operation.sid === messageSid,
       )
       .map((entry) => entry.id)
+  }
+
+  /** Sends what waited for its attachments. */
+  sendReady(): void {
+    this.#withReplica(() => this.#tellPeers([], this.#restoreOutbox(), []))
+  }
+
+  /** Whether the operation is on its way to the relay, or was. */
+  async isSent(id: string): Promise<boolean> {
+    await this.opened()
+    return this.#replica?.outbox.live().has(id) === true
   }
 
   announceTyping(): void {
@@ -511,7 +525,7 @@ export class LocalConversation {
     this.#tellPeers(entries, [], [])
     // in the order of writing: what creates the conversation comes before what is undecided for longer
     const { outbox } = this.#replica as Replica
-    outbox.write(this.#operations(), outbox.live())
+    outbox.write(this.#sendable(), outbox.live())
     this.#rebuild(null)
     this.#refresh()
   }
@@ -603,6 +617,7 @@ export class LocalConversation {
     if (inviteEnds !== undefined) this.#host.inviteExpiry.set(this.sid, inviteEnds)
     for (const id of removed) this.#host.journal.forget(id)
     for (const entry of entries) this.#host.journal.add(entry)
+    this.#sendable(entries.map(({ operation }) => operation))
     this.#withReplica((replica) => {
       replica.apply(updates, PEER)
       this.#rebuild(null)
@@ -866,13 +881,22 @@ export class LocalConversation {
   }
 
   /** Appends what the journal has and the outbox lacks: a write that was lost, or an epoch. */
-  #restoreOutbox(): void {
+  #restoreOutbox(): Uint8Array[] {
     const replica = this.#replica as Replica
-    const pending = this.#operations()
-    if (pending.length === 0) return
+    const pending = this.#sendable()
+    if (pending.length === 0) return []
     const live = replica.outbox.live()
     const missing = pending.filter((operation) => !live.has(operation.id))
-    if (missing.length > 0) replica.outbox.write(missing)
+    return missing.length > 0 ? this.#write(missing, new Set()) : []
+  }
+
+  /** Those that don't wait for attachments. */
+  #sendable(operations = this.#operations()): Operation[] {
+    return operations.filter((operation) => {
+      const waits = this.#host.attachments.waits(operation)
+      if (waits && operation.type === 'message.edit') this.#editWaits = true
+      return !waits
+    })
   }
 
   #operations(): Operation[] {
@@ -1032,6 +1056,10 @@ export class LocalConversation {
       this.#retry(this.#retryDelay * (0.5 + randomFraction(this.#host.platform)))
       this.#retryDelay = Math.min(RETRY_MOST, this.#retryDelay * 2)
     } else if (accepted.length > 0) this.#retryDelay = RETRY_FIRST
+    if (accepted.length > 0 && this.#editWaits) {
+      this.#editWaits = false
+      this.#restoreOutbox()
+    }
     return accepted
   }
 

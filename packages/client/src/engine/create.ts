@@ -13,12 +13,21 @@ import {
   type SealedPage,
   userDocument,
 } from '@confab/core'
-import type { Journal, JournalEntry, Store, StoredSummary, StoreOwner } from '../storage/storage.ts'
+import { isFull } from '../storage/failure.ts'
+import type {
+  Journal,
+  JournalEntry,
+  MediaStore,
+  Store,
+  StoredSummary,
+  StoreOwner,
+} from '../storage/storage.ts'
 import type { Welcome } from '../transport/transport.ts'
+import { Attachments } from './attachments.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { contextMaker } from './context.ts'
 import { LocalConversation } from './conversation.ts'
-import { conversationOf, heldView } from './decided.ts'
+import { conversationOf, heldView, refuse } from './decided.ts'
 import { Directory } from './directory.ts'
 import type {
   ConnectionState,
@@ -38,7 +47,7 @@ import { HistoryKeeper } from './history-keeper.ts'
 import type { ConversationHost } from './host.ts'
 import { OperationJournal } from './journal.ts'
 import { findOwner } from './owner.ts'
-import { isFull, PageCache } from './pages.ts'
+import { PageCache } from './pages.ts'
 import type { PeerMessage } from './peers.ts'
 import { type Platform, platformOf } from './platform.ts'
 import type { LocalAccess } from './reader.ts'
@@ -85,6 +94,7 @@ class LocalEngine implements Engine {
   readonly #followers: LocalAccess['followers'] = new Set()
   #parts: Parts | null = null
   #limits: Limits
+  #mediaStore: Promise<MediaStore> | null = null
   readonly #inviteExpiry = new Map<string, number>()
   #wantsOnline = true
   #initialized = false
@@ -198,8 +208,19 @@ class LocalEngine implements Engine {
       pages: this.#started.store.pages,
       journal: this.#started.journal,
       connection: this.#started.connection,
+      attachments: this.#started.host.attachments,
+      media: () => this.#media(),
+      free: () => this.#started.pages.free(),
+      isPinned: (sid) => this.#started.pages.pinned.has(sid),
+      hold: (entry, error) => {
+        refuse(this.#started.host, [entry], error)
+        this.#conversations.get(entry.document)?.pendingChanged()
+      },
+      tellOthers: (document, news) =>
+        this.#started.store.peers.post({ kind: 'attachments', document, news } satisfies PeerMessage),
       usage: async () => (await this.#started.store.usage?.()) ?? { used: null, quota: null },
       now: () => this.#platform.now(),
+      relayNow: () => this.#started.connection.relayNow(),
       random: (bytes) => this.#platform.random(bytes),
       warn: (message, details) => this.#warn(message, details),
       followers: this.#followers,
@@ -370,7 +391,11 @@ class LocalEngine implements Engine {
     const journal = new OperationJournal(stored, entries, platform, (error) =>
       this.#warn('The journal could not be written: it will be brought up to date later', error),
     )
-    journal.onChange = () => tell((events) => events.operationsChanged())
+    journal.onChange = () => {
+      attachments.operationsChanged()
+      tell((events) => events.operationsChanged())
+    }
+    const attachments = new Attachments(journal)
     const verdicts = new Verdicts(platform)
     const connection = new Connection({
       url: this.#options.url,
@@ -397,6 +422,7 @@ class LocalEngine implements Engine {
       documents: store.documents,
       pages,
       journal,
+      attachments,
       verdicts,
       link: connection,
       get limits() {
@@ -503,7 +529,7 @@ class LocalEngine implements Engine {
   }
 
   #connected(welcome: Welcome): void {
-    const { connection, directory, users, journal, keeper } = this.#started
+    const { connection, directory, users, journal, keeper, host } = this.#started
     if (connection.skew !== null) journal.saveValue(SKEW, connection.skew)
     if (welcome.limits) {
       this.#limits = { ...welcome.limits, ...this.#options.limits }
@@ -515,11 +541,13 @@ class LocalEngine implements Engine {
       ...[...this.#conversations.values()].map((conversation) => conversation.connected()),
     ])
     keeper.connected()
+    host.attachments.connectionChanged()
   }
 
   #disconnected(): void {
-    const { verdicts, directory, users } = this.#started
+    const { verdicts, directory, users, host } = this.#started
     verdicts.releaseAll()
+    host.attachments.connectionChanged()
     directory.disconnected()
     users.disconnected()
     for (const conversation of this.#conversations.values()) conversation.disconnected()
@@ -564,6 +592,9 @@ class LocalEngine implements Engine {
         break
       case 'news':
         conversation.peerNews(message)
+        break
+      case 'attachments':
+        this.#started.host.attachments.heard(message.news)
         break
       case 'held':
         this.#heldElsewhere(message)
@@ -623,7 +654,16 @@ class LocalEngine implements Engine {
     await parts.directory.close()
     parts.pages.close()
     this.#queue.stop()
+    await (await this.#mediaStore?.catch(() => null))?.close()
     await parts.store.close()
+  }
+
+  #media(): Promise<MediaStore> {
+    this.#mediaStore ??= this.#started.store.media()
+    this.#mediaStore.catch(() => {
+      this.#mediaStore = null
+    })
+    return this.#mediaStore
   }
 
   #warn(message: string, details?: unknown): void {
@@ -631,9 +671,10 @@ class LocalEngine implements Engine {
   }
 }
 
-/** Where the journal's values keep that a conversation's history is pinned. */
+/** Where the journal's values keep what the relay's clock was ahead of this device's. */
 const SKEW = 'skew'
 
+/** Where the journal's values keep that a conversation's history is pinned. */
 const pinKey = (conversationSid: string): string => `pin ${conversationSid}`
 
 /** The journal of a device that is full: what can be fetched again goes first. */

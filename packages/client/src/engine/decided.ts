@@ -97,6 +97,7 @@ export function applyOutcomes(
       host.verdicts.accepted(entry.id)
       for (const warning of outcome.warnings ?? []) holdRefusedField(host, entry, warning)
     } else if (outcome.verdict === 'refused') {
+      if (outcome.code === 70606 && host.attachments.lacking(entry)) continue
       refuse(host, [entry], outcome)
       if (unknown && isDoor(operation)) strand(host, document, 70402)
     } else if (

@@ -2,6 +2,7 @@
 import type { DecideContext, DocumentName, Limits, Operation } from '@confab/core'
 import type { Documents } from '../storage/storage.ts'
 import type { OpenRequest } from '../transport/transport.ts'
+import type { Attachments } from './attachments.ts'
 import type { LocalConversation } from './conversation.ts'
 import type { EngineEvents } from './engine.ts'
 import type { OperationJournal } from './journal.ts'
@@ -41,6 +42,7 @@ export interface ConversationHost {
   readonly documents: Documents
   readonly pages: PageCache
   readonly journal: OperationJournal
+  readonly attachments: Attachments
   readonly verdicts: Verdicts
   readonly link: Link
   readonly limits: Limits

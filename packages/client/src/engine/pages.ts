@@ -3,6 +3,7 @@
  * policy, all of them at the relay. What is here is a cache: a page that is missing or damaged is fetched again.
  */
 import { ConfabError, decodePage, encodePage, type MessageRecord, pageHash } from '@confab/core'
+import { isFull } from '../storage/failure.ts'
 import { FILES, type Pages, type StoredPage } from '../storage/storage.ts'
 import type { Link } from './host.ts'
 import type { Platform } from './platform.ts'
@@ -193,9 +194,6 @@ export class PageCache {
     return pages.length > 0
   }
 }
-
-/** What `storageError` says of a device without room. */
-export const isFull = (error: unknown): boolean => error instanceof Error && error.message.includes('no room')
 
 /** A page and its name, of these records. */
 export function makePage(records: Records): { bytes: Uint8Array; hash: string } {

@@ -33,3 +33,5 @@ export type PeerMessage =
   | { kind: 'removed'; document: DocumentName; ids: string[] }
   /** This identity is no participant any more. */
   | { kind: 'lost'; document: DocumentName }
+  /** How far attachments are. */
+  | { kind: 'attachments'; document: DocumentName; news: unknown }

@@ -3,7 +3,8 @@
  * their own, and are handed all that they need of the engine through here.
  */
 import { isGone, type Manifest, type MessageRecord, pageOf, type SealedPage } from '@confab/core'
-import { FILES, type Pages, type StoredPage } from '../storage/storage.ts'
+import { FILES, type JournalEntry, type MediaStore, type Pages, type StoredPage } from '../storage/storage.ts'
+import type { Attachments } from './attachments.ts'
 import type { Connection } from './connection.ts'
 import type { LocalConversation } from './conversation.ts'
 import type { ConversationView, MessageView, ParticipantView } from './engine.ts'
@@ -14,11 +15,26 @@ export interface LocalAccess {
   conversation(sid: string): LocalConversation | undefined
   conversations(): ConversationView[]
   readonly pages: Pages
-  readonly journal: Pick<OperationJournal, 'pending' | 'held' | 'allPending'>
-  readonly connection: Pick<Connection, 'state' | 'skew' | 'log' | 'tokenExpiresAt' | 'retryAt'>
+  readonly journal: Pick<OperationJournal, 'pending' | 'held' | 'allPending' | 'get'>
+  readonly connection: Pick<
+    Connection,
+    'state' | 'connected' | 'skew' | 'log' | 'tokenExpiresAt' | 'retryAt' | 'token'
+  >
+  readonly attachments: Attachments
+  /** What is kept of attachments. */
+  media(): Promise<MediaStore>
+  /** Makes room where there is none: pages of history go. Gives whether any did. */
+  free(): Promise<boolean>
+  isPinned(conversationSid: string): boolean
+  /** Holds an operation that was not sent. */
+  hold(entry: JournalEntry, error: { code: number; message: string }): void
+  /** Tells the other clients on this store how far attachments are. */
+  tellOthers(conversationSid: string, news: unknown): void
   /** Bytes of the owner's data where the storage knows them. */
   usage(): Promise<{ used: number | null; quota: number | null }>
   now(): number
+  /** The relay's clock as far as it is known, milliseconds since the epoch. */
+  relayNow(): number
   /** That many random bytes. */
   random(bytes: number): Uint8Array
   warn(message: string, details?: unknown): void

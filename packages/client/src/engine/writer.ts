@@ -1,10 +1,22 @@
 /** The mutators: decide on what is seen, make it durable, show it, send it, wait for the verdict. */
-import { ConfabError, conversationSid, type Json, messageSidOf, type Operation, toHex } from '@confab/core'
+import {
+  ConfabError,
+  conversationSid,
+  type Json,
+  messageSidOf,
+  type Operation,
+  toHex,
+  uuidV7,
+} from '@confab/core'
+import type { JournalEntry } from '../storage/storage.ts'
 import type { LocalConversation } from './conversation.ts'
 import { operationOf, withheldParts } from './drafts.ts'
 import type { ConversationView, OperationDraft } from './engine.ts'
 import { isHorizon } from './horizons.ts'
 import type { ConversationHost } from './host.ts'
+
+/** What the relay, or its app, says against the attachments of a post. */
+const OF_ATTACHMENTS: ReadonlySet<number> = new Set([70301, 70606, 70607, 70608, 70609])
 
 interface CommitOptions {
   wait: 'verdict' | 'durable'
@@ -74,7 +86,7 @@ export class Writer {
     await conversation.opened()
     const { id, dateWritten, ...rest } = entry.operation
     // somebody else's words keep their date
-    const draft = rest.type === 'message.restore' ? { ...rest, dateWritten } : rest
+    const draft = rest.type === 'message.restore' ? { ...rest, dateWritten } : this.#afresh(rest, entry)
     // a removal may have come between its acceptance and the news of it: then it is there already
     if (draft.type === 'message.post' && conversation.seen.message(messageSidOf(id))) {
       await this.#host.journal.append([], { remove: [id] })
@@ -82,6 +94,15 @@ export class Writer {
       await this.#commit(conversation, [draft as OperationDraft], { wait: 'verdict', remove: [id] })
     }
     this.#host.post({ kind: 'removed', document: entry.document, ids: [id] })
+  }
+
+  /** Attachments that were refused are other ones when they are sent again. */
+  #afresh(draft: OperationDraft, { error }: JournalEntry): OperationDraft {
+    if (draft.type !== 'message.post' || !draft.media || !error || !OF_ATTACHMENTS.has(error.code))
+      return draft
+    const { platform } = this.#host
+    const sid = () => `ME${uuidV7(platform.now(), (bytes) => platform.random(bytes))}`
+    return { ...draft, media: draft.media.map((one) => ({ ...one, sid: sid() })) }
   }
 
   async joinInvited(sid: string, invite: string, expiresAt: number): Promise<ConversationView> {

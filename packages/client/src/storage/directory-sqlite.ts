@@ -11,6 +11,8 @@ export interface SqliteOptions {
   /** Statements that make the tables of a new file, and then of each later version. */
   schema: readonly string[]
   maxBytes?: number | undefined
+  /** Nothing is written: no pragma, no table. The file must be of the schema's newest version. */
+  readOnly?: boolean
 }
 
 export interface Sqlite {
@@ -28,7 +30,7 @@ export interface Sqlite {
  * Loaded when a file is opened, so that the package loads where there is no `node:sqlite`: an older Node, and Jest 27,
  * which knows no such module. (Not by `import()`: opening is synchronous.)
  */
-function loadSqlite(): typeof import('node:sqlite') {
+export function loadSqlite(): typeof import('node:sqlite') {
   const sqlite = process.getBuiltinModule?.('node:sqlite')
   if (!sqlite) throw new ConfabError(70501, 'directory() needs Node 22.13 or newer; elsewhere, use memory()')
   return sqlite
@@ -36,17 +38,10 @@ function loadSqlite(): typeof import('node:sqlite') {
 
 export function openSqlite(file: string, options: SqliteOptions): Sqlite {
   const { DatabaseSync } = loadSqlite()
-  const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT })
+  const readOnly = options.readOnly ?? false
+  const db = new DatabaseSync(readOnly ? asItLies(file) : file, { timeout: BUSY_TIMEOUT, readOnly })
   try {
-    db.exec('pragma journal_mode = wal')
-    db.exec(`pragma synchronous = ${options.synchronous}`)
-    // what is removed is overwritten, so that removed text isn't left in free pages
-    db.exec('pragma secure_delete = on')
-    if (options.maxBytes !== undefined) {
-      const { page_size } = db.prepare('pragma page_size').get() as { page_size: number }
-      db.exec(`pragma max_page_count = ${Math.max(1, Math.floor(options.maxBytes / page_size))}`)
-    }
-    inTransaction(db, () => migrate(db, options.schema))
+    if (!readOnly) prepareToWrite(db, options)
   } catch (cause) {
     db.close()
     throw cause
@@ -75,6 +70,28 @@ export function openSqlite(file: string, options: SqliteOptions): Sqlite {
       db.close()
     },
   }
+}
+
+/** Where no log lies beside it, SQLite would begin one even to read. */
+function asItLies(file: string): string | URL {
+  const { existsSync } = process.getBuiltinModule('node:fs')
+  const { pathToFileURL } = process.getBuiltinModule('node:url')
+  if (existsSync(`${file}-wal`)) return file
+  const url = pathToFileURL(file)
+  url.searchParams.set('immutable', '1')
+  return url
+}
+
+function prepareToWrite(db: DatabaseSync, { synchronous, schema, maxBytes }: SqliteOptions): void {
+  db.exec('pragma journal_mode = wal')
+  db.exec(`pragma synchronous = ${synchronous}`)
+  // what is removed is overwritten, so that removed text isn't left in free pages
+  db.exec('pragma secure_delete = on')
+  if (maxBytes !== undefined) {
+    const { page_size } = db.prepare('pragma page_size').get() as { page_size: number }
+    db.exec(`pragma max_page_count = ${Math.max(1, Math.floor(maxBytes / page_size))}`)
+  }
+  inTransaction(db, () => migrate(db, schema))
 }
 
 function migrate(db: DatabaseSync, schema: readonly string[]): void {

@@ -1,9 +1,10 @@
 /** Storage in a directory, for Node: one SQLite file for each owner, shared by the processes that open it. */
-import { existsSync, mkdirSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StoreReport } from '../types.ts'
 import { sqliteDocuments } from './directory-documents.ts'
 import { sqliteJournal } from './directory-journal.ts'
+import { directoryMedia } from './directory-media.ts'
 import { openSqlite, type Sqlite } from './directory-sqlite.ts'
 import { storageError } from './failure.ts'
 import { ownerKey, shortHash } from './owner.ts'
@@ -53,13 +54,18 @@ export function directory(path: string, options: DirectoryOptions = {}): Storage
         const journal = sqliteJournal(file, options.maxBytes)
         const documents = sqliteDocuments(file, options.maxBytes)
         const peers = broadcastPeers(`confab-${shortHash(realpathSync(path), key)}`)
+        const used = () => bytesOf(filesOf(file)) + bytesOf(filesIn(mediaOf(file)))
+        /** Bytes that may still be written. */
+        const room = () => (options.maxBytes ?? Number.POSITIVE_INFINITY) - used()
         return {
           journal,
           documents,
           pages: documents.pages,
+          media: async () =>
+            attempt('open the folder of attachments', () => directoryMedia(mediaOf(file), room)),
           peers,
           usage: async () => ({
-            used: filesOf(file).reduce((sum, one) => sum + statSync(one).size, 0),
+            used: used(),
             quota: options.maxBytes ?? null,
           }),
           async close() {
@@ -86,7 +92,9 @@ export function directory(path: string, options: DirectoryOptions = {}): Storage
     async destroy(owner) {
       const owners = join(path, 'owners.sqlite')
       attempt('remove the store', () => {
-        for (const file of filesOf(join(path, `${ownerKey(owner)}.sqlite`))) rmSync(file)
+        const store = join(path, `${ownerKey(owner)}.sqlite`)
+        for (const file of filesOf(store)) rmSync(file)
+        rmSync(mediaOf(store), { recursive: true, force: true })
         if (!existsSync(owners)) return
         const left = withOwners((db) => {
           const row = db.get('select owner from owners where relay = ?', owner.relay)
@@ -108,6 +116,16 @@ export async function examineStores(path: string): Promise<StoreReport[]> {
 /** A database and what SQLite keeps beside it, as far as they exist. */
 const filesOf = (file: string): string[] =>
   ['', '-wal', '-shm', '-journal'].map((end) => file + end).filter((one) => existsSync(one))
+
+/** The folder of an owner's attachments. */
+const mediaOf = (file: string): string => file.replace(/sqlite$/, 'media')
+
+const filesIn = (folder: string): string[] =>
+  existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []
+
+/** One that went meanwhile has none. */
+const bytesOf = (files: string[]): number =>
+  files.reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
 
 const OWNERS_SCHEMA = [
   'create table owners (relay text primary key, owner text not null) strict, without rowid',

@@ -3,11 +3,16 @@ import { ConfabError } from '@confab/core'
 /** The name that browsers give to "no room left", and SQLite's code for it. */
 const FULL = new Set(['QuotaExceededError', 'SQLITE_FULL'])
 
+const NO_ROOM = 'the device has no room left'
+
+/** Whether an error is what `storageError` makes of a device without room. */
+export const isFull = (error: unknown): boolean => error instanceof Error && error.message.includes(NO_ROOM)
+
 /** The 70501 that a failure of the platform's storage becomes; an error that is ours already is kept. */
 export function storageError(doing: string, cause: unknown): ConfabError {
   if (cause instanceof ConfabError) return cause
   const { name, message } = describe(cause)
-  const why = FULL.has(name) ? 'the device has no room left' : message
+  const why = FULL.has(name) ? NO_ROOM : message
   return new ConfabError(70501, `Could not ${doing}: ${why}`, { cause })
 }
 

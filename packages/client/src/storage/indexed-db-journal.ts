@@ -115,9 +115,6 @@ function openJournalDatabase(
   mustExist: boolean,
   onLost: (db: IDBDatabase) => void,
 ): Promise<IDBDatabase> {
-  if (typeof globalThis.indexedDB === 'undefined') {
-    return Promise.reject(new ConfabError(70501, 'This browser offers no IndexedDB here: use memory()'))
-  }
   return new Promise((resolve, reject) => {
     let refused: ConfabError | null = null
     openDatabase(name, {

@@ -1,4 +1,5 @@
 /** IndexedDB's requests and transactions as promises. */
+import { ConfabError } from '@confab/core'
 
 export function result<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -26,10 +27,14 @@ interface Opening {
   lost?(db: IDBDatabase): void
 }
 
+/** Rejects with `ConfabError` 70501 where there is no IndexedDB, and with what the browser says against opening it. */
 export function openDatabase(
   name: string,
   { version = 1, create, blocked, lost }: Opening,
 ): Promise<IDBDatabase> {
+  if (typeof globalThis.indexedDB === 'undefined') {
+    return Promise.reject(new ConfabError(70501, 'This browser offers no IndexedDB here: use memory()'))
+  }
   const request = indexedDB.open(name, version)
   request.onupgradeneeded = ({ oldVersion }) =>
     create(request.result, request.transaction as IDBTransaction, oldVersion)

@@ -1,4 +1,5 @@
 /** Storage in the browser's IndexedDB: one database for the journal, one for each document. */
+import { part } from '../part.ts'
 import { storageError } from './failure.ts'
 import { indexedDBDocuments } from './indexed-db-documents.ts'
 import { openIndexedDBJournal } from './indexed-db-journal.ts'
@@ -28,6 +29,7 @@ export function indexedDB(): Storage {
         journal,
         documents: indexedDBDocuments(name),
         pages: journal.pages,
+        media: async () => (await part(import('../media/media.ts'))).indexedDBMedia(`${name}-media`),
         peers,
         async close() {
           peers.close()

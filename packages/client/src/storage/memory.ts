@@ -2,6 +2,7 @@
 import { ConfabError } from '@confab/core'
 import * as Y from 'yjs'
 import { storageError } from './failure.ts'
+import { memoryMedia, type SharedMedia } from './memory-media.ts'
 import { ownerKey } from './owner.ts'
 import type {
   Journal,
@@ -25,6 +26,7 @@ interface Shared {
   values: Map<string, unknown>
   documents: Map<string, SharedRows>
   pages: Map<string, StoredPage & { bytes: Uint8Array }>
+  media: SharedMedia
   peers: Set<MemoryPeers>
 }
 
@@ -53,6 +55,7 @@ export function memory(): Storage {
           values: new Map(),
           documents: new Map(),
           pages: new Map(),
+          media: { contents: new Map(), uses: new Map(), leader: Promise.resolve() },
           peers: new Set(),
         }
         stores.set(key, shared)
@@ -82,6 +85,7 @@ function openStore(shared: Shared): Store {
     journal,
     peers,
     pages: memoryPages(shared),
+    media: async () => memoryMedia(shared.media),
     documents: {
       open: (document, epoch, doc, before) =>
         keepDocument(doc, Promise.resolve(memoryRows(shared, documentKey(document, epoch), doc)), before),

@@ -7,6 +7,7 @@
 import type { MessagePost } from '@confab/core'
 import { equalityDeep } from 'lib0/function'
 import * as Y from 'yjs'
+import { mediaSentences } from './media-sentences.ts'
 import type { NewJournalEntry, Storage, Store, StoreOwner } from './storage.ts'
 import { isComplete } from './stored-document.ts'
 
@@ -724,5 +725,6 @@ export const storageSentences: readonly Sentence[] = [
   ...documentSentences,
   ...pageSentences,
   ...peerSentences,
+  ...mediaSentences,
   ...destructionSentences,
 ]

@@ -1,9 +1,11 @@
 /**
- * Where a client keeps what it must not lose. Three parts with different promises:
+ * Where a client keeps what it must not lose. Four parts with different promises:
  *
  * - the **journal** (operations, summaries, the session): ordered, awaited, durable when its promise resolves;
  * - the **documents**: a cache of Yjs documents that the relay and the journal can rebuild;
- * - the **pages** of sealed history: a cache that the relay can fill again.
+ * - the **pages** of sealed history: a cache that the relay can fill again;
+ * - the **media**: content of attachments by its hash, durable when its promise resolves, as what wasn't sent yet is here
+ *   alone.
  *
  * `indexedDB()`, `directory(path)` and `memory()` implement it; all pass the suite in `storage-suite.ts`.
  */
@@ -156,6 +158,58 @@ export interface Pages {
   delete(document: string, hashes: readonly string[]): Promise<void>
 }
 
+/** The content of an attachment as it is kept, but for its bytes: once, however many messages have it. */
+export interface StoredContent {
+  /** SHA-256 of its bytes, 64 hex digits. */
+  hash: string
+  /** Bytes. */
+  size: number
+  /** When it was last written or read, milliseconds since the epoch. */
+  used: number
+}
+
+/** Why content is kept: an attachment has it. */
+export interface MediaUse {
+  /** The attachment's sid: there is one use for each. */
+  media: string
+  hash: string
+  conversation: string
+  /** The message's sid; '' while it is being written. */
+  message: string
+  /** The message's index, once the relay has given it. */
+  index: number | null
+  /** When it was noted, milliseconds since the epoch. */
+  since: number
+  /** Where its upload goes on. */
+  upload?: string
+}
+
+/**
+ * The content of attachments by its hash, and what it is kept for. Every promise rejects with `ConfabError` 70501 when
+ * storage fails or is full; then nothing of it happened.
+ */
+export interface MediaStore {
+  contents(): Promise<StoredContent[]>
+  uses(): Promise<MediaUse[]>
+  /**
+   * The content as it was put, read from where it is kept when it is used; null when it isn't here.
+   * @param now noted as its last use
+   */
+  get(hash: string, now: number): Promise<Blob | null>
+  /** Resolves when content and uses are on disk. Content that is there already stays. */
+  put(hash: string, content: Blob, uses: readonly MediaUse[], now: number): Promise<void>
+  /** Replaces uses, by their attachment. */
+  use(uses: readonly MediaUse[]): Promise<void>
+  /** Removes uses, by their attachment, and then the content that nothing uses any more. */
+  release(media: readonly string[]): Promise<void>
+  /**
+   * Resolves when this client's turn has come, which the others that have the same store open wait for; to what ends
+   * it. It ends with the client, too, whatever ended that. Rejects when `signal` is aborted before.
+   */
+  lead(signal: AbortSignal): Promise<() => void>
+  close(): Promise<void>
+}
+
 /** News between the clients (tabs) that have the same store open; never echoed to its sender. */
 export interface Peers {
   post(message: unknown): void
@@ -167,6 +221,8 @@ export interface Store {
   readonly journal: Journal
   readonly documents: Documents
   readonly pages: Pages
+  /** Opens what is kept of attachments; the caller closes it before the store. */
+  media(): Promise<MediaStore>
   readonly peers: Peers
   /** Bytes that the owner's data takes and may take; null for what isn't known. */
   usage?(): Promise<{ used: number | null; quota: number | null }>

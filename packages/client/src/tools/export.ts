@@ -5,17 +5,24 @@
 import { type ConversationRecord, isGone, type MessageRecord } from '@confab/core'
 import type { ParticipantView } from '../engine/engine.ts'
 import type { LocalReader } from '../engine/reader.ts'
-import type { ConversationExport, UnseenMessages } from '../types.ts'
+import { cleanName, safeType } from '../media/names.ts'
+import type { MediaStore } from '../storage/storage.ts'
+import type { ConversationExport, ExportedFile, UnseenMessages } from '../types.ts'
 
 export type ExportFormat = 'jsonl' | 'markdown' | 'html'
 
 export const EXPORT_VERSION = 1
+
+/** Folder of the attachments, beside the exported file. */
+const FILES = 'attachments'
 
 interface Content {
   record: ConversationRecord
   participants: ParticipantView[]
   messages: MessageRecord[]
   unseen: UnseenMessages[]
+  /** Attachments that are exported beside it, by their sid. */
+  files: Map<string, ExportedFile>
 }
 
 /** Null when there is no such conversation here. */
@@ -23,15 +30,32 @@ export async function exportConversation(
   reader: LocalReader,
   sid: string,
   format: ExportFormat,
+  media: MediaStore | null = null,
 ): Promise<ConversationExport | null> {
   const content = await contentOf(reader, sid)
   if (!content) return null
+  if (media) content.files = await filesOf(content.messages, media)
   const { ending, type, write } = FORMATS[format]
   return {
     blob: new Blob(write(content), { type }),
     fileName: `${nameOf(content.record)}.${ending}`,
     unseen: content.unseen,
+    files: [...content.files.values()],
   }
+}
+
+/** What is on this device of what the messages have attached, under names that are one each. */
+async function filesOf(messages: MessageRecord[], media: MediaStore): Promise<Map<string, ExportedFile>> {
+  const files = new Map<string, ExportedFile>()
+  for (const { index, media: attached = [] } of messages) {
+    for (const [at, { sid, filename, contentType, sha256 }] of attached.entries()) {
+      const content = sha256 === undefined ? null : await media.get(sha256, Date.now())
+      if (!content) continue
+      const name = `${FILES}/${index}-${at + 1} ${cleanName(filename ?? '') || sid}`
+      files.set(sid, { name, mediaSid: sid, blob: content.slice(0, content.size, safeType(contentType)) })
+    }
+  }
+  return files
 }
 
 async function contentOf(reader: LocalReader, sid: string): Promise<Content | null> {
@@ -57,7 +81,7 @@ async function contentOf(reader: LocalReader, sid: string): Promise<Content | nu
     unseen.push({ conversationSid: sid, from: 0, to: view.lastMessage.index, messages: view.messageCount })
   const participants = await reader.participants(sid)
   participants.sort((a, b) => (a.record.sid < b.record.sid ? -1 : 1))
-  return { record: view.record, participants, messages, unseen }
+  return { record: view.record, participants, messages, unseen, files: new Map() }
 }
 
 const FORMATS: {
@@ -122,7 +146,11 @@ function markdown(content: Content): string[] {
     if (day !== before) lines.push(`\n## ${day}\n`)
     before = day
     const subject = message.subject ? `**${markdownText(message.subject)}**\n` : ''
-    const text = (subject + markdownText(message.body ?? '')).split('\n').join('\n> ')
+    const attached = attachedTo(message, content).map(({ label, name }) =>
+      name ? `[${markdownText(label)}](<${linkTo(name)}>)` : markdownText(label),
+    )
+    const parts = [subject + markdownText(message.body ?? ''), ...attached].filter((part) => part !== '')
+    const text = parts.join('\n').split('\n').join('\n> ')
     lines.push(
       `\n**${markdownText(message.author)}** ${time}${message.dateUpdated ? ' (edited)' : ''}\n\n> ${text}\n`,
     )
@@ -152,12 +180,26 @@ function html(content: Content): string[] {
     before = day
     const subject = message.subject ? `<strong>${htmlText(message.subject)}</strong>\n` : ''
     const edited = message.dateUpdated ? ' <small>edited</small>' : ''
+    const attached = attachedTo(message, content).map(({ label, name }) =>
+      name
+        ? `<p><a href="${htmlText(linkTo(name))}">${htmlText(label)}</a></p>`
+        : `<p>${htmlText(label)}</p>`,
+    )
     lines.push(
-      `<article id="m${message.index}"><b>${htmlText(message.author)}</b> <time datetime="${day}T${time}Z">${time}</time>${edited}<p>${subject}${htmlText(message.body ?? '')}</p></article>\n`,
+      `<article id="m${message.index}"><b>${htmlText(message.author)}</b> <time datetime="${day}T${time}Z">${time}</time>${edited}<p>${subject}${htmlText(message.body ?? '')}</p>${attached.join('')}</article>\n`,
     )
   }
   return lines
 }
+
+const linkTo = (path: string): string => path.split('/').map(encodeURIComponent).join('/')
+
+/** What stands for attachments: what they are called, and where they are when they are exported, too. */
+const attachedTo = ({ media = [] }: MessageRecord, { files }: Content): { label: string; name?: string }[] =>
+  media.map(({ sid, filename, contentType, size }) => {
+    const name = files.get(sid)?.name
+    return { label: `${filename ?? contentType} (${size} bytes)`, ...(name !== undefined && { name }) }
+  })
 
 const ENTITIES: { [sign: string]: string } = {
   '&': '&amp;',

@@ -15,6 +15,12 @@ async function room(local: LocalAccess): Promise<Pick<StorageFigures, 'used' | '
 
 export async function storageFigures(local: LocalAccess): Promise<StorageFigures> {
   const pages = await local.pages.list()
+  const attachments = await local.media()
+  const sizes = new Map((await attachments.contents()).map(({ hash, size }) => [hash, size]))
+  const media = new Map<string, Map<string, number>>()
+  for (const { conversation, hash } of await attachments.uses())
+    media.set(conversation, (media.get(conversation) ?? new Map()).set(hash, sizes.get(hash) ?? 0))
+  const sumOf = (all: Iterable<number>) => [...all].reduce((sum, bytes) => sum + bytes, 0)
   const conversations = new Map<string, { pages: number; bytes: number }>()
   let index = 0
   for (const { document, size } of pages) {
@@ -28,10 +34,11 @@ export async function storageFigures(local: LocalAccess): Promise<StorageFigures
   return {
     ...(await room(local)),
     index,
-    history: [...conversations.values()].reduce((sum, { bytes }) => sum + bytes, 0),
+    history: sumOf([...conversations.values()].map(({ bytes }) => bytes)),
+    media: sumOf(sizes.values()),
     conversations: local.conversations().map(({ sid }) => {
       const { pages, bytes } = conversations.get(sid) ?? { pages: 0, bytes: 0 }
-      return { sid, pages, bytes }
+      return { sid, pages, bytes, media: sumOf(media.get(sid)?.values() ?? []) }
     }),
   }
 }

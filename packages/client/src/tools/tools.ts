@@ -11,15 +11,22 @@ export const diagnosticsOf = (surface: Surface, version: string): Promise<Diagno
 export const figuresOf = (surface: Surface): Promise<StorageFigures> =>
   storageFigures(surface.working().local)
 
-export const exportOf = (
+export const exportOf = async (
   surface: Surface,
   sid: string,
   format: ExportFormat,
-): Promise<ConversationExport | null> => exportConversation(new Reader(surface.working().local), sid, format)
+  withFiles: boolean,
+): Promise<ConversationExport | null> => {
+  const { local } = surface.working()
+  return exportConversation(new Reader(local), sid, format, withFiles ? await local.media() : null)
+}
 
 /** Gives whether the conversation's copy is gone from this device. */
 export async function forget(surface: Surface, sid: string): Promise<boolean> {
   const engine = surface.working()
   await engine.pinHistory(sid, false)
-  return (await engine.local.conversation(sid)?.dropStored()) ?? false
+  const { library } = await surface.media()
+  const isGone = (await engine.local.conversation(sid)?.dropStored()) ?? false
+  if (isGone) await library.forget(sid)
+  return isGone
 }

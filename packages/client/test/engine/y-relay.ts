@@ -77,6 +77,8 @@ export class YRelay {
   readonly nacks: { code: number; message: string; retryAfter: number }[] = []
   /** Refuses these posts by their body, as a hook does. */
   readonly refusedBodies = new Set<string>()
+  /** Attachments that it has not: posts with them are refused, and may be brought again. */
+  readonly lacking = new Set<string>()
   readonly opened: { document: string; point: ResumePoint; pending: boolean }[] = []
   uploads = 0
   /** Hashes of the pages that were asked for. */
@@ -569,6 +571,12 @@ export class YRelay {
       if ('error' in parsed) throw new Error(parsed.error.message)
       const operation = parsed.ok
       this.now++
+      const lacks =
+        operation.type === 'message.post' && operation.media?.some(({ sid }) => this.lacking.has(sid))
+      if (lacks) {
+        outcomes.push({ id: operation.id, verdict: 'refused', code: 70606, message: 'Lacking' })
+        continue
+      }
       const decision =
         operation.type === 'message.post' && this.refusedBodies.has(operation.body ?? '')
           ? { verdict: 'refused' as const, code: 70301, message: 'Refused by the application' }

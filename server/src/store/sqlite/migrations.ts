@@ -8,6 +8,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import { AUDIT_TABLES } from './audit.ts'
 import { CHANNEL_TABLES } from './channels.ts'
+import { MEDIA_TABLES } from './media.ts'
 import { defineFunctions, OBJECT_TABLES } from './objects.ts'
 import { WEBHOOK_TABLES } from './webhooks.ts'
 
@@ -243,6 +244,8 @@ const MIGRATIONS: readonly string[] = [
     commits BLOB NOT NULL
   ) STRICT;
   `,
+  // 12: attachments
+  MEDIA_TABLES,
 ]
 
 /** Bounds from which on the index of step 10 has every document, and its condition. */

@@ -9,6 +9,7 @@ import { sqliteAudit } from './audit.ts'
 import { sqliteChannels } from './channels.ts'
 import { copyDatabase } from './copy.ts'
 import { Journal, type JournalBounds } from './journal.ts'
+import { sqliteMedia } from './media.ts'
 import { INDEXED_TAIL } from './migrations.ts'
 import { sqliteCatalogue, sqliteObjects } from './objects.ts'
 import { openDatabase } from './open.ts'
@@ -43,7 +44,8 @@ export function storeOn(db: DatabaseSync, bounds?: JournalBounds): Store {
       journal.fold(key)
       return work()
     })
-  // what the journal never holds: names, members, addresses, invites, pages, events for webhooks, the audit trail
+  // what the journal never holds: names, members, addresses, invites, pages, events for webhooks,
+  // attachments, the audit trail
   const unfolded = trying
 
   return {
@@ -89,6 +91,7 @@ export function storeOn(db: DatabaseSync, bounds?: JournalBounds): Store {
     catalogue: sqliteCatalogue(db, guarded),
     channels: sqliteChannels(db, guarded),
     webhooks: sqliteWebhooks(db, unfolded),
+    media: sqliteMedia(db, unfolded),
     audit: sqliteAudit(db, unfolded),
     close: async () => {
       if (!db.isOpen) return

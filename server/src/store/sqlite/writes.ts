@@ -12,6 +12,7 @@ import type {
   StoredRead,
 } from '../store.ts'
 import { followReceipts, forgetReceipts } from './channels.ts'
+import { claimMedia, forgetMediaOfConversation, forgetMediaOfMessage, forgetMediaOfPerson } from './media.ts'
 import { noteConversation, noteUser } from './objects.ts'
 import type { SqliteReads } from './reads.ts'
 import { encodePrivate, idBytes, outcomeText, rootsText } from './rows.ts'
@@ -230,8 +231,8 @@ export class SqliteWrites {
 
   private putContent(key: number, commit: DocumentCommit, entries: readonly LogEntry[]): void {
     const { kind, serviceSid, document } = commit.head
-    if (commit.deleted || (commit.removes && kind === 'user'))
-      forgetDocumentText(this.follow, serviceSid, document)
+    if (commit.media) claimMedia(this.follow, serviceSid, document, commit.media)
+    if (commit.deleted || (commit.removes && kind === 'user')) this.forgetOwn(commit.head)
     if (commit.epoch || commit.deleted) {
       for (const table of CONTENT) this.run(`DELETE FROM ${table} WHERE document = ?`, key)
     }
@@ -264,6 +265,7 @@ export class SqliteWrites {
         )
         forgetReceipts(this.follow, key, sid)
         forgetMessageText(this.follow, serviceSid, document, sid)
+        forgetMediaOfMessage(this.follow, serviceSid, document, sid)
       }
       this.putPages(key, commit)
       for (const sid of commit.reads.delete) {
@@ -292,6 +294,13 @@ export class SqliteWrites {
         positions?.get(id) ?? null,
       )
     }
+  }
+
+  /** What is kept elsewhere of a conversation or a person that is gone. */
+  private forgetOwn({ kind, serviceSid, document }: Head): void {
+    forgetDocumentText(this.follow, serviceSid, document)
+    if (kind === 'user') forgetMediaOfPerson(this.follow, serviceSid, document.slice('user/'.length))
+    else forgetMediaOfConversation(this.follow, serviceSid, document)
   }
 
   private putPages(key: number, { pages, edits }: DocumentCommit): void {

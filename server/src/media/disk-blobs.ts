@@ -1,0 +1,40 @@
+/** Blobs as files, in folders by the first two digits of their hash. */
+import { createReadStream } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { BlobStore } from './blobs.ts'
+
+/** @param directory on the disk of the files that are put */
+export function diskBlobs(directory: string): BlobStore {
+  const pathOf = (hash: string) => join(directory, hash.slice(0, 2), hash)
+  return {
+    async put(hash, file) {
+      const path = pathOf(hash)
+      await mkdir(dirname(path), { recursive: true })
+      await synced(file)
+      await rename(file, path)
+      // the name is on disk, too
+      await synced(dirname(path))
+    },
+    async read(hash, range) {
+      let handle: Awaited<ReturnType<typeof open>>
+      try {
+        handle = await open(pathOf(hash), 'r')
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+        throw error
+      }
+      return createReadStream('', { fd: handle, ...range })
+    },
+    delete: (hash) => rm(pathOf(hash), { force: true }),
+  }
+}
+
+async function synced(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

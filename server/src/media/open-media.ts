@@ -1,0 +1,77 @@
+/** Attachments put together: options, blobs, uploads, and the HTTP in front. */
+
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { HttpHandler } from '../gateway/http.ts'
+import type { Store } from '../store/store.ts'
+import { diskBlobs } from './disk-blobs.ts'
+import { type EndpointsOptions, mediaEndpoints } from './endpoints.ts'
+import { Media, type MediaParts } from './media.ts'
+import { DEFAULT_MEDIA, type MediaOptions } from './options.ts'
+import { Uploads } from './uploads.ts'
+import { UrlTokens } from './url-tokens.ts'
+
+export interface OpenMediaOptions extends Pick<MediaParts, 'onMediaAdd' | 'now' | 'after' | 'log'> {
+  /** The relay's database: a file, or `':memory:'`. */
+  database: string
+  options: Partial<MediaOptions>
+  store: Store
+  authenticate: EndpointsOptions['authenticate']
+}
+
+export interface OpenMedia {
+  readonly media: Media
+  readonly handler: HttpHandler
+  close(): Promise<void>
+}
+
+export async function openMedia(options: OpenMediaOptions): Promise<OpenMedia> {
+  const { database, store, now, log } = options
+  const isPassing = database === ':memory:' && options.options.directory === undefined
+  const directory = isPassing
+    ? mkdtempSync(join(tmpdir(), 'confab-media-'))
+    : (options.options.directory ?? `${database}-media`)
+  const uploadsFolder = join(directory, 'uploads')
+  mkdirSync(uploadsFolder, { recursive: true })
+  const blobs = options.options.store ?? diskBlobs(join(directory, 'content'))
+  const settings: MediaOptions = { ...DEFAULT_MEDIA, ...options.options, directory, store: blobs }
+  const { maxBytes, uploadExpiry, maxRequests, urlExpiry } = settings
+  const uploads = new Uploads({ directory: uploadsFolder, maxBytes, expiry: uploadExpiry, now, log })
+  const media = new Media({
+    ...options,
+    options: settings,
+    blobs,
+    endUpload: (upload) => uploads.end(upload),
+  })
+  uploads.media = media
+  await media.start()
+  const tokens = new UrlTokens(await signingKey(store))
+  return {
+    media,
+    handler: mediaEndpoints({
+      media,
+      uploads,
+      tokens,
+      authenticate: options.authenticate,
+      maxRequests,
+      urlExpiry,
+      now,
+      log,
+    }),
+    async close() {
+      await media.stop()
+      if (isPassing) rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Made once and kept: addresses outlive a restart. */
+async function signingKey({ objects }: Store): Promise<Uint8Array> {
+  const stored = await objects.get('relay', 'key', 'media-urls')
+  if (typeof stored?.value === 'string') return Buffer.from(stored.value, 'base64')
+  const key = randomBytes(32)
+  await objects.put('relay', 'key', 'media-urls', key.toString('base64'))
+  return key
+}

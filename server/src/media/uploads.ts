@@ -1,0 +1,172 @@
+/** Uploads by tus: its well-kept server over files, and of ours what an upload is, whose, and what becomes of it. */
+
+import { rm, statfs } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { ConfabError, errorFromBody, isSid } from '@confab/core'
+import { FileStore } from '@tus/file-store'
+import { Server } from '@tus/server'
+import type { Principal } from '../engine.ts'
+import type { StoredMedia } from '../store/media.ts'
+import type { Declared, Media } from './media.ts'
+import { cleanName, cleanType } from './names.ts'
+
+export const UPLOADS_PATH = '/media/uploads'
+/** Free bytes below which a disk counts as full. */
+const FULL = 1024 * 1024
+
+export interface UploadsOptions {
+  directory: string
+  maxBytes: number
+  /** Milliseconds. */
+  expiry: number
+  now(): number
+  log: { error(details: object, message: string): void }
+}
+
+/**
+ * Its folder is there before: made later and unasked, as its constructor does, that fails in nobody's hands when the
+ * relay has closed meanwhile.
+ */
+function filesIn(directory: string): FileStore {
+  class Files extends FileStore {}
+  Object.assign(Files.prototype, { checkOrCreateDirectory() {} })
+  return new Files({ directory })
+}
+
+export class Uploads {
+  readonly #options: UploadsOptions
+  readonly #files: FileStore
+  readonly #tus: Server
+  /** Who asks, by request. */
+  readonly #askers = new WeakMap<object, Principal>()
+  #media: Media | null = null
+
+  constructor(options: UploadsOptions) {
+    const { directory, maxBytes } = options
+    this.#options = options
+    // its own clock of expiry would look for what is whole and has gone elsewhere: `Media` clears away
+    this.#files = filesIn(directory)
+    this.#tus = new Server({
+      path: UPLOADS_PATH,
+      datastore: this.#files,
+      relativeLocation: true,
+      maxSize: maxBytes,
+      // the relay says itself which pages may ask
+      allowedOrigins: () => false,
+      onUploadCreate: async ({ runtime }, { id, size, metadata }) => {
+        const { principal, media } = this.#known(runtime?.node?.req)
+        await media.declare(declaredOf(principal, id, size, metadata ?? {}))
+        return {}
+      },
+      onUploadFinish: async (_, { id }) => {
+        await this.finish(id)
+        return {}
+      },
+      onResponseError: (_, error) => this.#answerTo(error),
+    })
+  }
+
+  /** The two know each other: set before the first request. */
+  set media(media: Media) {
+    this.#media = media
+  }
+
+  /** @throws what `Media.arrived` does; nothing happens when it isn't whole, or was taken before */
+  async finish(id: string): Promise<StoredMedia | null> {
+    const media = await this.#theMedia.ofUpload(id)
+    if (media?.state !== 'uploading') return media
+    const whole = await this.#theMedia
+      .arrived(media, join(this.#options.directory, id))
+      .catch(async (error) => {
+        if (error instanceof ConfabError && error.code === 70607) await this.end(id)
+        throw error
+      })
+    await this.end(id)
+    return whole
+  }
+
+  /** Whether all its bytes are here, though nobody was told yet. */
+  async isWhole(id: string): Promise<boolean> {
+    try {
+      const { offset, size } = await this.#files.getUpload(id)
+      return offset === size
+    } catch {
+      return false
+    }
+  }
+
+  /** Lets go of its bytes and of what is known of it. */
+  async end(id: string): Promise<void> {
+    const { directory } = this.#options
+    // both, whichever is still there: tus doesn't remove the one without the other
+    for (const name of [id, `${id}.json`]) await rm(join(directory, name), { force: true })
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse, principal: Principal): Promise<void> {
+    this.#askers.set(request, principal)
+    const { expiry, now } = this.#options
+    if (request.method === 'POST')
+      response.setHeader('upload-expires', new Date(now() + expiry).toUTCString())
+    await this.#tus.handle(request, response)
+  }
+
+  get #theMedia(): Media {
+    if (!this.#media) throw new Error('uploads came before there was anything to take them')
+    return this.#media
+  }
+
+  #known(request: object | undefined): { principal: Principal; media: Media } {
+    const principal = request && this.#askers.get(request)
+    if (!principal) throw new ConfabError(20003)
+    return { principal, media: this.#theMedia }
+  }
+
+  async #answerTo(error: Error | { status_code: number; body: string }) {
+    const known = await this.#confabError(error)
+    return { status_code: known.status, body: `${JSON.stringify(known.body)}\n` }
+  }
+
+  async #confabError(error: Error | { status_code: number; body: string }): Promise<ConfabError> {
+    if (error instanceof ConfabError) return error
+    const { status_code: status = 500, body = '' } = error as { status_code?: number; body?: string }
+    if (status < 500) return errorFromBody({ code: CODES[status] ?? 20001, message: body.trim() })
+    const { bavail, bsize } = await statfs(this.#options.directory)
+    if (bavail * bsize < FULL) return new ConfabError(70502, 'The disk of the relay is full: try again later')
+    this.#options.log.error({ err: error }, 'failed: upload')
+    return new ConfabError(20500)
+  }
+}
+
+const CODES: { [status: number]: number } = { 404: 20404, 410: 20404, 413: 70608 }
+
+/** @throws ConfabError 20001 for what isn't said as docs/attachments.md has it */
+function declaredOf(
+  { serviceSid, identity }: Principal,
+  upload: string,
+  size: number | undefined,
+  given: { [name: string]: string | null },
+): Declared {
+  const { sid, conversation, sha256, category = 'media' } = given
+  const contentType = cleanType(given.filetype)
+  if (!sid || !isSid('ME', sid)) throw new ConfabError(20001, 'sid must be ME and 32 hex digits')
+  if (!conversation || !isSid('CH', conversation))
+    throw new ConfabError(20001, 'conversation must be CH and 32 hex digits')
+  if (!sha256 || !/^[0-9a-f]{64}$/.test(sha256)) throw new ConfabError(20001, 'sha256 must be 64 hex digits')
+  if (contentType === null) throw new ConfabError(20001, 'filetype must be a content type')
+  if (category !== 'media' && category !== 'body' && category !== 'history')
+    throw new ConfabError(20001, 'category must be media, body or history')
+  if (size === undefined) throw new ConfabError(20001, 'Upload-Length is required')
+  return {
+    serviceSid,
+    sid,
+    identity,
+    conversationSid: conversation,
+    category,
+    filename: cleanName(given.filename),
+    contentType,
+    size,
+    hash: sha256,
+    upload,
+  }
+}
