@@ -69,7 +69,7 @@ describe('diagnostics', () => {
     const found = await client.diagnostics()
     expect(found.connection).toMatchObject({ state: 'connected', nextAttempt: null, lastFailure: null })
     expect(found.connection.history.map(({ state }) => state)).toEqual(['connecting', 'connected'])
-    expect(Math.abs(found.connection.clockSkew)).toBeLessThan(60_000)
+    expect(Math.abs(found.connection.clockSkew ?? Number.NaN)).toBeLessThan(60_000)
     expect(found.token.expired).toBe(false)
     expect(found.token.expiresAt?.getTime()).toBeGreaterThan(Date.now())
     expect(found).toMatchObject({ pending: 0, held: 0, relay: relay.url.replace('ws:', 'http:') })

@@ -31,7 +31,7 @@ export async function createInvite(engine: Inviting, sid: string, options: Invit
   }
   const secret = engine.local.random(INVITE_SECRET_BYTES)
   const given = roleOf(role)
-  const expiresAt = Math.floor(engine.local.now() + expiresIn * 1000)
+  const expiresAt = Math.floor(engine.local.relayNow() + expiresIn * 1000)
   const hash = inviteHash(secret)
   await engine.submit(sid, [{ type: 'invite.create', hash, roleSid: given, expiresAt, maxUses }])
   const friendlyName = engine.conversation(sid)?.record.friendlyName

@@ -337,8 +337,8 @@ export interface Diagnostics {
     readonly lastFailure: { readonly at: Date; readonly closeCode: number; readonly reason: string } | null
     /** When it is tried again by itself. */
     readonly nextAttempt: Date | null
-    /** Milliseconds that the relay's clock was ahead of this device's at the last welcome. */
-    readonly clockSkew: number
+    /** Milliseconds that the relay's clock was ahead of this device's when it last told; null while it never has. */
+    readonly clockSkew: number | null
     /** The newest fifty changes, oldest first. */
     readonly history: {
       readonly at: Date

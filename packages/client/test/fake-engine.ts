@@ -40,6 +40,7 @@ export class FakeEngine implements Engine {
     return {
       pages: { list: async () => [] },
       now: () => T0,
+      relayNow: () => T0,
       random,
       media: async () => this.media,
       journal: { allPending: () => [], held: () => [] },

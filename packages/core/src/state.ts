@@ -50,7 +50,10 @@ export interface DecideContext {
   isPossibleAddress?(address: string): boolean
   /** How many conversations this identity has; 0 when unknown. */
   conversationCount(identity: string): number
-  /** True on a device: an invite that isn't known here is hoped for. A relay judges it by its record. */
+  /**
+   * True on a device: an invite that isn't known here is hoped for, and when one ends is not judged by a clock that may
+   * be wrong. A relay judges it by its record and its own clock.
+   */
   trustInvites: boolean
 }
 

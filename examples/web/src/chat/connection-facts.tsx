@@ -45,7 +45,7 @@ export function ConnectionFacts({ diagnostics }: { diagnostics: Diagnostics }) {
       <dd>
         {token.expired ? 'expired' : token.expiresAt ? `until ${fullText(token.expiresAt)}` : 'none yet'}
       </dd>
-      {Math.abs(clockSkew) > SKEW && (
+      {clockSkew !== null && Math.abs(clockSkew) > SKEW && (
         <>
           <dt>Clock</dt>
           <dd>

@@ -41,12 +41,15 @@ const LOGGED = 50
 /** Pages of history asked for at a time. */
 const PAGES_AT_ONCE = 4
 
+/** Milliseconds by which a device's clock may be wrong: a day, as in the wrong time zone. */
+const CLOCK_OFF = 24 * 3_600_000
+
 const AGENT = 'confab-client/0.1.0'
 
 export class Connection implements Link {
   state: ConnectionState = 'unknown'
-  /** What the relay's clock was ahead of this device's at the last welcome, in milliseconds. Decides nothing but when to give up an invite. */
-  skew = 0
+  /** What the relay's clock was ahead of this device's at the last welcome, in milliseconds; null while nobody told. */
+  skew: number | null = null
   /** What became of the connection lately, oldest first, for who asks why nothing is sent. */
   readonly log: ConnectionLogEntry[] = []
   /** When the newest token ends, milliseconds since the epoch; null before there was one. */
@@ -74,7 +77,11 @@ export class Connection implements Link {
   }
 
   relayNow(): number {
-    return this.#options.platform.now() + this.skew
+    return this.#options.platform.now() + (this.skew ?? 0)
+  }
+
+  isPast(time: number): boolean {
+    return this.relayNow() > time + (this.skew === null ? CLOCK_OFF : 0)
   }
 
   start(): void {
@@ -174,7 +181,7 @@ export class Connection implements Link {
 
   #welcomed(welcome: Welcome): void {
     this.#connected = true
-    this.skew = welcome.now - this.#options.platform.now()
+    if (welcome.now !== null) this.skew = welcome.now - this.#options.platform.now()
     this.#become('connected')
     this.#options.events.connected(welcome)
   }
@@ -212,8 +219,8 @@ export class Connection implements Link {
   async #token(): Promise<string> {
     const token = this.#brought ?? (await this.#options.token())
     this.#newest = token
-    if (this.#check(token).expiresAt <= this.#options.platform.now()) {
-      // by this device's clock alone, so it is tried all the same
+    if (this.isPast(this.#check(token).expiresAt)) {
+      // as far as is known here, so it is tried all the same
       this.#reportExpired()
       if (token === this.#brought) this.#brought = null
     }

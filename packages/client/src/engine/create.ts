@@ -220,6 +220,7 @@ class LocalEngine implements Engine {
         this.#started.store.peers.post({ kind: 'attachments', document, news } satisfies PeerMessage),
       usage: async () => (await this.#started.store.usage?.()) ?? { used: null, quota: null },
       now: () => this.#platform.now(),
+      relayNow: () => this.#started.connection.relayNow(),
       random: (bytes) => this.#platform.random(bytes),
       warn: (message, details) => this.#warn(message, details),
       followers: this.#followers,
@@ -498,6 +499,7 @@ class LocalEngine implements Engine {
     for (const [key, value] of Object.entries(values)) {
       if (key === 'limits')
         this.#limits = { ...this.#limits, ...(value as Partial<Limits>), ...this.#options.limits }
+      else if (key === SKEW) this.#started.connection.skew = value as number
       else if (key.startsWith(inviteKey('')))
         this.#inviteExpiry.set(key.slice(inviteKey('').length), value as number)
       else if (key.startsWith(pinKey(''))) this.#started.pages.pinned.add(key.slice(pinKey('').length))
@@ -528,6 +530,7 @@ class LocalEngine implements Engine {
 
   #connected(welcome: Welcome): void {
     const { connection, directory, users, journal, keeper, host } = this.#started
+    if (connection.skew !== null) journal.saveValue(SKEW, connection.skew)
     if (welcome.limits) {
       this.#limits = { ...welcome.limits, ...this.#options.limits }
       journal.saveValue('limits', welcome.limits)
@@ -667,6 +670,9 @@ class LocalEngine implements Engine {
     this.#options.log('warn', message, details)
   }
 }
+
+/** Where the journal's values keep what the relay's clock was ahead of this device's. */
+const SKEW = 'skew'
 
 /** Where the journal's values keep that a conversation's history is pinned. */
 const pinKey = (conversationSid: string): string => `pin ${conversationSid}`

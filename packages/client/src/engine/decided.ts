@@ -102,7 +102,7 @@ export function applyOutcomes(
       if (unknown && isDoor(operation)) strand(host, document, 70402)
     } else if (
       isDoor(operation) &&
-      host.link.relayNow() > (host.inviteExpiry.get(document) ?? Number.POSITIVE_INFINITY)
+      host.link.isPast(host.inviteExpiry.get(document) ?? Number.POSITIVE_INFINITY)
     ) {
       refuse(host, [entry], { code: 70202, message: ERROR_CODES[70202].title })
       strand(host, document, 70402)

@@ -23,6 +23,8 @@ export interface Link {
   page(document: DocumentName, hash: string): Promise<Uint8Array | null>
   /** The relay's clock as far as it is known, milliseconds since the epoch. */
   relayNow(): number
+  /** Whether this moment has gone by, by the relay's clock; while that isn't known, by any clock that is a day wrong. */
+  isPast(time: number): boolean
 }
 
 export interface Listing {

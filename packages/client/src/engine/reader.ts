@@ -33,6 +33,8 @@ export interface LocalAccess {
   /** Bytes of the owner's data where the storage knows them. */
   usage(): Promise<{ used: number | null; quota: number | null }>
   now(): number
+  /** The relay's clock as far as it is known, milliseconds since the epoch. */
+  relayNow(): number
   /** That many random bytes. */
   random(bytes: number): Uint8Array
   warn(message: string, details?: unknown): void

@@ -109,7 +109,7 @@ export class Writer {
     const conversation = this.#conversation(sid)
     await conversation.opened()
     if (conversation.view?.status !== 'joined') {
-      if (this.#host.link.relayNow() > expiresAt) throw new ConfabError(70202)
+      if (this.#host.link.isPast(expiresAt)) throw new ConfabError(70202)
       this.#host.inviteExpiry.set(sid, expiresAt)
       const values = { [inviteKey(sid)]: expiresAt }
       await this.#commit(conversation, [{ type: 'conversation.join', invite }], { wait: 'verdict', values })

@@ -20,7 +20,8 @@ export interface Welcome {
   identity: string
   accountSid: string
   serviceSid: string
-  now: number
+  /** The relay's clock, milliseconds since the epoch; null when the transport isn't told. */
+  now: number | null
   expiresAt: number
   limits: Limits | null
 }

@@ -206,7 +206,7 @@ class YWebsocketTransport implements Transport, Line {
     const { identity, accountSid, serviceSid, expiresAt } = connection.claims
     this.#announceExpiry(connection, expiresAt)
     this.#dialer.welcomed()
-    events.connected({ identity, accountSid, serviceSid, now: Date.now(), expiresAt, limits: null })
+    events.connected({ identity, accountSid, serviceSid, now: null, expiresAt, limits: null })
   }
 
   #announceExpiry(connection: Connection, expiresAt: number): void {

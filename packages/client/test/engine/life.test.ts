@@ -1,4 +1,4 @@
-import { ConfabError } from '@confab/core'
+import { ConfabError, decodeInvite } from '@confab/core'
 import { describe, expect, it } from 'vitest'
 import { createInvite, joinByInvite } from '../../src/invites.ts'
 import { memory } from '../../src/storage/memory.ts'
@@ -215,6 +215,52 @@ describe('an invite that nobody knows', () => {
     expect(bob.news()).toContain('conversationRemoved undefined')
     await expect(joinByInvite(bob, invite)).rejects.toMatchObject({ code: 70202 })
     await expect(joinByInvite(bob, 'nonsense')).rejects.toMatchObject({ code: 70203 })
+  })
+})
+
+describe('a device whose clock is a day wrong', () => {
+  const DAY = 86_400_000
+  for (const [how, off] of [
+    ['ahead', DAY],
+    ['behind', -DAY],
+  ] as const) {
+    it(`${how}, makes invites by the relay's clock, after a restart with no network too`, async () => {
+      const relay = new YRelay()
+      const storage = memory()
+      const platform = new VirtualTime(relay.now + off)
+      const online = engineFor('alice', storage, { transport: relay.transport('alice'), platform })
+      await online.heard('connectionStateChanged connected')
+      const began = relay.now
+      const sid = await create(online)
+      await online.shutdown()
+      const offline = engineFor('alice', storage, { platform })
+      await offline.ready
+      const invite = await createInvite(offline, sid, { expiresIn: 3600 })
+      expect(decodeInvite(invite).expiresAt).toBe(began + 3600_000)
+      await offline.shutdown()
+    })
+  }
+
+  it('takes an invite that has ended by its own clock alone; the relay, once heard, says whether it has', async () => {
+    const relay = new YRelay()
+    const alice = engineFor('alice', memory(), { platform: new VirtualTime(relay.now) })
+    const sid = await create(alice)
+    const invite = await createInvite(alice, sid, { expiresIn: 3600 })
+    const platform = new VirtualTime(relay.now + DAY)
+    const storage = memory()
+    const bob = engineFor('bob', storage, { platform })
+    await bob.ready
+    expect((await joinByInvite(bob, invite)).status).toBe('joined')
+    await bob.shutdown()
+    const ended = await createInvite(alice, sid, { expiresIn: 0.001 })
+    relay.now += 3600_000
+    const late = engineFor('eve', memory(), {
+      transport: relay.transport('eve'),
+      platform: new VirtualTime(relay.now - DAY),
+    })
+    await late.heard('connectionStateChanged connected')
+    await expect(joinByInvite(late, ended)).rejects.toMatchObject({ code: 70202 })
+    await late.shutdown()
   })
 })
 

@@ -69,7 +69,7 @@ export type DownFrame =
       identity: string
       accountSid: string
       serviceSid: string
-      /** The relay's clock, milliseconds since the epoch: the client shows skew, and decides nothing by it. */
+      /** The relay's clock, milliseconds since the epoch: the client shows skew, and goes by it where an invite or a token ends. */
       now: number
       /** When the token ends, milliseconds since the epoch. */
       expiresAt: number
