@@ -1,4 +1,5 @@
 /** What the web app lets in and out: nothing that people write becomes markup, and no page talks to anybody else. */
+import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { browserAvailable } from './harness.ts'
 import { begin, eventually, isConnected, say, toggle, WebStage } from './web-stage.ts'
@@ -114,6 +115,15 @@ describe.skipIf(!available)('the web app', () => {
     expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     expect(response.headers.get('referrer-policy')).toBe('no-referrer')
     expect(response.headers.get('cross-origin-opener-policy')).toBe('same-origin')
+  })
+
+  test('loads at most 240 kB of script at its start, gzipped', async () => {
+    const html = await (await fetch(stage.url, { headers: { accept: 'text/html' } })).text()
+    const scripts = [...html.matchAll(/(?:src|href)="(\/[^"]+\.js)"/g)].map(([, path]) => path)
+    expect(scripts).not.toEqual([])
+    let bytes = 0
+    for (const path of scripts) bytes += gzipSync(await (await fetch(stage.url + path)).text()).length
+    expect(bytes).toBeLessThan(240_000)
   })
 
   test('is held to it: neither foreign scripts nor inline ones nor foreign requests go through', async () => {
