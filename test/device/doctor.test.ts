@@ -263,6 +263,7 @@ test('a store in order: whose it is, and how much is in it; a folder without one
   })
   expect(await report?.repair()).toBe(null)
   await expect(examineStores(folder)).rejects.toThrow('There is no store')
+  await expect(examineStores(join(folder, 'nowhere'))).rejects.toThrow('There is no folder')
 })
 
 /** Takes the tables back to their first version. */

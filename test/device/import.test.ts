@@ -157,6 +157,23 @@ test('a unique name that is taken is left out, and said', async () => {
   expect(warnings).toEqual(['the unique name "trip" is taken: the conversation comes without it'])
 })
 
+test('attachments whose content does not come along are counted, and their messages kept', async () => {
+  const sid = (kind: string) => `${kind}${'0'.repeat(32)}`
+  const media = [
+    { sid: sid('ME'), category: 'media', contentType: 'text/plain', size: 3, sha256: 'a'.repeat(64) },
+  ]
+  const record = { sid: sid('CH'), createdBy: 'ada', dateCreated: 1 }
+  const message = { sid: sid('IM'), index: 0, author: 'ada', dateCreated: 1, media }
+  const text = [
+    JSON.stringify({ type: 'conversation', version: 1, record }),
+    JSON.stringify({ type: 'message', record: message }),
+  ].join('\n')
+  expect(await imported(newDatabase(), text)).toEqual({
+    messages: 1,
+    warnings: [expect.stringMatching(/^1 attachments are named/)],
+  })
+})
+
 test.each<[string, (lines: string[]) => string[]]>([
   ['line 1: the first line', (lines) => lines.slice(1)],
   ['line 2: the first line', (lines) => [lines[0] as string, lines[0] as string]],

@@ -16,6 +16,7 @@ import { type Damage, damageOf } from './checks.ts'
 
 /** @throws when the folder can't be read, or holds no store */
 export async function examine(folder: string): Promise<StoreReport[]> {
+  if (!existsSync(folder)) throw new Error(`There is no folder ${folder}`)
   const files = readdirSync(folder).filter((name) => /^[0-9a-f]{32}\.sqlite$/.test(name))
   const owners = ownersIn(folder)
   const reports = files.map((name) => reportOf(join(folder, name), owners.known.get(name) ?? null))
