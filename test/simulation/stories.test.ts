@@ -23,6 +23,12 @@ async function begin(seed = 1): Promise<void> {
 
 const soon = () => world.time.advance(SOON)
 
+/** The network is there again, and the device has dialled: it waits half a minute at most between two attempts. */
+async function reachable(device: Device): Promise<void> {
+  device.link.setReachable(true)
+  await world.time.advance(30_000 + SOON)
+}
+
 async function person(identity: string): Promise<Device> {
   const device = world.device(identity)
   device.openTab()
@@ -153,8 +159,7 @@ describe('a relay that was restored, and sealed its history otherwise', () => {
     await soon()
     say(ann, sid, [{ type: 'participant.remove', sid: ends }])
     await soon()
-    ben.link.setReachable(true)
-    await soon()
+    await reachable(ben)
     expect(tabOf(ben).engine.conversation(sid)).toBeUndefined()
     say(ann, sid, [{ type: 'participant.add', identity: 'ben' }])
     await soon()
@@ -202,7 +207,6 @@ describe('sealed history, and somebody who was away', () => {
       await soon()
       ann.link.setReachable(true)
       await atLast()
-      if (process.env.TR) console.log(world.trace.filter((l) => l.includes('ann')).join('\n'))
       for (const tab of ann.tabs) expect(shown(ann, sid, tab)).toContain('0 edited')
     },
   )
@@ -292,8 +296,7 @@ describe('what was accepted unheard', () => {
     const other = world.device('ann')
     other.openTab()
     await soon()
-    ben.link.setReachable(true)
-    await soon()
+    await reachable(ben)
     expect(tabOf(ben).engine.pendingOperations()).toEqual([])
     await atLast()
   })
