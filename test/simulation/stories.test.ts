@@ -23,6 +23,12 @@ async function begin(seed = 1): Promise<void> {
 
 const soon = () => world.time.advance(SOON)
 
+/** The network is there again, and the device has dialled: it waits half a minute at most between two attempts. */
+async function reachable(device: Device): Promise<void> {
+  device.link.setReachable(true)
+  await world.time.advance(30_000 + SOON)
+}
+
 async function person(identity: string): Promise<Device> {
   const device = world.device(identity)
   device.openTab()
@@ -153,8 +159,7 @@ describe('a relay that was restored, and sealed its history otherwise', () => {
     await soon()
     say(ann, sid, [{ type: 'participant.remove', sid: ends }])
     await soon()
-    ben.link.setReachable(true)
-    await soon()
+    await reachable(ben)
     expect(tabOf(ben).engine.conversation(sid)).toBeUndefined()
     say(ann, sid, [{ type: 'participant.add', identity: 'ben' }])
     await soon()
@@ -202,7 +207,6 @@ describe('sealed history, and somebody who was away', () => {
       await soon()
       ann.link.setReachable(true)
       await atLast()
-      if (process.env.TR) console.log(world.trace.filter((l) => l.includes('ann')).join('\n'))
       for (const tab of ann.tabs) expect(shown(ann, sid, tab)).toContain('0 edited')
     },
   )
@@ -292,9 +296,48 @@ describe('what was accepted unheard', () => {
     const other = world.device('ann')
     other.openTab()
     await soon()
-    ben.link.setReachable(true)
-    await soon()
+    await reachable(ben)
     expect(tabOf(ben).engine.pendingOperations()).toEqual([])
     await atLast()
   })
+})
+
+test('two devices of one person, each with two tabs, come back from a week apart with all that was written, once', async () => {
+  await begin()
+  const [phone, laptop, ben] = [await person('ann'), await person('ann'), await person('ben')]
+  for (const device of [phone, laptop]) device.openTab()
+  await soon()
+  const sid = await conversation(ben, 'ann')
+  await post(ben, sid, 'before')
+  for (const { tabs } of [phone, laptop]) for (const { engine } of tabs) await quietly(engine.goOffline())
+  const written = ['before']
+  for (let day = 0; day < 7; day++) {
+    for (const [name, device] of Object.entries({ phone, laptop })) {
+      for (const [i, tab] of device.tabs.entries()) {
+        const body = `${name} ${i}, day ${day}`
+        say(device, sid, [{ type: 'message.post', body }], tab)
+        written.push(body)
+        await soon()
+      }
+    }
+    await post(ben, sid, `ben, day ${day}`)
+    written.push(`ben, day ${day}`)
+    // nobody is there at night, so nothing but time passes
+    await quietly(tabOf(ben).engine.goOffline())
+    await world.time.advance(86_400_000)
+    await quietly(tabOf(ben).engine.goOnline())
+  }
+  for (const device of [phone, laptop]) {
+    for (const tab of device.tabs) expect(tab.engine.pendingOperations()).toHaveLength(14)
+  }
+  for (const { tabs } of [laptop, phone]) for (const { engine } of tabs) await quietly(engine.goOnline())
+  await atLast()
+  const { items } = await page(phone, sid)
+  const bodies = items.map(({ record }) => record.body)
+  expect([...bodies].sort()).toEqual([...written].sort())
+  // each device's own order is kept
+  for (const name of ['phone', 'laptop', 'ben']) {
+    const its = (all: readonly (string | null | undefined)[]) => all.filter((body) => body?.startsWith(name))
+    expect(its(bodies)).toEqual(its(written))
+  }
 })

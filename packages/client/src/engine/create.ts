@@ -96,6 +96,8 @@ class LocalEngine implements Engine {
   #limits: Limits
   #mediaStore: Promise<MediaStore> | null = null
   readonly #inviteExpiry = new Map<string, number>()
+  /** What the journal has of the skew, in milliseconds. */
+  #keptSkew = 0
   #wantsOnline = true
   #initialized = false
   #stopping: Promise<void> | null = null
@@ -499,7 +501,7 @@ class LocalEngine implements Engine {
     for (const [key, value] of Object.entries(values)) {
       if (key === 'limits')
         this.#limits = { ...this.#limits, ...(value as Partial<Limits>), ...this.#options.limits }
-      else if (key === SKEW) this.#started.connection.skew = value as number
+      else if (key === SKEW) this.#started.connection.skew = this.#keptSkew = value as number
       else if (key.startsWith(inviteKey('')))
         this.#inviteExpiry.set(key.slice(inviteKey('').length), value as number)
       else if (key.startsWith(pinKey(''))) this.#started.pages.pinned.add(key.slice(pinKey('').length))
@@ -528,9 +530,17 @@ class LocalEngine implements Engine {
     }
   }
 
+  /** Written down when it has changed by what a connection's own delay doesn't explain, not at each connection. */
+  #keepSkew(): void {
+    const { connection, journal } = this.#started
+    if (connection.skew === null || Math.abs(connection.skew - this.#keptSkew) < DELAY) return
+    this.#keptSkew = connection.skew
+    journal.saveValue(SKEW, connection.skew)
+  }
+
   #connected(welcome: Welcome): void {
     const { connection, directory, users, journal, keeper, host } = this.#started
-    if (connection.skew !== null) journal.saveValue(SKEW, connection.skew)
+    this.#keepSkew()
     if (welcome.limits) {
       this.#limits = { ...welcome.limits, ...this.#options.limits }
       journal.saveValue('limits', welcome.limits)
@@ -673,6 +683,9 @@ class LocalEngine implements Engine {
 
 /** Where the journal's values keep what the relay's clock was ahead of this device's. */
 const SKEW = 'skew'
+
+/** Milliseconds that a welcome may take on its way. */
+const DELAY = 2000
 
 /** Where the journal's values keep that a conversation's history is pinned. */
 const pinKey = (conversationSid: string): string => `pin ${conversationSid}`
