@@ -1,5 +1,5 @@
 /** Messages that are older than they may be are gone: from devices, from the API and from the file. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Message } from '@confab/client'
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Retention } from '../../server/src/administration/retention.ts'
 import { openSqliteStore } from '../../server/src/store/sqlite/sqlite-store.ts'
 import { event, onStage, person, SERVICE } from '../rest/stage.ts'
+import { bytesIn } from '../support/bytes-in.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 let folder: string
@@ -81,11 +82,10 @@ test('by service and by conversation, whose own rule has the word; pages are mad
   expect(await rest.conversations(long.sid).messages.list()).toEqual([])
   expect(await rest.conversations(forever.sid).messages.list()).toHaveLength(2)
 
-  for (const copy of readdirSync(folder)) if (copy.startsWith('copy')) rmSync(join(folder, copy))
+  for (const copy of readdirSync(folder))
+    if (copy.startsWith('copy')) rmSync(join(folder, copy), { recursive: true })
   await relay.close()
-  const left = readdirSync(folder)
-    .map((file) => readFileSync(join(folder, file), 'latin1'))
-    .join('')
+  const left = bytesIn(folder)
   expect(left).not.toContain('short sentence')
   expect(left).not.toContain('long sentence')
   expect(left).toContain('forever sentence')

@@ -1,11 +1,12 @@
 /** Who may ask: accounts of the configuration and stored ones, API keys; and what a database keeps of their secrets. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defaultServiceSid } from '@confab/core'
 import { createAccessToken } from '@confab/relay'
 import twilio from 'twilio'
 import { afterAll, describe, expect, test } from 'vitest'
+import { bytesIn } from '../support/bytes-in.ts'
 import { NativePeer } from '../support/native-peer.ts'
 import { Program } from '../support/program.ts'
 import { ACCOUNT, OTHER_ACCOUNT, onStage, pointed, refusal, TOKEN } from './stage.ts'
@@ -118,10 +119,8 @@ describe('accounts in a database', () => {
     expect(running.stderr).toContain('in use by another process')
     await stage.close()
 
-    for (const file of readdirSync(folder)) {
-      const bytes = readFileSync(join(folder, file)).toString('latin1')
-      for (const text of [token, rotated, secret]) expect(bytes.includes(text)).toBe(false)
-    }
+    const bytes = bytesIn(folder)
+    for (const text of [token, rotated, secret]) expect(bytes.includes(text)).toBe(false)
     expect(statSync(`${database}.sealing-key`).mode & 0o777).toBe(0o600)
   }, 120_000)
 

@@ -1,15 +1,15 @@
 /** What is deleted by REST is in none of the relay's files: not in the store, not in the log, not in the documents. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
+import { bytesIn } from '../support/bytes-in.ts'
 import { onStage, person } from './stage.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'confab-rest-erasing-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const isInFiles = (text: string): boolean =>
-  readdirSync(folder).some((file) => readFileSync(join(folder, file)).includes(text))
+const isInFiles = (text: string): boolean => bytesIn(folder).includes(text)
 
 test('of a conversation, a message and a person, while the relay runs and after it has closed', async () => {
   const stage = await onStage({ database: join(folder, 'relay.sqlite'), sealing: { settle: 20 } })
