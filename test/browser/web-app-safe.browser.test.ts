@@ -91,7 +91,8 @@ describe.skipIf(!available)('the web app', () => {
     await toggle(page)
     await say(page, CORPUS[0] as string)
     await page.locator('.pill-state:visible').click()
-    await page.getByRole('dialog').getByText('Waiting to be sent (1)').waitFor()
+    // a read position may wait there, too
+    await page.getByRole('dialog').locator('.waiting').getByText(CORPUS[0] as string).waitFor()
     await page.keyboard.press('Escape')
     await toggle(page)
     await isConnected(page)
