@@ -18,9 +18,15 @@ export interface Stored extends TestRelay {
   again(options?: Partial<RelayOptions>): Promise<Stored>
 }
 
-export async function relayOnDisk(options: Partial<RelayOptions> = {}): Promise<Stored> {
+/** A folder that goes at the end of the test. */
+export async function newFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'confab-media-relay-'))
   whenDone(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+export async function relayOnDisk(options: Partial<RelayOptions> = {}, given?: string): Promise<Stored> {
+  const folder = given ?? (await newFolder())
   const open = async (more: Partial<RelayOptions>): Promise<Stored> => {
     const relay = await startRelay({ database: join(folder, 'relay.sqlite'), ...options, ...more })
     whenDone(() => relay.close())

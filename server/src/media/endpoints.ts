@@ -12,7 +12,7 @@ import type { StoredMedia } from '../store/media.ts'
 import type { ByteRange } from './blobs.ts'
 import type { Asker, Media } from './media.ts'
 import { isShown } from './names.ts'
-import { UPLOADS_PATH, type Uploads } from './uploads.ts'
+import { CONFLICT, UPLOADS_PATH, type Uploads } from './uploads.ts'
 import type { UrlTokens } from './url-tokens.ts'
 
 /** Requests that are answered at a time, of everybody together. */
@@ -127,10 +127,10 @@ class MediaRequest {
         if (await this.#isTaken(found, id)) return this.#offset(found)
         return uploads.handle(this.#request, this.#response, principal)
       case 'PATCH':
+        if (found.state !== 'uploading') return this.#beyond(found)
         return uploads.handle(this.#request, this.#response, principal)
       case 'DELETE':
         if (!(await media.withdraw(found))) throw new ConfabError(20403, 'A message has this attachment')
-        await uploads.end(id)
         this.#response.writeHead(204, { 'tus-resumable': '1.0.0' }).end()
         return
       default:
@@ -142,8 +142,16 @@ class MediaRequest {
   async #isTaken(media: StoredMedia, id: string): Promise<boolean> {
     if (media.state !== 'uploading') return true
     if (!(await this.#options.uploads.isWhole(id))) return false
-    await this.#options.uploads.finish(id)
+    if (!(await this.#options.uploads.finish(id))) throw new ConfabError(20404)
     return true
+  }
+
+  /** Another piece of what is whole: nothing at its end, or for a place that it is past. */
+  #beyond(media: StoredMedia): void {
+    const { 'upload-offset': offset, 'content-length': length } = this.#request.headers
+    if (offset === String(media.size) && length === '0')
+      this.#response.writeHead(204, { 'tus-resumable': '1.0.0', 'upload-offset': offset }).end()
+    else answer(this.#response, CONFLICT.status, CONFLICT.body)
   }
 
   #offset({ size }: StoredMedia): void {

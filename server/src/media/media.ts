@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { rm, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { ConfabError, type MediaRecord } from '@confab/core'
 import type { Hooks } from '../hooks.ts'
@@ -57,7 +57,7 @@ export interface MediaParts {
 
 export class Media {
   readonly #parts: MediaParts
-  /** Work on one content at a time: it isn't deleted while it is taken. */
+  /** What is done one after the other, by its name: a content isn't deleted while it is taken. */
   readonly #busy = new Map<string, Promise<unknown>>()
   #sweeping: Promise<void> | null = null
   #sweepAgain = false
@@ -93,35 +93,22 @@ export class Media {
    * @throws ConfabError 20404 when the conversation isn't one of theirs, 70105 for a sid that is in use, 70608 and 70609
    * for what isn't taken, 20429 for too much that no message has, 70502 when the relay is full
    */
-  async declare(declared: Declared): Promise<void> {
-    const { options, store, now } = this.#parts
-    const { serviceSid, sid, identity, conversationSid } = declared
-    if (declared.size > options.maxBytes)
-      throw new ConfabError(70608, `An attachment has at most ${options.maxBytes} bytes`)
-    if (!isTaken(options.types, declared.contentType))
-      throw new ConfabError(70609, `This relay takes ${options.types.join(', ')}`)
-    if (conversationSid !== null && !(await this.#isIn(serviceSid, conversationSid, identity)))
-      throw new ConfabError(20404)
-    const before = await store.media.find(serviceSid, sid)
+  declare(declared: Declared): Promise<void> {
+    const { serviceSid, identity } = declared
+    // what one person begins at once is counted one by one
+    return this.#inTurn(`${serviceSid} ${identity}`, () => this.#declare(declared))
+  }
+
+  async #declare(declared: Declared): Promise<void> {
+    const { now } = this.#parts
+    const { serviceSid, sid, identity } = declared
+    await this.#checkKind(declared)
+    const before = await this.#store.find(serviceSid, sid)
     if (before && (before.identity !== identity || before.messageSid !== null || isWhole(before)))
       throw new ConfabError(70105)
-    if (identity !== null) {
-      const { count, bytes } = await store.media.unclaimed(serviceSid, identity)
-      const others = before ? before.size : 0
-      if (
-        count - (before ? 1 : 0) >= options.maxWaiting ||
-        bytes - others + declared.size > options.maxWaitingBytes
-      )
-        throw new ConfabError(20429, 'Too many attachments that no message has: post some, or wait')
-    }
-    if (options.maxTotalBytes < Number.MAX_SAFE_INTEGER) {
-      const { bytes } = await store.media.usage()
-      if (bytes + declared.size > options.maxTotalBytes)
-        throw new ConfabError(70502, 'The relay has no room for attachments')
-    }
-    if (before?.upload) await this.#parts.endUpload(before.upload)
+    await this.#checkRoom(declared, before)
     const at = now()
-    await store.media.put({
+    await this.#store.put({
       ...declared,
       messageSid: null,
       state: 'uploading',
@@ -129,31 +116,75 @@ export class Media {
       dateCreated: at,
       dateUpdated: at,
     })
+    if (before?.upload) await this.#clearUpload(before.upload)
+  }
+
+  async #checkKind({ size, contentType, serviceSid, conversationSid, identity }: Declared): Promise<void> {
+    const { options } = this.#parts
+    if (size > options.maxBytes)
+      throw new ConfabError(70608, `An attachment has at most ${options.maxBytes} bytes`)
+    if (!isTaken(options.types, contentType))
+      throw new ConfabError(70609, `This relay takes ${options.types.join(', ')}`)
+    if (conversationSid !== null && !(await this.#isIn(serviceSid, conversationSid, identity)))
+      throw new ConfabError(20404)
+  }
+
+  async #checkRoom({ serviceSid, identity, size }: Declared, before: StoredMedia | null): Promise<void> {
+    const { maxWaiting, maxWaitingBytes, maxTotalBytes } = this.#parts.options
+    const instead = before?.size ?? 0
+    if (identity !== null) {
+      const { count, bytes } = await this.#store.unclaimed(serviceSid, identity)
+      if (count - (before ? 1 : 0) >= maxWaiting || bytes - instead + size > maxWaitingBytes)
+        throw new ConfabError(20429, 'Too many attachments that no message has: post some, or wait')
+    }
+    const { bytes, uploadBytes } = await this.#store.usage()
+    if (bytes + uploadBytes - instead + size > maxTotalBytes)
+      throw new ConfabError(70502, 'The relay has no room for attachments')
+  }
+
+  /** Something of an upload came. False: it was withdrawn meanwhile, or given up. */
+  goesOn(upload: string): Promise<boolean> {
+    return this.#store.advance(upload, this.#parts.now())
   }
 
   /**
-   * It is whole: a file of its size, which is gone afterwards.
-   * @throws ConfabError 70607 when its content is not what its hash says; then nothing of it is left
+   * An upload is whole: a file of its size, which is gone afterwards.
+   * @throws ConfabError 70607 when its content is not what its hash says; then nothing of it is left. 20404 when it was
+   * withdrawn or given up meanwhile
    */
-  async arrived(media: StoredMedia, file: string): Promise<StoredMedia> {
-    const found = await hashOf(file)
-    if (found !== media.hash || (await stat(file)).size !== media.size) {
-      await this.#store.remove(media.serviceSid, media.sid)
-      await rm(file, { force: true })
-      throw new ConfabError(70607, `The content of ${media.sid} is not what its hash says`)
+  async arrived(media: StoredMedia & { upload: string }, file: string): Promise<StoredMedia> {
+    const { onMediaAdd } = this.#parts
+    const state = onMediaAdd ? 'checking' : 'ready'
+    try {
+      await this.#take(media, file, state)
+    } catch (error) {
+      const isOver = (await this.#store.ofUpload(media.upload))?.state !== 'uploading'
+      if (!isOver) throw error
+      this.sweep()
+      throw error instanceof ConfabError && error.code === 70607 ? error : new ConfabError(20404)
     }
-    const whole: StoredMedia = {
-      ...media,
-      state: this.#parts.onMediaAdd ? 'checking' : 'ready',
-      dateUpdated: this.#parts.now(),
-    }
-    await this.#alone(media.hash, async () => {
-      await this.#store.noteContent(media.hash)
-      await this.#parts.blobs.put(media.hash, file)
-      await this.#store.put(whole)
-    })
-    if (whole.state === 'checking') this.#check(whole)
+    await this.#clearUpload(media.upload)
+    const whole: StoredMedia = { ...media, state }
+    if (state === 'checking') this.#check(whole)
     return whole
+  }
+
+  async #take(
+    media: StoredMedia & { upload: string },
+    file: string,
+    state: 'checking' | 'ready',
+  ): Promise<void> {
+    const { hash, size, sid, upload } = media
+    if ((await hashOf(file)) !== hash || (await stat(file)).size !== size) {
+      await this.#store.remove(media)
+      await this.#clearUpload(upload)
+      throw new ConfabError(70607, `The content of ${sid} is not what its hash says`)
+    }
+    await this.#inTurn(hash, async () => {
+      await this.#store.noteContent(hash)
+      await this.#parts.blobs.put(hash, file)
+      if (!(await this.#store.complete(upload, state, this.#parts.now()))) throw new ConfabError(20404)
+    })
   }
 
   /** How far one's own attachment is. */
@@ -167,8 +198,9 @@ export class Media {
   }
 
   /** Its author wants it no more. False: a message has it. */
-  async withdraw({ serviceSid, sid }: StoredMedia): Promise<boolean> {
-    const isGone = await this.#store.remove(serviceSid, sid)
+  async withdraw(media: StoredMedia): Promise<boolean> {
+    const isGone = await this.#store.remove(media)
+    if (isGone && media.upload) await this.#clearUpload(media.upload)
     this.sweep()
     return isGone
   }
@@ -223,15 +255,7 @@ export class Media {
     const { log } = this.#parts
     if (this.#isStopped) return
     const refusal = answer?.refuse === undefined ? null : { code: 70301, message: String(answer.refuse) }
-    const current = await this.#store.find(serviceSid, media.sid)
-    if (current?.state !== 'checking' || current.hash !== media.hash) return
-    await this.#store.put({
-      ...current,
-      state: refusal ? 'refused' : 'ready',
-      refusal,
-      dateUpdated: now(),
-    })
-    if (refusal) {
+    if ((await this.#store.judge(media, refusal, now())) && refusal) {
       log.info({ media: media.sid }, 'an attachment was refused by the app')
       this.sweep()
     }
@@ -271,39 +295,52 @@ export class Media {
   }
 
   async #swept(): Promise<void> {
-    const { options, now, endUpload, blobs } = this.#parts
-    for (const [state, expiry] of [
-      ['uploading', options.uploadExpiry],
-      ['whole', options.unusedExpiry],
-    ] as const) {
-      for (;;) {
-        const stale = await this.#store.stale(now() - expiry, state, AT_A_TIME)
-        for (const { serviceSid, sid, upload } of stale) {
-          if (upload) await endUpload(upload)
-          await this.#store.remove(serviceSid, sid)
-        }
-        if (stale.length < AT_A_TIME) break
-      }
-    }
-    for (;;) {
-      const released = await this.#store.released(AT_A_TIME)
-      for (const hash of released) {
-        await this.#alone(hash, async () => {
-          if (!(await this.#store.hasContent(hash))) await blobs.delete(hash)
+    await this.#expire()
+    await eachOf(
+      () => this.#store.ended(AT_A_TIME),
+      (upload) => this.#clearUpload(upload),
+    )
+    await eachOf(
+      () => this.#store.released(AT_A_TIME),
+      (hash) =>
+        this.#inTurn(hash, async () => {
+          if (!(await this.#store.hasContent(hash))) await this.#parts.blobs.delete(hash)
           await this.#store.settled(hash)
-        })
-      }
-      if (released.length < AT_A_TIME) break
-    }
+        }),
+    )
   }
 
-  #alone(hash: string, work: () => Promise<void>): Promise<void> {
-    const before = this.#busy.get(hash) ?? Promise.resolve()
+  async #expire(): Promise<void> {
+    const { options, now } = this.#parts
+    const expiries = [
+      ['uploading', options.uploadExpiry],
+      ['whole', options.unusedExpiry],
+    ] as const
+    for (const [state, expiry] of expiries)
+      while ((await this.#store.expire(now() - expiry, state, AT_A_TIME)) === AT_A_TIME);
+  }
+
+  async #clearUpload(upload: string): Promise<void> {
+    await this.#parts.endUpload(upload)
+    await this.#store.cleared(upload)
+  }
+
+  #inTurn<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#busy.get(name) ?? Promise.resolve()
     const done = before.then(work, work).finally(() => {
-      if (this.#busy.get(hash) === done) this.#busy.delete(hash)
+      if (this.#busy.get(name) === done) this.#busy.delete(name)
     })
-    this.#busy.set(hash, done)
+    this.#busy.set(name, done)
     return done
+  }
+}
+
+/** Does the work for all of what is given in pieces, each gone from there once it is done. */
+async function eachOf(next: () => Promise<string[]>, work: (one: string) => Promise<void>): Promise<void> {
+  for (;;) {
+    const some = await next()
+    for (const one of some) await work(one)
+    if (some.length < AT_A_TIME) return
   }
 }
 
