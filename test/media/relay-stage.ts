@@ -72,9 +72,12 @@ export const described = (
   ...more,
 })
 
-/** Somebody at the relay's HTTP, with no SDK. */
-export async function httpOf(identity: string, relay: { httpUrl: string }) {
-  const token = await tokenFor(identity)
+/**
+ * Somebody at the relay's HTTP, with no SDK.
+ * @param given another token than the identity's in the default service
+ */
+export async function httpOf(identity: string, relay: { httpUrl: string }, given?: string) {
+  const token = given ?? (await tokenFor(identity))
   const ask = (
     method: string,
     path: string,

@@ -10,8 +10,8 @@ import { answer, bearerOf, failed, type HttpHandler, notFound, pathOf } from '..
 import { Places } from '../gateway/places.ts'
 import type { StoredMedia } from '../store/media.ts'
 import type { ByteRange } from './blobs.ts'
+import { isShown } from './content-types.ts'
 import type { Asker, Media } from './media.ts'
-import { isShown } from './names.ts'
 import { CONFLICT, UPLOADS_PATH, type Uploads } from './uploads.ts'
 import type { UrlTokens } from './url-tokens.ts'
 

@@ -4,13 +4,13 @@ import { rm, statfs } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { ConfabError, type ErrorBody, errorFromBody, isSid } from '@confab/core'
+import { ConfabError, cleanFileName, type ErrorBody, errorFromBody, isSid } from '@confab/core'
 import { FileStore } from '@tus/file-store'
 import { Server, type Upload } from '@tus/server'
 import type { Principal } from '../engine.ts'
 import type { StoredMedia } from '../store/media.ts'
+import { cleanType } from './content-types.ts'
 import type { Declared, Media } from './media.ts'
-import { cleanName, cleanType } from './names.ts'
 
 export const UPLOADS_PATH = '/media/uploads'
 /** Free bytes below which a disk counts as full. */
@@ -229,7 +229,7 @@ function declaredOf(
     identity,
     conversationSid: conversation,
     category,
-    filename: cleanName(given.filename),
+    filename: cleanFileName(given.filename ?? '') || null,
     contentType,
     size,
     hash: sha256,
