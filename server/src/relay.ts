@@ -22,6 +22,7 @@ import { type CheckedOptions, checkedOptions, type RelayOptions, refuseWithoutKe
 import { restApi } from './rest/api.ts'
 import { Authentication } from './rest/authentication.ts'
 import type { RestRelay } from './rest/call.ts'
+import { isContentPath } from './rest/resources/media.ts'
 import { ServiceBook } from './services/service-book.ts'
 import { Services } from './services/services.ts'
 import { systemClock } from './session/clock.ts'
@@ -193,12 +194,12 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     gateway = await openGateway({
       ...checked,
       version: VERSION,
-      isLong: isUpload,
+      isLong: (path) => isUpload(path) || isContentPath(path),
       handlers: [
         watchEndpoints({ ...watched, metrics: token === undefined ? null : metrics }, token ?? null),
         ...(channels ? [channelWebhooks(channels, log)] : []),
         ...(media ? [media.handler] : []),
-        rest(checked, { store, engine, book, accounts, services, webhooks }, metrics),
+        rest(checked, { store, engine, book, accounts, services, webhooks, media }, metrics),
         ...(checked.demoTokens ? [demoTokens(checked.demoTokens)] : []),
         ...(checked.app === null ? [] : [webApp(checked.app)]),
       ],

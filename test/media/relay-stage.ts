@@ -116,5 +116,5 @@ export async function httpOf(identity: string, relay: { httpUrl: string }, given
   }
   const state = async (sid: string) => (await ask('GET', `/media/${sid}/state`)).json()
   const codeOf = async (response: Response) => ((await response.json()) as { code: number }).code
-  return { ask, create, patch, bring, state, codeOf }
+  return { authorization: `Bearer ${token}`, ask, create, patch, bring, state, codeOf }
 }

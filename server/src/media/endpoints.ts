@@ -187,7 +187,7 @@ class MediaRequest {
     for (const sid of sids) {
       if (!(await media.visible(principal, sid))) continue
       const { serviceSid, identity } = principal
-      urls[sid] = `/media/${sid}?token=${tokens.sign({ serviceSid, sid, identity, expires })}`
+      urls[sid] = tokens.path({ serviceSid, sid, identity, expires })
     }
     answer(this.#response, 200, { urls, expires })
   }
@@ -230,12 +230,12 @@ class MediaRequest {
   /** Who asks: by an access token, or by an address that was given to them. */
   async #asker(sid: string): Promise<Asker> {
     const { tokens, now } = this.#options
-    if (this.#request.headers.authorization !== undefined) return this.#principal()
     const token = new URLSearchParams(this.#request.url?.split('?')[1]).get('token')
-    if (token === null) throw new ConfabError(20003)
+    // whoever was led here from the REST API may bring what they had for that
+    if (token === null) return this.#principal()
     const grant = tokens.read(token, now())
     if (grant?.sid !== sid) throw new ConfabError(20003, 'This address has ended, or never was one')
-    this.#places.takeOwn(nameOf(grant), this.#response)
+    if (grant.identity !== null) this.#places.takeOwn(nameOf(grant), this.#response)
     return grant
   }
 

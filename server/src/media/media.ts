@@ -2,9 +2,9 @@
  * Attachments of a relay: what comes in is declared, brought whole, checked against its hash and by the app, and is
  * ready for one message. What no message has, or no longer has, goes.
  */
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { rm, stat, writeFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { ConfabError, type MediaRecord } from '@confab/core'
 import type { Hooks } from '../hooks.ts'
@@ -39,6 +39,9 @@ export interface Asker {
   identity: string | null
 }
 
+/** What a server or a channel brings: anybody's message of it may have it. */
+export type Brought = Pick<Declared, 'serviceSid' | 'category' | 'filename' | 'contentType'>
+
 export interface MediaParts {
   options: MediaOptions
   blobs: BlobStore
@@ -46,6 +49,8 @@ export interface MediaParts {
   onMediaAdd: Hooks['onMediaAdd']
   /** Ends an upload and lets go of its bytes. */
   endUpload(upload: string): Promise<void>
+  /** A file that there isn't yet, on the disk of the uploads. */
+  newFile(): string
   now(): number
   /** Runs once after so many milliseconds; the result cancels. */
   after(milliseconds: number, run: () => void): () => void
@@ -101,12 +106,15 @@ export class Media {
 
   async #declare(declared: Declared): Promise<void> {
     const { now } = this.#parts
-    const { serviceSid, sid, identity } = declared
-    await this.#checkKind(declared)
+    const { serviceSid, sid, identity, conversationSid } = declared
+    this.#checkKind(declared)
+    if (conversationSid !== null && !(await this.#isIn(serviceSid, conversationSid, identity)))
+      throw new ConfabError(20404)
     const before = await this.#store.find(serviceSid, sid)
     if (before && (before.identity !== identity || before.messageSid !== null || isWhole(before)))
       throw new ConfabError(70105)
-    await this.#checkRoom(declared, before)
+    await this.#checkShare(declared, before)
+    await this.#checkRoom(declared.size - (before?.size ?? 0))
     const at = now()
     await this.#store.put({
       ...declared,
@@ -119,26 +127,25 @@ export class Media {
     if (before?.upload) await this.#clearUpload(before.upload)
   }
 
-  async #checkKind({ size, contentType, serviceSid, conversationSid, identity }: Declared): Promise<void> {
+  #checkKind({ size, contentType }: Pick<Declared, 'size' | 'contentType'>): void {
     const { options } = this.#parts
-    if (size > options.maxBytes)
-      throw new ConfabError(70608, `An attachment has at most ${options.maxBytes} bytes`)
+    if (size > options.maxBytes) throw tooLarge(options)
     if (!isTaken(options.types, contentType))
       throw new ConfabError(70609, `This relay takes ${options.types.join(', ')}`)
-    if (conversationSid !== null && !(await this.#isIn(serviceSid, conversationSid, identity)))
-      throw new ConfabError(20404)
   }
 
-  async #checkRoom({ serviceSid, identity, size }: Declared, before: StoredMedia | null): Promise<void> {
-    const { maxWaiting, maxWaitingBytes, maxTotalBytes } = this.#parts.options
-    const instead = before?.size ?? 0
-    if (identity !== null) {
-      const { count, bytes } = await this.#store.unclaimed(serviceSid, identity)
-      if (count - (before ? 1 : 0) >= maxWaiting || bytes - instead + size > maxWaitingBytes)
-        throw new ConfabError(20429, 'Too many attachments that no message has: post some, or wait')
-    }
+  async #checkShare({ serviceSid, identity, size }: Declared, before: StoredMedia | null): Promise<void> {
+    if (identity === null) return
+    const { maxWaiting, maxWaitingBytes } = this.#parts.options
+    const { count, bytes } = await this.#store.unclaimed(serviceSid, identity)
+    if (count - (before ? 1 : 0) >= maxWaiting || bytes - (before?.size ?? 0) + size > maxWaitingBytes)
+      throw new ConfabError(20429, 'Too many attachments that no message has: post some, or wait')
+  }
+
+  /** @param more bytes */
+  async #checkRoom(more: number): Promise<void> {
     const { bytes, uploadBytes } = await this.#store.usage()
-    if (bytes + uploadBytes - instead + size > maxTotalBytes)
+    if (bytes + uploadBytes + more > this.#parts.options.maxTotalBytes)
       throw new ConfabError(70502, 'The relay has no room for attachments')
   }
 
@@ -185,6 +192,61 @@ export class Media {
       await this.#parts.blobs.put(hash, file)
       if (!(await this.#store.complete(upload, state, this.#parts.now()))) throw new ConfabError(20404)
     })
+  }
+
+  /**
+   * Takes what a server or a channel brings, as it comes.
+   * @param length its bytes, if that is known ahead
+   * @throws ConfabError 70608 and 70609 for what isn't taken, 70502 when the relay is full; then nothing of it is left
+   */
+  async bring(
+    brought: Brought,
+    content: AsyncIterable<Uint8Array>,
+    length: number | null,
+  ): Promise<StoredMedia> {
+    const { options, newFile, now, onMediaAdd, blobs } = this.#parts
+    this.#checkKind({ size: length ?? 0, contentType: brought.contentType })
+    await this.#checkRoom(length ?? 0)
+    const file = newFile()
+    try {
+      const { size, hash } = await written(file, content, options)
+      if (length === null) await this.#checkRoom(size)
+      const at = now()
+      const media: StoredMedia = {
+        ...brought,
+        sid: `ME${randomBytes(16).toString('hex')}`,
+        identity: null,
+        conversationSid: null,
+        messageSid: null,
+        size,
+        hash,
+        state: onMediaAdd ? 'checking' : 'ready',
+        refusal: null,
+        upload: null,
+        dateCreated: at,
+        dateUpdated: at,
+      }
+      await this.#inTurn(hash, async () => {
+        await this.#store.noteContent(hash)
+        await blobs.put(hash, file)
+        await this.#store.put(media)
+      })
+      if (media.state === 'checking') this.#check(media)
+      return media
+    } finally {
+      await rm(file, { force: true })
+    }
+  }
+
+  /** What is whole, for a server of the service: in a message or not, its app asked or not yet. */
+  async ofService(serviceSid: string, sid: string): Promise<StoredMedia | null> {
+    const media = await this.#store.find(serviceSid, sid)
+    return media && isWhole(media) ? media : null
+  }
+
+  /** For this conversation from now on. False: it is for another one, a message has it, or it isn't there. */
+  assign({ serviceSid, sid }: StoredMedia, conversationSid: string): Promise<boolean> {
+    return this.#store.assign(serviceSid, sid, conversationSid)
   }
 
   /** How far one's own attachment is. */
@@ -355,6 +417,34 @@ export const recordOf = ({ sid, category, filename, contentType, size, hash }: S
   size,
   sha256: hash,
 })
+
+const tooLarge = ({ maxBytes }: MediaOptions) =>
+  new ConfabError(70608, `An attachment has at most ${maxBytes} bytes`)
+
+/** Writes all of it into a new file, of which there may be a part when this throws. */
+async function written(
+  file: string,
+  content: AsyncIterable<Uint8Array>,
+  options: MediaOptions,
+): Promise<{ size: number; hash: string }> {
+  const hash = createHash('sha256')
+  let size = 0
+  async function* counted() {
+    for await (const piece of content) {
+      size += piece.length
+      if (size > options.maxBytes) throw tooLarge(options)
+      hash.update(piece)
+      yield piece
+    }
+  }
+  try {
+    await writeFile(file, counted(), { flag: 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+    throw new ConfabError(70502, 'The disk of the relay is full: try again later', { cause: error })
+  }
+  return { size, hash: hash.digest('hex') }
+}
 
 async function hashOf(file: string): Promise<string> {
   const hash = createHash('sha256')

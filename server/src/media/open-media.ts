@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { HttpHandler } from '../gateway/http.ts'
+import type { StoredMedia } from '../store/media.ts'
 import type { Store } from '../store/store.ts'
 import { diskBlobs } from './disk-blobs.ts'
 import { type EndpointsOptions, mediaEndpoints } from './endpoints.ts'
@@ -24,6 +25,8 @@ export interface OpenMediaOptions extends Pick<MediaParts, 'onMediaAdd' | 'now' 
 export interface OpenMedia {
   readonly media: Media
   readonly handler: HttpHandler
+  /** Where a server of the service reads an attachment, for as long as `urlExpiry`: a path. */
+  pathOf(media: Pick<StoredMedia, 'serviceSid' | 'sid'>): string
   close(): Promise<void>
 }
 
@@ -44,8 +47,10 @@ export async function openMedia(options: OpenMediaOptions): Promise<OpenMedia> {
     options: settings,
     blobs,
     endUpload: (upload) => uploads.end(upload),
+    newFile: () => join(uploadsFolder, randomBytes(16).toString('hex')),
   })
   uploads.media = media
+  await uploads.clearStrays()
   await media.start()
   const tokens = new UrlTokens(await signingKey(store))
   return {
@@ -60,6 +65,8 @@ export async function openMedia(options: OpenMediaOptions): Promise<OpenMedia> {
       now,
       log,
     }),
+    pathOf: ({ serviceSid, sid }) =>
+      tokens.path({ serviceSid, sid, identity: null, expires: now() + urlExpiry }),
     async close() {
       await media.stop()
       if (isPassing) rmSync(directory, { recursive: true, force: true })

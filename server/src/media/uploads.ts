@@ -1,6 +1,6 @@
 /** Uploads by tus: its well-kept server over files, and of ours what an upload is, whose, and what becomes of it. */
 
-import { rm, statfs } from 'node:fs/promises'
+import { readdir, rm, statfs } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -132,6 +132,12 @@ export class Uploads {
     const { directory } = this.#options
     // both, whichever is still there: tus doesn't remove the one without the other
     for (const name of [id, `${id}.json`]) await rm(join(directory, name), { force: true })
+  }
+
+  /** Before the first request: files of no upload that goes on were left by a relay that died. */
+  async clearStrays(): Promise<void> {
+    const ids = new Set((await readdir(this.#options.directory)).map((name) => name.replace(/\.json$/, '')))
+    for (const id of ids) if ((await this.#theMedia.ofUpload(id))?.state !== 'uploading') await this.end(id)
   }
 
   async handle(request: IncomingMessage, response: ServerResponse, principal: Principal): Promise<void> {

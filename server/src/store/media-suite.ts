@@ -126,6 +126,17 @@ export function mediaSuite(name: string, open: () => Promise<Store>): void {
       expect((await find(1))?.hash, 'nothing is put in its place').toBe(hash(1))
     })
 
+    it('lets an attachment be for one conversation, the first that asks', async () => {
+      const other = `CH${'2'.repeat(32)}`
+      await store.media.put(media(1, { state: 'ready', conversationSid: null }))
+      expect(await store.media.assign(SERVICE, sid(1), CONVERSATION)).toBe(true)
+      expect(await store.media.assign(SERVICE, sid(1), CONVERSATION)).toBe(true)
+      expect(await store.media.assign(SERVICE, sid(1), other)).toBe(false)
+      expect(await store.media.assign(OTHER_SERVICE, sid(1), CONVERSATION)).toBe(false)
+      await store.commit([claim(1)])
+      expect(await store.media.assign(SERVICE, sid(1), CONVERSATION), 'a message has it').toBe(false)
+    })
+
     it('lets attachments go with their message', async () => {
       await store.media.put(media(1, { state: 'ready' }))
       await store.media.put(media(2, { state: 'ready' }))

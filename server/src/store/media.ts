@@ -55,6 +55,8 @@ export interface MediaStore {
     refusal: StoredMedia['refusal'],
     at: number,
   ): Promise<boolean>
+  /** For this conversation from now on. False: it is for another one, a message has it, or it isn't there. */
+  assign(serviceSid: string, sid: string, conversationSid: string): Promise<boolean>
   /** False: it isn't there any more, was begun anew with another upload, or a message has it. */
   remove(media: Pick<StoredMedia, 'serviceSid' | 'sid' | 'upload'>): Promise<boolean>
   /** Removes those that no message has and that nothing has happened to since then, the oldest first; says how many. */

@@ -161,6 +161,16 @@ export function sqliteMedia(db: DatabaseSync, guarded: <Result>(work: () => Resu
         sid,
         hash,
       ) > 0,
+    assign: async (serviceSid, sid, conversationSid) =>
+      changes(
+        `UPDATE media SET conversation = ? WHERE service = ? AND sid = ? AND message IS NULL
+          AND coalesce(conversation, ?) = ?`,
+        conversationSid,
+        serviceSid,
+        sid,
+        conversationSid,
+        conversationSid,
+      ) > 0,
     remove: async ({ serviceSid, sid, upload }) =>
       changes(
         'DELETE FROM media WHERE service = ? AND sid = ? AND upload IS ? AND message IS NULL',
