@@ -1,5 +1,5 @@
 /** Two things at once with one upload: what is kept, and what each of them is told. */
-import { appendFile, stat } from 'node:fs/promises'
+import { appendFile, readdir, stat } from 'node:fs/promises'
 import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { DEFAULT_MEDIA } from '../../server/src/media/options.ts'
 import { openSqliteStore } from '../../server/src/store/sqlite/sqlite-store.ts'
 import { ACCOUNT } from '../support/relay.ts'
 import { described, httpOf, newFolder, relayOnDisk } from './relay-stage.ts'
-import { bytesOf, clientOf, together, whenDone } from './stage.ts'
+import { bytesOf, clientOf, sha256, together, whenDone } from './stage.ts'
 
 const eventually = async (test: () => Promise<boolean>) => {
   while (!(await test())) await new Promise((resolve) => setTimeout(resolve, 20))
@@ -249,6 +249,9 @@ describe('the clock', () => {
     return {
       ann: await httpOf('ann', { httpUrl }),
       httpUrl,
+      folder,
+      opened,
+      store,
       failures,
       /** Bytes of an upload that lie there. */
       sizeOf: async (upload: string) =>
@@ -277,6 +280,25 @@ describe('the clock', () => {
     expect((await relay.ann.ask('HEAD', left.upload)).status).toBe(404)
     expect((await relay.ann.patch(slow.upload, 750, bytes.subarray(750))).status).toBe(204)
     expect(await relay.ann.state(slow.told.sid)).toEqual({ state: 'ready' })
+  })
+
+  test('waits for a backup: what goes while one is made is in it', async () => {
+    const { ann, folder, opened, store } = await relayByTheClock()
+    const bytes = bytesOf(1000)
+    const upload = await ann.bring(described(`CH${'1'.repeat(32)}`, bytes), bytes)
+    const contentIn = async (media: string) => {
+      const found = await readdir(join(folder, media, 'content'), { recursive: true, withFileTypes: true })
+      return found.filter((entry) => entry.isFile()).map(({ name }) => name)
+    }
+    const copied = await opened.backUp(join(folder, 'copy.sqlite'), async (copy) => {
+      await store.backup(copy)
+      expect((await ann.ask('DELETE', upload)).status).toBe(204)
+      await opened.media.swept()
+    })
+    expect(copied).toEqual({ count: 1, bytes: 1000, lacking: [], isElsewhere: false })
+    expect(await contentIn('copy.sqlite-media')).toEqual([sha256(bytes)])
+    await opened.media.swept()
+    expect(await contentIn('relay.sqlite-media')).toEqual([])
   })
 
   test('gives up no upload in the middle of a request that goes on and on', async () => {

@@ -3,14 +3,13 @@
  * ready for one message. What no message has, or no longer has, goes.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { rm, stat, writeFile } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
 import { ConfabError, type MediaRecord } from '@confab/core'
 import type { Hooks } from '../hooks.ts'
 import type { StoredMedia } from '../store/media.ts'
 import type { Store } from '../store/store.ts'
 import type { BlobStore, ByteRange } from './blobs.ts'
+import { fileHash } from './file-hash.ts'
 import { isTaken, type MediaOptions } from './options.ts'
 
 /** Milliseconds between two looks for what has expired. */
@@ -67,6 +66,8 @@ export class Media {
   #sweeping: Promise<void> | null = null
   #sweepAgain = false
   #cancelSweep = () => {}
+  /** Copies under way that nothing may be cleared away before. */
+  #holding = 0
   #isStopped = false
 
   constructor(parts: MediaParts) {
@@ -182,7 +183,7 @@ export class Media {
     state: 'checking' | 'ready',
   ): Promise<void> {
     const { hash, size, sid, upload } = media
-    if ((await hashOf(file)) !== hash || (await stat(file)).size !== size) {
+    if ((await fileHash(file)) !== hash || (await stat(file)).size !== size) {
       await this.#store.remove(media)
       await this.#clearUpload(upload)
       throw new ConfabError(70607, `The content of ${sid} is not what its hash says`)
@@ -327,7 +328,7 @@ export class Media {
 
   /** Clears away content that nobody has any more. Called when something was removed. */
   sweep(): void {
-    if (this.#isStopped) return
+    if (this.#isStopped || this.#holding > 0) return
     if (this.#sweeping) {
       this.#sweepAgain = true
       return
@@ -336,11 +337,22 @@ export class Media {
       .catch((error) => this.#parts.log.error({ err: error }, 'attachments could not be cleared away'))
       .finally(() => {
         this.#sweeping = null
-        if (this.#sweepAgain && !this.#isStopped) {
-          this.#sweepAgain = false
-          this.sweep()
-        }
+        if (!this.#sweepAgain) return
+        this.#sweepAgain = false
+        this.sweep()
       })
+  }
+
+  /** Clears nothing away until the work is done: what a copy of the database refers to stays where it is. */
+  async holding<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#holding++
+    try {
+      await this.swept()
+      return await work()
+    } finally {
+      this.#holding--
+      this.sweep()
+    }
   }
 
   /** Resolves when nothing is being cleared away. */
@@ -444,10 +456,4 @@ async function written(
     throw new ConfabError(70502, 'The disk of the relay is full: try again later', { cause: error })
   }
   return { size, hash: hash.digest('hex') }
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash)
-  return hash.digest('hex')
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { HttpHandler } from '../gateway/http.ts'
 import type { StoredMedia } from '../store/media.ts'
 import type { Store } from '../store/store.ts'
+import { backUp, type CopiedContent } from './backup.ts'
 import { diskBlobs } from './disk-blobs.ts'
 import { type EndpointsOptions, mediaEndpoints } from './endpoints.ts'
 import { Media, type MediaParts } from './media.ts'
@@ -27,6 +28,8 @@ export interface OpenMedia {
   readonly handler: HttpHandler
   /** Where a server of the service reads an attachment, for as long as `urlExpiry`: a path. */
   pathOf(media: Pick<StoredMedia, 'serviceSid' | 'sid'>): string
+  /** As `backUp` does. */
+  backUp(copy: string, copyDatabase: (copy: string) => Promise<void>): Promise<CopiedContent>
   close(): Promise<void>
 }
 
@@ -67,6 +70,10 @@ export async function openMedia(options: OpenMediaOptions): Promise<OpenMedia> {
     }),
     pathOf: ({ serviceSid, sid }) =>
       tokens.path({ serviceSid, sid, identity: null, expires: now() + urlExpiry }),
+    backUp: (copy, copyDatabase) =>
+      media.holding(() =>
+        backUp(copy, options.options.store ? null : join(directory, 'content'), copyDatabase),
+      ),
     async close() {
       await media.stop()
       if (isPassing) rmSync(directory, { recursive: true, force: true })
