@@ -191,6 +191,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
         options: checked.media,
         store,
         onMediaAdd: hooks.onMediaAdd?.bind(hooks),
+        ...(metrics && { figures: metrics.media }),
         authenticate: base.authenticate,
         now: systemClock.now,
         after: later,

@@ -258,8 +258,8 @@ describe('the clock', () => {
         (await stat(join(folder, 'relay.sqlite-media', 'uploads', upload.split('/').at(-1)!))).size,
       async pass(milliseconds: number) {
         now += milliseconds
-        opened.media.sweep()
-        await opened.media.swept()
+        opened.keeping.sweep()
+        await opened.keeping.swept()
       },
     }
   }
@@ -293,11 +293,11 @@ describe('the clock', () => {
     const copied = await opened.backUp(join(folder, 'copy.sqlite'), async (copy) => {
       await store.backup(copy)
       expect((await ann.ask('DELETE', upload)).status).toBe(204)
-      await opened.media.swept()
+      await opened.keeping.swept()
     })
     expect(copied).toEqual({ count: 1, bytes: 1000, lacking: [], isElsewhere: false })
     expect(await contentIn('copy.sqlite-media')).toEqual([sha256(bytes)])
-    await opened.media.swept()
+    await opened.keeping.swept()
     expect(await contentIn('relay.sqlite-media')).toEqual([])
   })
 

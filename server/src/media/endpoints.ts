@@ -11,7 +11,7 @@ import { Places } from '../gateway/places.ts'
 import type { StoredMedia } from '../store/media.ts'
 import type { ByteRange } from './blobs.ts'
 import { isShown } from './content-types.ts'
-import type { Asker, Media } from './media.ts'
+import type { Asker, Media, MediaFigures } from './media.ts'
 import { CONFLICT, UPLOADS_PATH, type Uploads } from './uploads.ts'
 import type { UrlTokens } from './url-tokens.ts'
 
@@ -41,6 +41,7 @@ export interface EndpointsOptions {
   maxRequests: number
   /** Milliseconds. */
   urlExpiry: number
+  figures?: MediaFigures
   now(): number
   log: { error(details: object, message: string): void }
 }
@@ -72,6 +73,7 @@ export function mediaEndpoints(options: EndpointsOptions): HttpHandler {
     new MediaRequest(options, places, request, response).answer(path).catch((error) => {
       // whoever asked has hung up
       if (request.destroyed && !request.complete) return
+      if (error instanceof ConfabError) options.figures?.refused(error.code)
       failed(response, error, report)
     })
     return true
@@ -223,8 +225,12 @@ class MediaRequest {
     }
     if (range) this.#response.setHeader('content-range', `bytes ${start}-${end}/${found.size}`)
     this.#response.writeHead(range ? 206 : 200, { 'content-length': length })
-    // whoever hangs up has what they have
-    await pipeline(content, this.#response).catch(() => {})
+    try {
+      await pipeline(content, this.#response)
+      this.#options.figures?.given(length)
+    } catch {
+      // whoever hangs up has what they have
+    }
   }
 
   /** Who asks: by an access token, or by an address that was given to them. */

@@ -1,6 +1,6 @@
 /**
  * Attachments of a relay: what comes in is declared, brought whole, checked against its hash and by the app, and is
- * ready for one message. What no message has, or no longer has, goes.
+ * ready for one message.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { rm, stat, writeFile } from 'node:fs/promises'
@@ -10,12 +10,9 @@ import type { StoredMedia } from '../store/media.ts'
 import type { Store } from '../store/store.ts'
 import type { BlobStore, ByteRange } from './blobs.ts'
 import { fileHash } from './file-hash.ts'
+import type { Keeping } from './keeping.ts'
 import { isTaken, type MediaOptions } from './options.ts'
-
-/** Milliseconds between two looks for what has expired. */
-const SWEEP_EVERY = 10 * 60 * 1000
-/** Rows of one look. */
-const AT_A_TIME = 100
+import { Turns } from './turns.ts'
 
 /** What somebody is about to bring. */
 export type Declared = Pick<
@@ -41,18 +38,23 @@ export interface Asker {
 /** What a server or a channel brings: anybody's message of it may have it. */
 export type Brought = Pick<Declared, 'serviceSid' | 'category' | 'filename' | 'contentType'>
 
+/** Told of what comes, of what goes out, and of what is refused. */
+export interface MediaFigures {
+  taken(bytes: number): void
+  given(bytes: number): void
+  refused(code: number): void
+}
+
 export interface MediaParts {
   options: MediaOptions
-  blobs: BlobStore
+  blobs: Pick<BlobStore, 'read'>
+  keeping: Keeping
   store: Pick<Store, 'media' | 'keyOf' | 'isMember'>
   onMediaAdd: Hooks['onMediaAdd']
-  /** Ends an upload and lets go of its bytes. */
-  endUpload(upload: string): Promise<void>
   /** A file that there isn't yet, on the disk of the uploads. */
   newFile(): string
+  figures?: MediaFigures
   now(): number
-  /** Runs once after so many milliseconds; the result cancels. */
-  after(milliseconds: number, run: () => void): () => void
   log: {
     info(details: object, message: string): void
     error(details: object, message: string): void
@@ -61,17 +63,13 @@ export interface MediaParts {
 
 export class Media {
   readonly #parts: MediaParts
-  /** What is done one after the other, by its name: a content isn't deleted while it is taken. */
-  readonly #busy = new Map<string, Promise<unknown>>()
-  #sweeping: Promise<void> | null = null
-  #sweepAgain = false
-  #cancelSweep = () => {}
-  /** Copies under way that nothing may be cleared away before. */
-  #holding = 0
+  readonly #keeping: Keeping
+  readonly #begun = new Turns()
   #isStopped = false
 
   constructor(parts: MediaParts) {
     this.#parts = parts
+    this.#keeping = parts.keeping
   }
 
   get #store() {
@@ -81,15 +79,19 @@ export class Media {
   /** Asks again about what the run before was asking, and begins to clear away what has expired. */
   async start(): Promise<void> {
     for (const media of await this.#store.checking()) this.#check(media)
-    this.#sweepLater()
+    this.#keeping.start()
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true
-    this.#cancelSweep()
-    await this.#sweeping
     // whom the app has not judged it is asked about again at the next start
-    await Promise.allSettled(this.#busy.values())
+    this.#isStopped = true
+    await this.#begun.over()
+    await this.#keeping.stop()
+  }
+
+  /** Clears away what nobody has any more. Called when something was removed. */
+  sweep(): void {
+    this.#keeping.sweep()
   }
 
   // ── coming in ─────────────────────────────────────────────────────────────────────────────────────
@@ -100,9 +102,8 @@ export class Media {
    * for what isn't taken, 20429 for too much that no message has, 70502 when the relay is full
    */
   declare(declared: Declared): Promise<void> {
-    const { serviceSid, identity } = declared
-    // what one person begins at once is counted one by one
-    return this.#inTurn(`${serviceSid} ${identity}`, () => this.#declare(declared))
+    // what is begun at once is counted one by one
+    return this.#begun.take('', () => this.#declare(declared))
   }
 
   async #declare(declared: Declared): Promise<void> {
@@ -125,7 +126,7 @@ export class Media {
       dateCreated: at,
       dateUpdated: at,
     })
-    if (before?.upload) await this.#clearUpload(before.upload)
+    if (before?.upload) await this.#keeping.clearUpload(before.upload)
   }
 
   #checkKind({ size, contentType }: Pick<Declared, 'size' | 'contentType'>): void {
@@ -171,7 +172,8 @@ export class Media {
       this.sweep()
       throw error instanceof ConfabError && error.code === 70607 ? error : new ConfabError(20404)
     }
-    await this.#clearUpload(media.upload)
+    this.#parts.figures?.taken(media.size)
+    await this.#keeping.clearUpload(media.upload)
     const whole: StoredMedia = { ...media, state }
     if (state === 'checking') this.#check(whole)
     return whole
@@ -185,12 +187,10 @@ export class Media {
     const { hash, size, sid, upload } = media
     if ((await fileHash(file)) !== hash || (await stat(file)).size !== size) {
       await this.#store.remove(media)
-      await this.#clearUpload(upload)
+      await this.#keeping.clearUpload(upload)
       throw new ConfabError(70607, `The content of ${sid} is not what its hash says`)
     }
-    await this.#inTurn(hash, async () => {
-      await this.#store.noteContent(hash)
-      await this.#parts.blobs.put(hash, file)
+    await this.#keeping.keep(hash, file, async () => {
       if (!(await this.#store.complete(upload, state, this.#parts.now()))) throw new ConfabError(20404)
     })
   }
@@ -205,11 +205,11 @@ export class Media {
     content: AsyncIterable<Uint8Array>,
     length: number | null,
   ): Promise<StoredMedia> {
-    const { options, newFile, now, onMediaAdd, blobs } = this.#parts
-    this.#checkKind({ size: length ?? 0, contentType: brought.contentType })
-    await this.#checkRoom(length ?? 0)
+    const { options, newFile, now, onMediaAdd, figures } = this.#parts
     const file = newFile()
     try {
+      this.#checkKind({ size: length ?? 0, contentType: brought.contentType })
+      await this.#checkRoom(length ?? 0)
       const { size, hash } = await written(file, content, options)
       if (length === null) await this.#checkRoom(size)
       const at = now()
@@ -227,13 +227,13 @@ export class Media {
         dateCreated: at,
         dateUpdated: at,
       }
-      await this.#inTurn(hash, async () => {
-        await this.#store.noteContent(hash)
-        await blobs.put(hash, file)
-        await this.#store.put(media)
-      })
+      await this.#keeping.keep(hash, file, () => this.#store.put(media))
+      figures?.taken(size)
       if (media.state === 'checking') this.#check(media)
       return media
+    } catch (error) {
+      if (error instanceof ConfabError) figures?.refused(error.code)
+      throw error
     } finally {
       await rm(file, { force: true })
     }
@@ -263,7 +263,7 @@ export class Media {
   /** Its author wants it no more. False: a message has it. */
   async withdraw(media: StoredMedia): Promise<boolean> {
     const isGone = await this.#store.remove(media)
-    if (isGone && media.upload) await this.#clearUpload(media.upload)
+    if (isGone && media.upload) await this.#keeping.clearUpload(media.upload)
     this.sweep()
     return isGone
   }
@@ -322,99 +322,6 @@ export class Media {
       log.info({ media: media.sid }, 'an attachment was refused by the app')
       this.sweep()
     }
-  }
-
-  // ── going away ────────────────────────────────────────────────────────────────────────────────────
-
-  /** Clears away content that nobody has any more. Called when something was removed. */
-  sweep(): void {
-    if (this.#isStopped || this.#holding > 0) return
-    if (this.#sweeping) {
-      this.#sweepAgain = true
-      return
-    }
-    this.#sweeping = this.#swept()
-      .catch((error) => this.#parts.log.error({ err: error }, 'attachments could not be cleared away'))
-      .finally(() => {
-        this.#sweeping = null
-        if (!this.#sweepAgain) return
-        this.#sweepAgain = false
-        this.sweep()
-      })
-  }
-
-  /** Clears nothing away until the work is done: what a copy of the database refers to stays where it is. */
-  async holding<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.#holding++
-    try {
-      await this.swept()
-      return await work()
-    } finally {
-      this.#holding--
-      this.sweep()
-    }
-  }
-
-  /** Resolves when nothing is being cleared away. */
-  async swept(): Promise<void> {
-    while (this.#sweeping) await this.#sweeping
-  }
-
-  #sweepLater(): void {
-    this.#cancelSweep = this.#parts.after(SWEEP_EVERY, () => {
-      this.sweep()
-      this.#sweepLater()
-    })
-    this.sweep()
-  }
-
-  async #swept(): Promise<void> {
-    await this.#expire()
-    await eachOf(
-      () => this.#store.ended(AT_A_TIME),
-      (upload) => this.#clearUpload(upload),
-    )
-    await eachOf(
-      () => this.#store.released(AT_A_TIME),
-      (hash) =>
-        this.#inTurn(hash, async () => {
-          if (!(await this.#store.hasContent(hash))) await this.#parts.blobs.delete(hash)
-          await this.#store.settled(hash)
-        }),
-    )
-  }
-
-  async #expire(): Promise<void> {
-    const { options, now } = this.#parts
-    const expiries = [
-      ['uploading', options.uploadExpiry],
-      ['whole', options.unusedExpiry],
-    ] as const
-    for (const [state, expiry] of expiries)
-      while ((await this.#store.expire(now() - expiry, state, AT_A_TIME)) === AT_A_TIME);
-  }
-
-  async #clearUpload(upload: string): Promise<void> {
-    await this.#parts.endUpload(upload)
-    await this.#store.cleared(upload)
-  }
-
-  #inTurn<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-    const before = this.#busy.get(name) ?? Promise.resolve()
-    const done = before.then(work, work).finally(() => {
-      if (this.#busy.get(name) === done) this.#busy.delete(name)
-    })
-    this.#busy.set(name, done)
-    return done
-  }
-}
-
-/** Does the work for all of what is given in pieces, each gone from there once it is done. */
-async function eachOf(next: () => Promise<string[]>, work: (one: string) => Promise<void>): Promise<void> {
-  for (;;) {
-    const some = await next()
-    for (const one of some) await work(one)
-    if (some.length < AT_A_TIME) return
   }
 }
 

@@ -23,6 +23,8 @@ export interface UploadsOptions {
   maxBytes: number
   /** Milliseconds. */
   expiry: number
+  /** Told of each refusal. */
+  refused(code: number): void
   now(): number
   log: { error(details: object, message: string): void }
 }
@@ -181,6 +183,7 @@ export class Uploads {
 
   async #answerTo(url: string, error: Failure) {
     const { status, body } = await this.#failure(new URL(url).pathname.slice(UPLOADS_PATH.length + 1), error)
+    this.#options.refused(body.code)
     return { status_code: status, body: `${JSON.stringify({ ...body, status })}\n` }
   }
 
