@@ -39,7 +39,7 @@ export type {
   OperationRequest,
 } from './hooks.ts'
 export type { BlobStore, ByteRange } from './media/blobs.ts'
-export type { MediaOptions } from './media/options.ts'
+export type { MediaLimits, MediaOptions } from './media/options.ts'
 export { type S3Options, s3Blobs } from './media/s3-blobs.ts'
 export type { MetricsOptions } from './metrics/endpoints.ts'
 export type { OpenIdAlgorithm, OpenIdClaims, OpenIdOptions } from './open-id.ts'

@@ -3,6 +3,7 @@ import {
   ConfabError,
   DEFAULT_LIMITS,
   DEFAULT_ROLES,
+  isSid,
   type Limits,
   limitsWith,
   type RestoringFrom,
@@ -213,18 +214,27 @@ function checkWebhooks({
 
 function checkMedia(media: RelayOptions['media']): void {
   if (!media) return
-  const { directory = '/', types = ['*/*'], store, ...rest } = media
+  const { directory = '/', types, services = {}, store, ...rest } = media
   if (typeof directory !== 'string' || directory === '') refuse('media.directory', "a folder's path")
+  checkTypes('media.types', types)
+  for (const [sid, { types: own, ...bytes }] of Object.entries(services)) {
+    if (!isSid('IS', sid)) refuse('media.services', 'limits by the sids of services (IS and 32 hex digits)')
+    checkTypes(`media.services.${sid}.types`, own)
+    checkNumbers(`media.services.${sid}`, bytes, { maxBytes: 0 })
+  }
+  if (store !== undefined && (typeof store !== 'object' || typeof store.put !== 'function'))
+    refuse('media.store', 'a BlobStore')
+  const { types: _, services: __, ...numbers } = DEFAULT_MEDIA
+  checkNumbers('media', rest, numbers)
+}
+
+function checkTypes(name: string, types: unknown = ['*/*']): void {
   if (
     !Array.isArray(types) ||
     types.length === 0 ||
     !types.every((type) => /^[\w.+*-]+\/[\w.+*-]+$/.test(type))
   )
-    refuse('media.types', "a list of types such as 'image/*' or 'application/pdf'")
-  if (store !== undefined && (typeof store !== 'object' || typeof store.put !== 'function'))
-    refuse('media.store', 'a BlobStore')
-  const { types: _, ...numbers } = DEFAULT_MEDIA
-  checkNumbers('media', rest, numbers)
+    refuse(name, "a list of types such as 'image/*' or 'application/pdf'")
 }
 
 function checkNumbers(name: string, given: object = {}, known: object): void {

@@ -5,6 +5,7 @@ import * as memory from './client/memory.ts'
 import * as resume from './client/resume.ts'
 import * as search from './client/search.ts'
 import * as age from './history/scenario.ts'
+import * as attachments from './relay/attachments.ts'
 import * as engine from './relay/engine.ts'
 import * as growth from './relay/growth.ts'
 import * as idle from './relay/idle.ts'
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   memory,
   posts,
   rest,
+  attachments,
   idle,
   touched,
   join,

@@ -269,6 +269,24 @@ describe('the clock', () => {
     return { told, upload }
   }
 
+  /** A request that brings as much as it likes, when it likes; resolves to the status of its answer. */
+  const patching = ({ httpUrl }: { httpUrl: string }, upload: string, length: number) => {
+    const request = httpRequest(new URL(upload, httpUrl), {
+      method: 'PATCH',
+      headers: {
+        authorization: 'Bearer ann',
+        'tus-resumable': '1.0.0',
+        'upload-offset': '0',
+        'content-type': 'application/offset+octet-stream',
+        'content-length': String(length),
+      },
+    })
+    const answered = new Promise<number>((resolve, reject) => {
+      request.on('response', (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject)
+    })
+    return { request, answered }
+  }
+
   test('gives up an upload that nobody goes on with, and none that comes a little at a time', async () => {
     const relay = await relayByTheClock()
     const bytes = bytesOf(1000)
@@ -280,6 +298,23 @@ describe('the clock', () => {
     expect((await relay.ann.ask('HEAD', left.upload)).status).toBe(404)
     expect((await relay.ann.patch(slow.upload, 750, bytes.subarray(750))).status).toBe(204)
     expect(await relay.ann.state(slow.told.sid)).toEqual({ state: 'ready' })
+  })
+
+  test('sees an upload that is withdrawn while a piece of it comes: the piece is given up', async () => {
+    const relay = await relayByTheClock()
+    const bytes = bytesOf(300_000)
+    const { upload } = await begun(relay, bytes)
+    const { request, answered } = patching(relay, upload, bytes.length)
+    request.write(bytes.subarray(0, 100_000))
+    await eventually(async () => (await relay.sizeOf(upload)) === 100_000)
+    expect((await relay.ann.ask('DELETE', upload)).status).toBe(204)
+    await relay.pass(60_000)
+    request.write(bytes.subarray(100_000, 200_000))
+    // its end isn't waited for
+    expect(await answered).toBe(404)
+    request.destroy()
+    expect(await readdir(join(relay.folder, 'relay.sqlite-media', 'uploads'))).toEqual([])
+    expect(relay.failures).toEqual([])
   })
 
   test('waits for a backup: what goes while one is made is in it', async () => {
@@ -305,19 +340,7 @@ describe('the clock', () => {
     const relay = await relayByTheClock()
     const bytes = bytesOf(300_000)
     const { told, upload } = await begun(relay, bytes)
-    const request = httpRequest(new URL(upload, relay.httpUrl), {
-      method: 'PATCH',
-      headers: {
-        authorization: 'Bearer ann',
-        'tus-resumable': '1.0.0',
-        'upload-offset': '0',
-        'content-type': 'application/offset+octet-stream',
-        'content-length': String(bytes.length),
-      },
-    })
-    const answered = new Promise<number>((resolve, reject) => {
-      request.on('response', (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject)
-    })
+    const { request, answered } = patching(relay, upload, bytes.length)
     for (const end of [100_000, 200_000]) {
       request.write(bytes.subarray(end - 100_000, end))
       // a HEAD would take the upload over

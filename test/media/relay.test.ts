@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import type { Conversation, Message } from '@confab/client'
 import { defaultServiceSid, uuidV7 } from '@confab/core'
 import { parse as parseDisposition } from 'content-disposition'
@@ -356,6 +357,25 @@ describe('content', () => {
       type: isPicture ? 'inline' : 'attachment',
       parameters: { filename: name },
     })
+  })
+
+  test('that unpacks into a thousand times as much stays as it is, even when its sender wants it unpacked', async () => {
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024), { level: 9 })
+    expect(bomb.length).toBeLessThan(100_000)
+    const relay = await relayOnDisk({ media: { maxBytes: 100_000 } })
+    const [conversation] = (await together(await clientOf('ann', relay.url))) as [Conversation]
+    const ann = await httpOf('ann', relay)
+    const told = described(conversation.sid, bomb, { filetype: 'application/gzip', filename: 'a.gz' })
+    const upload = (await ann.create(told, bomb.length)).headers.get('location')!
+    const headers = {
+      'upload-offset': '0',
+      'content-type': 'application/offset+octet-stream',
+      'content-encoding': 'gzip',
+    }
+    expect((await ann.ask('PATCH', upload, headers, bomb)).status).toBe(204)
+    const content = await ann.ask('GET', `/media/${told.sid}`, { 'accept-encoding': 'gzip' })
+    expect(content.headers.get('content-encoding')).toBeNull()
+    expect(Buffer.from(await content.arrayBuffer())).toEqual(bomb)
   })
 
   test.each([

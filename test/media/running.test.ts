@@ -2,15 +2,20 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Conversation } from '@confab/client'
+import { createAccessToken } from '@confab/relay'
 import { describe, expect, test, vi } from 'vitest'
+import { mediaOf } from '../../server/src/cli/media-options.ts'
+import { newConversation } from '../support/operations.ts'
 import { Program } from '../support/program.ts'
-import { KEY, SECRET } from '../support/relay.ts'
+import { openDocument } from '../support/reader.ts'
+import { ACCOUNT, KEY, SECRET, startRelay } from '../support/relay.ts'
 import { described, httpOf, newFolder, newMediaSid, relayOnDisk } from './relay-stage.ts'
 import { bytesOf, clientOf, sha256, together, whenDone } from './stage.ts'
 
 // some start processes, on machines that have other things to do
 vi.setConfig({ testTimeout: 60_000 })
 
+const [SECOND, THIRD] = [`IS${'8'.repeat(32)}`, `IS${'9'.repeat(32)}`]
 const main = join(import.meta.dirname, '../../server/src/cli/main.ts')
 function confab(database: string, ...options: string[]): Program {
   const key = `${KEY}=${SECRET}`
@@ -36,6 +41,7 @@ describe('confab relay', () => {
       join(folder, 'relay.sqlite'),
       ...['--media', join(folder, 'files'), '--media-bytes', '2K', '--media-total', '3k'],
       ...['--media-types', 'image/*, application/PDF'],
+      ...['--media-service', `${SECOND}=1K,text/plain`, '--media-service', `${THIRD}=3K`],
     )
     const httpUrl = `http://127.0.0.1:${/:(\d+),/.exec(await relay.line('confab relay at'))?.[1]}`
     const [conversation] = (await together(await clientOf('ann', httpUrl.replace('http', 'ws')))) as [
@@ -56,15 +62,30 @@ describe('confab relay', () => {
       sha256(bytes),
     ])
     expect(await readdir(folder)).not.toContain('relay.sqlite-media')
+
+    const inService = async (serviceSid: string, filetype: string, length: number) => {
+      const told = { accountSid: ACCOUNT, key: KEY, secret: SECRET, identity: 'ann', serviceSid }
+      const token = await createAccessToken(told)
+      const { sid, operations } = newConversation('ann')
+      const reader = await openDocument('native', httpUrl.replace('http', 'ws'), 'ann', sid, true, token)
+      await reader.accepted(...operations)
+      await reader.peer.close()
+      const there = await httpOf('ann', { httpUrl }, token)
+      const made = await there.create(described(sid, bytesOf(1), { filetype }), length)
+      return made.status === 201 ? 201 : there.codeOf(made)
+    }
+    expect(await inService(SECOND, 'text/plain', 1025)).toBe(70608)
+    expect(await inService(SECOND, 'image/png', 10)).toBe(70609)
+    expect(await inService(THIRD, 'text/plain', 10)).toBe(70609)
+    expect(await inService(THIRD, 'image/png', 3073)).toBe(70608)
+    // the relay has no room for as much, though the service may have it
+    expect(await inService(THIRD, 'image/png', 3072)).toBe(70502)
   })
 
   test.each([
     ['--media-bytes', '500MB', 'bytes, or with K, M, G or T'],
-    ['--media-bytes', '0', 'bytes, or with K, M, G or T'],
-    ['--media-total', '1.5G', 'bytes, or with K, M, G or T'],
     ['--media-types', 'image', "such as 'image/*'"],
-    ['--media-types', '', "such as 'image/*'"],
-    ['--media', '', 'folder'],
+    ['--media-service', 'IS1=5M', 'by the sids of services'],
     ['--media-s3', 'https://s3.example.org/bucket', 'CONFAB_MEDIA_S3_KEY'],
   ])('%s %j is told what it may be, in one line', async (option, value, told) => {
     const relay = confab(join(await newFolder(), 'relay.sqlite'), option, value)
@@ -72,6 +93,19 @@ describe('confab relay', () => {
     expect(relay.errors.trim()).toMatch(/^confab: [^\n]*$/)
     expect(relay.errors).toContain(told)
   })
+})
+
+test.each([
+  [{ mediaBytes: '0' }, 'bytes, or with K, M, G or T'],
+  [{ mediaTotal: '1.5G' }, 'bytes, or with K, M, G or T'],
+  [{ mediaTypes: '' }, "such as 'image/*'"],
+  [{ mediaService: [`${SECOND}`] }, 'bytes, or with K, M, G or T'],
+  [{ mediaService: [`${SECOND}=5M,6M`] }, 'must be as IS'],
+  [{ mediaService: [`${SECOND}=image/`] }, "such as 'image/*'"],
+  [{ media: '' }, 'folder'],
+])('%j is nothing that a relay can be told', async (options, told) => {
+  const started = async () => startRelay({ media: await mediaOf(options) })
+  await expect(started()).rejects.toMatchObject({ code: 20001, message: expect.stringContaining(told) })
 })
 
 test('one attachment may have as much as it may have, however little one person may have waiting', async () => {

@@ -1,7 +1,8 @@
 /** What `confab relay` is told of attachments. */
 import { ConfabError } from '@confab/core'
 import { type Command, Option } from 'commander'
-import type { MediaOptions } from '../media/options.ts'
+import type { MediaLimits, MediaOptions } from '../media/options.ts'
+import { collect } from './keys.ts'
 
 /** Where attachments lie. */
 export interface MediaPlace {
@@ -12,6 +13,7 @@ export interface MediaPlace {
 export interface MediaCommandOptions extends MediaPlace {
   mediaBytes?: string
   mediaTypes?: string
+  mediaService?: string[]
   mediaTotal?: string
   mediaS3Region?: string
   mediaS3Key?: string
@@ -55,6 +57,11 @@ export function addMediaOptions(command: Command): Command {
         "types that are taken, comma-separated, such as 'image/*,application/pdf'; all by default",
       ).env('CONFAB_MEDIA_TYPES'),
     )
+    .option(
+      '--media-service <limits>',
+      'what one service takes instead, as IS…=5M,image/*,audio/*: a size, types, or both; repeatable',
+      collect,
+    )
     .addOption(new Option('--media-s3-region <region>', 'region of the bucket').env('CONFAB_MEDIA_S3_REGION'))
     .addOption(new Option('--media-s3-key <id>', 'access key of the bucket').env('CONFAB_MEDIA_S3_KEY'))
     .addOption(
@@ -66,14 +73,31 @@ export function addMediaOptions(command: Command): Command {
 
 /** @throws ConfabError 20001 for what can't be meant */
 export async function mediaOf(options: MediaCommandOptions): Promise<Partial<MediaOptions>> {
-  const { media, mediaBytes, mediaTotal, mediaTypes, mediaS3 } = options
+  const { media, mediaBytes, mediaTotal, mediaTypes, mediaService, mediaS3 } = options
   return {
     ...(media !== undefined && { directory: media }),
     ...(mediaBytes !== undefined && { maxBytes: bytesOf('--media-bytes', mediaBytes) }),
     ...(mediaTotal !== undefined && { maxTotalBytes: bytesOf('--media-total', mediaTotal) }),
     ...(mediaTypes !== undefined && { types: mediaTypes.split(',').map((type) => type.trim()) }),
+    ...(mediaService !== undefined && { services: Object.fromEntries(mediaService.map(limitsFrom)) }),
     ...(mediaS3 !== undefined && { store: await bucketOf(mediaS3, options) }),
   }
+}
+
+/** @throws ConfabError 20001 */
+function limitsFrom(text: string): [serviceSid: string, limits: Partial<MediaLimits>] {
+  const [sid = '', said = ''] = text.split(/=(.*)/, 2)
+  const parts = said.split(',').map((part) => part.trim())
+  const types = parts.filter((part) => part.includes('/'))
+  const sizes = parts.filter((part) => !part.includes('/'))
+  if (sizes.length > 1) throw new ConfabError(20001, '--media-service must be as IS…=5M,image/*,audio/*')
+  return [
+    sid,
+    {
+      ...(sizes.length === 1 && { maxBytes: bytesOf('--media-service', sizes[0] as string) }),
+      ...(types.length > 0 && { types }),
+    },
+  ]
 }
 
 async function bucketOf(url: string, options: MediaCommandOptions): Promise<MediaOptions['store']> {

@@ -11,7 +11,7 @@ import type { Store } from '../store/store.ts'
 import type { BlobStore, ByteRange } from './blobs.ts'
 import { fileHash } from './file-hash.ts'
 import type { Keeping } from './keeping.ts'
-import { isTaken, type MediaOptions } from './options.ts'
+import { isTaken, limitsOf, type MediaOptions } from './options.ts'
 import { Turns } from './turns.ts'
 
 /** What somebody is about to bring. */
@@ -129,11 +129,10 @@ export class Media {
     if (before?.upload) await this.#keeping.clearUpload(before.upload)
   }
 
-  #checkKind({ size, contentType }: Pick<Declared, 'size' | 'contentType'>): void {
-    const { options } = this.#parts
-    if (size > options.maxBytes) throw tooLarge(options)
-    if (!isTaken(options.types, contentType))
-      throw new ConfabError(70609, `This relay takes ${options.types.join(', ')}`)
+  #checkKind({ serviceSid, size, contentType }: Pick<Declared, 'serviceSid' | 'size' | 'contentType'>): void {
+    const { maxBytes, types } = limitsOf(this.#parts.options, serviceSid)
+    if (size > maxBytes) throw tooLarge(maxBytes)
+    if (!isTaken(types, contentType)) throw new ConfabError(70609, `This relay takes ${types.join(', ')}`)
   }
 
   async #checkShare({ serviceSid, identity, size }: Declared, before: StoredMedia | null): Promise<void> {
@@ -208,9 +207,10 @@ export class Media {
     const { options, newFile, now, onMediaAdd, figures } = this.#parts
     const file = newFile()
     try {
-      this.#checkKind({ size: length ?? 0, contentType: brought.contentType })
+      this.#checkKind({ ...brought, size: length ?? 0 })
       await this.#checkRoom(length ?? 0)
-      const { size, hash } = await written(file, content, options)
+      const { maxBytes } = limitsOf(options, brought.serviceSid)
+      const { size, hash } = await written(file, content, maxBytes)
       if (length === null) await this.#checkRoom(size)
       const at = now()
       const media: StoredMedia = {
@@ -337,21 +337,20 @@ export const recordOf = ({ sid, category, filename, contentType, size, hash }: S
   sha256: hash,
 })
 
-const tooLarge = ({ maxBytes }: MediaOptions) =>
-  new ConfabError(70608, `An attachment has at most ${maxBytes} bytes`)
+const tooLarge = (maxBytes: number) => new ConfabError(70608, `An attachment has at most ${maxBytes} bytes`)
 
 /** Writes all of it into a new file, of which there may be a part when this throws. */
 async function written(
   file: string,
   content: AsyncIterable<Uint8Array>,
-  options: MediaOptions,
+  maxBytes: number,
 ): Promise<{ size: number; hash: string }> {
   const hash = createHash('sha256')
   let size = 0
   async function* counted() {
     for await (const piece of content) {
       size += piece.length
-      if (size > options.maxBytes) throw tooLarge(options)
+      if (size > maxBytes) throw tooLarge(maxBytes)
       hash.update(piece)
       yield piece
     }

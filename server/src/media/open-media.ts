@@ -12,7 +12,7 @@ import { diskBlobs } from './disk-blobs.ts'
 import { type EndpointsOptions, mediaEndpoints } from './endpoints.ts'
 import { Keeping, type KeepingParts } from './keeping.ts'
 import { Media, type MediaParts } from './media.ts'
-import { type MediaOptions, mediaSettings } from './options.ts'
+import { largestOf, type MediaOptions, mediaSettings } from './options.ts'
 import { Uploads } from './uploads.ts'
 import { UrlTokens } from './url-tokens.ts'
 
@@ -47,8 +47,9 @@ export async function openMedia(options: OpenMediaOptions): Promise<OpenMedia> {
   mkdirSync(uploadsFolder, { recursive: true })
   const blobs = options.options.store ?? diskBlobs(join(directory, 'content'))
   const settings = mediaSettings({ ...options.options, directory, store: blobs })
-  const { maxBytes, uploadExpiry, maxRequests, urlExpiry } = settings
+  const { uploadExpiry, maxRequests, urlExpiry } = settings
   const refused = (code: number) => options.figures?.refused(code)
+  const maxBytes = largestOf(settings)
   const uploads = new Uploads({ directory: uploadsFolder, maxBytes, expiry: uploadExpiry, refused, now, log })
   const keeping = new Keeping({
     ...options,

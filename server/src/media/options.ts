@@ -1,6 +1,14 @@
 /** What a relay takes of attachments, and how much. */
 import type { BlobStore } from './blobs.ts'
 
+/** What is taken of one attachment. */
+export interface MediaLimits {
+  /** Bytes, at most. */
+  maxBytes: number
+  /** Types, such as `image/*` or `application/pdf`. */
+  types: readonly string[]
+}
+
 export interface MediaOptions {
   /** Folder of uploads under way, and of content unless `store` has it. Default: `<database>-media`. */
   directory: string
@@ -10,6 +18,8 @@ export interface MediaOptions {
   maxBytes: number
   /** Types that are taken, such as `image/*` or `application/pdf`. Default: all. */
   types: readonly string[]
+  /** What services take, by their sids, in place of these two. Default: none has its own. */
+  services: { readonly [serviceSid: string]: Partial<MediaLimits> }
   /** Attachments that one person has put here and that no message has yet, at most. Default 100. */
   maxWaiting: number
   /** The same, in bytes. Default 2 GiB, or `maxBytes` if that is more. */
@@ -29,6 +39,7 @@ export interface MediaOptions {
 export const DEFAULT_MEDIA: Readonly<Omit<MediaOptions, 'directory' | 'store'>> = Object.freeze({
   maxBytes: 256 * 1024 * 1024,
   types: ['*/*'],
+  services: {},
   maxWaiting: 100,
   maxWaitingBytes: 2 * 1024 ** 3,
   maxTotalBytes: Number.MAX_SAFE_INTEGER,
@@ -42,18 +53,28 @@ export const DEFAULT_MEDIA: Readonly<Omit<MediaOptions, 'directory' | 'store'>> 
 export function mediaSettings(
   given: Partial<MediaOptions> & Pick<MediaOptions, 'directory' | 'store'>,
 ): MediaOptions {
-  const { maxBytes, maxWaitingBytes, types } = { ...DEFAULT_MEDIA, ...given }
+  const settings = { ...DEFAULT_MEDIA, ...given }
   return {
-    ...DEFAULT_MEDIA,
-    ...given,
-    maxWaitingBytes: given.maxWaitingBytes ?? Math.max(maxWaitingBytes, maxBytes),
-    types: types.map((type) => type.toLowerCase()),
+    ...settings,
+    maxWaitingBytes: given.maxWaitingBytes ?? Math.max(settings.maxWaitingBytes, largestOf(settings)),
   }
 }
+
+/** What a service takes of one attachment. */
+export const limitsOf = ({ maxBytes, types, services }: MediaOptions, serviceSid: string): MediaLimits => ({
+  maxBytes,
+  types,
+  ...(Object.hasOwn(services, serviceSid) && services[serviceSid]),
+})
+
+/** Bytes of the largest attachment that any service takes. */
+export const largestOf = ({ maxBytes, services }: Pick<MediaOptions, 'maxBytes' | 'services'>): number =>
+  Math.max(maxBytes, ...Object.values(services).map((own) => own.maxBytes ?? 0))
 
 /** Whether a content type, with or without parameters, is one of these. */
 export function isTaken(types: readonly string[], contentType: string): boolean {
   const [essence = ''] = contentType.toLowerCase().split(';', 1)
   const [kind] = essence.split('/', 1)
-  return types.some((type) => type === '*/*' || type === essence.trim() || type === `${kind}/*`)
+  const taken = new Set(['*/*', essence.trim(), `${kind}/*`])
+  return types.some((type) => taken.has(type.toLowerCase()))
 }

@@ -3,7 +3,7 @@
 import { readdir, rm, statfs } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { ConfabError, cleanFileName, type ErrorBody, errorFromBody, isSid } from '@confab/core'
 import { FileStore } from '@tus/file-store'
 import { Server, type Upload } from '@tus/server'
@@ -32,8 +32,8 @@ export interface UploadsOptions {
 interface Watched {
   /** Files of an upload have been made. */
   made(upload: string): Promise<void>
-  /** Sees each piece of an upload before it is written. */
-  coming(upload: string, pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+  /** Pieces of an upload are about to come. */
+  coming(upload: string, pieces: Readable): void
 }
 
 /**
@@ -49,7 +49,8 @@ function filesIn(directory: string, { made, coming }: Watched): FileStore {
     }
 
     override write(readable: Readable, upload: string, offset: number): Promise<number> {
-      return super.write(Readable.from(coming(upload, readable), { objectMode: false }), upload, offset)
+      coming(upload, readable)
+      return super.write(readable, upload, offset)
     }
   }
   Object.assign(Files.prototype, { checkOrCreateDirectory() {} })
@@ -169,16 +170,17 @@ export class Uploads {
   }
 
   /** What comes goes on; what was withdrawn is given up in the middle. */
-  async *#coming(upload: string, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  #coming(upload: string, pieces: Readable): void {
     const { expiry, now } = this.#options
     let noted = Number.NEGATIVE_INFINITY
-    for await (const piece of pieces) {
-      if (now() - noted > Math.min(expiry / 100, NOTED_EVERY)) {
-        noted = now()
-        if (!(await this.#theMedia.goesOn(upload))) throw new ConfabError(20404)
-      }
-      yield piece
-    }
+    pieces.on('data', () => {
+      if (now() - noted <= Math.min(expiry / 100, NOTED_EVERY)) return
+      noted = now()
+      this.#theMedia.goesOn(upload).then(
+        (isThere) => isThere || pieces.destroy(new ConfabError(20404)),
+        (error) => pieces.destroy(error),
+      )
+    })
   }
 
   async #answerTo(url: string, error: Failure) {

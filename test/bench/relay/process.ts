@@ -18,7 +18,7 @@ export class ServerProcess {
     this.documents = documents
   }
 
-  static async start(target: Target, task: Task): Promise<ServerProcess> {
+  static async start(target: Pick<Target, 'name' | 'server'>, task: Task): Promise<ServerProcess> {
     const child = fork(target.server, [JSON.stringify(task)], {
       ...pinned(),
       // what some of them say of themselves is of no use here
@@ -59,7 +59,7 @@ export async function withFolder<Result>(run: (folder: string) => Promise<Result
 
 /** A server for as long as the run takes. */
 export async function withServer<Result>(
-  target: Target,
+  target: Pick<Target, 'name' | 'server'>,
   task: Task,
   run: (server: ServerProcess) => Promise<Result>,
 ): Promise<Result> {
