@@ -92,7 +92,11 @@ describe.skipIf(!available)('the web app', () => {
     await say(page, CORPUS[0] as string)
     await page.locator('.pill-state:visible').click()
     // a read position may wait there, too
-    await page.getByRole('dialog').locator('.waiting').getByText(CORPUS[0] as string).waitFor()
+    await page
+      .getByRole('dialog')
+      .locator('.waiting')
+      .getByText(CORPUS[0] as string)
+      .waitFor()
     await page.keyboard.press('Escape')
     await toggle(page)
     await isConnected(page)

@@ -7,7 +7,18 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { browserAvailable } from './harness.ts'
 import { play } from './web-scene.ts'
-import { box, choose, isOffline, message, open, say, shots, toggle, WebStage } from './web-stage.ts'
+import {
+  box,
+  choose,
+  eventually,
+  isOffline,
+  message,
+  open,
+  say,
+  shots,
+  toggle,
+  WebStage,
+} from './web-stage.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
@@ -85,7 +96,11 @@ const OF_THE_LIST: typeof SCREENS = {
 /** The screen again as it was before a dialog, a menu or a search. */
 async function goBack(page: Page): Promise<void> {
   for (let i = 0; i < 3; i++) await page.keyboard.press('Escape')
-  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  // one that was still opening has not heard it
+  await eventually(async () => {
+    await page.keyboard.press('Escape')
+    return page.getByRole('dialog').count()
+  }).toBe(0)
   const search = page.getByRole('searchbox')
   if (await search.isVisible()) await search.fill('')
 }
