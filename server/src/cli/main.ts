@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `confab` command. */
+import './memory.ts'
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import { registerAccounts } from './accounts-command.ts'

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { compiled } from './compiled.ts'
 import type { Task, Usage } from './servers/serve.ts'
 import type { Target } from './targets.ts'
 
@@ -19,7 +20,7 @@ export class ServerProcess {
   }
 
   static async start(target: Pick<Target, 'name' | 'server'>, task: Task): Promise<ServerProcess> {
-    const child = fork(target.server, [JSON.stringify(task)], {
+    const child = fork(await compiled(target.server), [JSON.stringify(task)], {
       ...pinned(),
       // what some of them say of themselves is of no use here
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

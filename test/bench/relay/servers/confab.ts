@@ -1,4 +1,8 @@
-/** Confab's relay with a SQLite file, every option as it comes but the limits on how much one client may send. */
+/**
+ * Confab's relay with a SQLite file, every option as it comes but the limits on how much one client may send, in a
+ * process as `confab relay` has it.
+ */
+import '../../../../server/src/cli/memory.ts'
 import { join } from 'node:path'
 import { createEngine } from '../../../../server/src/commit/create-engine.ts'
 import { DEFAULT_SEALING } from '../../../../server/src/commit/options.ts'
