@@ -516,6 +516,7 @@ export class LocalConversation {
   /** What the relay said of indices holds no more. */
   #leaveHistory(): void {
     this.#history.leave()
+    this.#removed.clear()
     this.#accepted = []
     this.#postedAfter.clear()
   }
@@ -1232,6 +1233,8 @@ export class LocalConversation {
     const removed = new Set(this.#removed)
     try {
       const kept = await journal.kept(this.sid)
+      // another document has taken its place: its indices may be another history's
+      if (this.#replica && this.#replica !== replica) return
       const erased = ofRemoved(kept, replica, removed)
       if (erased.length > 0) {
         const instead = removalsOf(erased, kept, identity, platform.now())
