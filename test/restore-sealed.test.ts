@@ -153,7 +153,7 @@ test.each([
     await restore(MEMBERS)
     for (const name of order) {
       const client = name === 'carol' ? person('carol') : person('alice', 'alice, other')
-      await shows(client, sid, count)
+      await relayHas(sid, count)
       await settled(client)
       expect(client.getHeldOperations()).toEqual([])
     }

@@ -1,10 +1,10 @@
 /** What a removed message said is in no file of anybody's device: not its author's, not a reader's, and not the relay's. */
-import { mkdirSync, mkdtempSync, rmSync, watch } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, type Conversation, directory, type Message } from '@confab/client'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { bytesIn } from '../support/bytes-in.ts'
+import { bytesIn, gone } from '../support/bytes-in.ts'
 import { openDocument } from '../support/reader.ts'
 import { startRelay, type TestRelay, tokenFor } from '../support/relay.ts'
 import { until } from '../support/until.ts'
@@ -73,23 +73,6 @@ async function stage() {
   return { ada, bob, cem, adas, bobs, cems, reader }
 }
 
-/** Resolves when a place has none of these texts, looked at whenever something in it is written. */
-async function gone(place: string, texts: readonly string[]): Promise<void> {
-  const seen = watch(join(folder, place))
-  try {
-    await new Promise<void>((resolve) => {
-      const look = () => {
-        const bytes = bytesIn(join(folder, place))
-        if (!texts.some((text) => bytes.includes(text))) resolve()
-      }
-      seen.on('change', look)
-      look()
-    })
-  } finally {
-    seen.close()
-  }
-}
-
 // own and another's, sealed and live
 const REMOVED = [2, 3, COUNT - 2, COUNT - 1]
 const texts = REMOVED.map(secret)
@@ -102,7 +85,7 @@ it('once everybody has heard of it, while what its neighbours said stays', async
       expect(bytesIn(join(folder, place)).includes(text), `${place} ${text}`).toBe(true)
   for (const message of await messages(adas)) if (REMOVED.includes(message.index)) await message.remove()
   await sealed(reader)
-  await Promise.all(PLACES.map((place) => gone(place, texts)))
+  await Promise.all(PLACES.map((place) => gone(join(folder, place), texts)))
   const rest = await messages(cems)
   expect(rest.map(({ body }) => body)).toEqual(
     Array.from({ length: COUNT }, (_, i) => secret(i)).filter((text) => !texts.includes(text)),
@@ -131,5 +114,5 @@ it('nor on a device that was away, once it has come back, what was edited before
     const conversation = await again.peekConversationBySid(adas.sid)
     return (await messages(conversation)).length === COUNT - REMOVED.length
   })
-  await gone('bob', texts)
+  await gone(join(folder, 'bob'), texts)
 })
