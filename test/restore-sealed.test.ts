@@ -153,7 +153,7 @@ test.each([
     await restore(MEMBERS)
     for (const name of order) {
       const client = name === 'carol' ? person('carol') : person('alice', 'alice, other')
-      await shows(client, sid, count)
+      await relayHas(sid, count)
       await settled(client)
       expect(client.getHeldOperations()).toEqual([])
     }
@@ -263,5 +263,36 @@ test.each(['remover', 'witness'] as const)(
     expect(author.getHeldOperations()).toEqual([])
     const left = [...before, ...lost].filter((body) => !gone.includes(body))
     expect((await fresh(sid, count - 2)).map(({ body }) => body).sort()).toEqual(left.sort())
+  },
+)
+
+test.each(['author', 'witness'] as const)(
+  "a message that somebody else had removed is removed again by its author's device, whether that or a witness comes first: %s",
+  async (first) => {
+    const { alice, bob, carol, alicesOther, sid, lost, count } = await stage()
+    await goes(carol)
+    await goes(alicesOther)
+    for (const message of await accepted(alice, sid)) if (message.body === lost[1]) await message.remove()
+    await shows(bob, sid, count - 1)
+    // bob has nothing of it left but that it was removed; who removed it never comes back
+    await goes(alice)
+    await goes(bob)
+    await restore(MEMBERS)
+    if (first === 'witness') {
+      person('carol')
+      await relayHas(sid, count)
+      person('bob')
+    } else {
+      person('bob')
+      await relayHas(sid, count - 1)
+      person('carol')
+    }
+    await relayHas(sid, count - 1)
+    for (const client of people) {
+      await shows(client, sid, count - 1)
+      await settled(client)
+      expect(client.getHeldOperations()).toEqual([])
+      expect(await bodies(client, sid)).not.toContain(lost[1])
+    }
   },
 )

@@ -9,8 +9,8 @@ import { yWebsocket } from '../../packages/client/src/transport/y-websocket.ts'
 import { startRelay, tokenFor } from '../support/relay.ts'
 import { forkRelay } from '../support/relay-process.ts'
 import { until } from '../support/until.ts'
-import type { Moment } from './kill-points.ts'
 import { eager, joined } from './kills.ts'
+import type { Moment } from './moments.ts'
 import type { LastWords } from './mortal-client.ts'
 
 export interface DeviceStep {

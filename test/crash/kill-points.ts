@@ -4,13 +4,7 @@
  */
 import { Socket } from 'node:net'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
-
-export interface Moment {
-  /** Regular expressions, met in this order by statements' text, or by `socket write`. */
-  through: readonly string[]
-  /** Before or after the last of them is done. */
-  when: 'before' | 'after'
-}
+import type { Moment } from './moments.ts'
 
 let waitingFor: { through: RegExp[]; when: Moment['when'] } | null = null
 
@@ -50,11 +44,30 @@ for (const name of ['run', 'get', 'all', 'iterate'])
   watch(StatementSync.prototype, name, (statement: StatementSync) => statement.sourceSQL.trim())
 watch(Socket.prototype, 'write', () => 'socket write')
 
-// one by one, so that one can die between them; the schema has no semicolon but at the end of a statement
+// one by one, so that one can die between them
 const { exec } = DatabaseSync.prototype
 DatabaseSync.prototype.exec = function (sql) {
-  for (const statement of sql.split(/;\s*(?:\n|$)/)) {
-    const text = statement.replace(/^\s*--.*$/gm, '').trim()
+  for (const statement of statementsOf(sql)) {
+    const text = statement
+      .replace(/^\s*--.*$/gm, '')
+      .replace(/;\s*$/, '')
+      .trim()
     if (text !== '') watched(text, () => exec.call(this, text))
   }
+}
+
+/** The schema has semicolons at the end of a statement, and of those within a trigger. */
+function statementsOf(sql: string): string[] {
+  const statements: string[] = []
+  let open = ''
+  for (const piece of sql.split(/(?<=;\s*\n)/)) {
+    open += piece
+    const count = (word: RegExp) => open.match(word)?.length ?? 0
+    const isTrigger = /^\s*CREATE TRIGGER\b/m.test(open)
+    const isWithin = isTrigger && count(/\b(?:BEGIN|CASE)\b/g) > count(/\bEND\b/g)
+    if (isWithin) continue
+    statements.push(open)
+    open = ''
+  }
+  return open === '' ? statements : [...statements, open]
 }

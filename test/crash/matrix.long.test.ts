@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { killAtEachStep } from './matrix.ts'
 import { killMigrations } from './migrations.ts'
-import { expectNothingLost } from './sentences.ts'
+import { killWhileSealing, SEALING_STEPS } from './sealing.ts'
+import { expectLeft, expectNothingLost } from './sentences.ts'
 import { STEPS } from './steps.ts'
 import { expectOutcomes, printTable } from './table.ts'
 
@@ -13,6 +14,11 @@ it.each(Array.from({ length: 10 }, (_, i) => i))(
     expectOutcomes(report)
     expectNothingLost(report)
   },
+)
+
+it.each(Array.from({ length: 5 }, (_, i) => i))(
+  'a relay killed at every step of sealing and erasing loses and doubles nothing, and keeps no removed text (%i)',
+  async () => expectLeft(await killWhileSealing(SEALING_STEPS)),
 )
 
 it.each([1, 2])(

@@ -2,9 +2,7 @@
  * One conversation goes through kills of its relay at exact steps. At each of them Ada posts by the native transport and
  * Bob by y-websocket; the relay dies, is started again on the same file, and both hear what became of their messages.
  */
-import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { copyFileSync, existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,10 +16,9 @@ import { createEngine } from '../../server/src/commit/create-engine.ts'
 import { openSqliteStore } from '../../server/src/store/sqlite/sqlite-store.ts'
 import { operation } from '../support/operations.ts'
 import { ACCOUNT } from '../support/relay.ts'
-import { forkRelay, type RelayProcess, relayIn } from '../support/relay-process.ts'
 import { until } from '../support/until.ts'
 import { eager, joined, Person, type Report, type Shown, shown } from './kills.ts'
-import type { Fate } from './mortal-relay.ts'
+import { Mortal } from './mortal.ts'
 import type { Step } from './steps.ts'
 
 const SERVICE = defaultServiceSid(ACCOUNT)
@@ -48,49 +45,6 @@ export interface MatrixReport extends Report {
   inactive: { happened: number; due: number }
 }
 
-class Mortal {
-  readonly relay: RelayProcess
-  readonly gone: Promise<unknown>
-  readonly #child: ChildProcess
-
-  private constructor(child: ChildProcess, gone: Promise<unknown>, relay: RelayProcess) {
-    this.#child = child
-    this.gone = gone
-    this.relay = relay
-  }
-
-  /** Null: it died before it listened, as it was to. */
-  static async start(database: string, port: number, fate: Fate = {}): Promise<Mortal | null> {
-    const options = {
-      database,
-      port,
-      limits: { outboxClients: OUTBOX_CLIENTS },
-      timing: { epoch: 1 },
-    }
-    const child = forkRelay(join(import.meta.dirname, 'mortal-relay.ts'), [
-      JSON.stringify(options),
-      JSON.stringify(fate),
-    ])
-    const gone = once(child, 'exit')
-    try {
-      return new Mortal(child, gone, await relayIn(child))
-    } catch (error) {
-      if (fate.moment && child.signalCode === 'SIGKILL') return null
-      throw error
-    }
-  }
-
-  async dieAt(moment: Step['moment']): Promise<void> {
-    const armed = once(this.#child, 'message')
-    this.#child.send({ dieAt: moment })
-    await armed
-  }
-
-  get isAlive(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null
-  }
-}
-
 export async function killAtEachStep(steps: readonly Step[]): Promise<MatrixReport> {
   const folder = await mkdtemp(join(tmpdir(), 'confab-matrix-'))
   const database = join(folder, 'relay.sqlite')
@@ -101,8 +55,14 @@ export async function killAtEachStep(steps: readonly Step[]): Promise<MatrixRepo
   const inactive = { happened: 0, due: 0 }
   let ahead = 0
 
+  const options = (port: number) => ({
+    database,
+    port,
+    limits: { outboxClients: OUTBOX_CLIENTS },
+    timing: { epoch: 1 },
+  })
   const start = async (port: number): Promise<Mortal> => {
-    const started = await Mortal.start(database, port, { ahead })
+    const started = await Mortal.start(options(port), { ahead })
     if (!started) throw new Error('the relay did not start')
     return started
   }
@@ -144,7 +104,7 @@ export async function killAtEachStep(steps: readonly Step[]): Promise<MatrixRepo
       await mortal.relay.kill()
       ahead += 2 * HOUR
       inactive.due++
-      const survivor = await Mortal.start(database, port, { ahead, moment })
+      const survivor = await Mortal.start(options(port), { ahead, moment })
       await survivor?.gone
       return { posting: Promise.resolve() }
     }
@@ -152,7 +112,7 @@ export async function killAtEachStep(steps: readonly Step[]): Promise<MatrixRepo
       await write(ada, 'ada')
       await ada.settled()
       await mortal.relay.kill()
-      const survivor = await Mortal.start(database, port, { ahead, moment })
+      const survivor = await Mortal.start(options(port), { ahead, moment })
       if (survivor) throw new Error('the relay found nothing to replay')
       return { posting: Promise.resolve() }
     }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { migrate } from '../../server/src/store/sqlite/migrations.ts'
 import { openSqliteStore } from '../../server/src/store/sqlite/sqlite-store.ts'
-import type { Moment } from './kill-points.ts'
+import type { Moment } from './moments.ts'
 
 const MESSAGES = 40
 const PROGRAM = join(import.meta.dirname, 'open-store.ts')

@@ -3,7 +3,8 @@ import { Client, directory } from '@confab/client'
 import { native } from '../../packages/client/src/transport/native.ts'
 import { yWebsocket } from '../../packages/client/src/transport/y-websocket.ts'
 import { until } from '../support/until.ts'
-import { dieAt, type Moment } from './kill-points.ts'
+import { dieAt } from './kill-points.ts'
+import type { Moment } from './moments.ts'
 
 export interface LastWords {
   url: string

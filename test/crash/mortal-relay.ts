@@ -2,7 +2,8 @@
  * A relay in a process of its own that ends itself at a moment it is told of: at its start by the second argument, or
  * later by a message. The second argument also says how far its clock is ahead.
  */
-import { dieAt, type Moment } from './kill-points.ts'
+import { dieAt } from './kill-points.ts'
+import type { Moment } from './moments.ts'
 
 export interface Fate {
   moment?: Moment

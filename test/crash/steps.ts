@@ -1,5 +1,5 @@
 /** The exact moments at which a relay is killed, and what leads to each. */
-import type { Moment } from './kill-points.ts'
+import { after, before, type Moment } from './moments.ts'
 
 export interface Step {
   name: string
@@ -14,9 +14,6 @@ export interface Step {
   /** Part of `npm test`. */
   isQuick?: true
 }
-
-const before = (...through: string[]): Moment => ({ through, when: 'before' })
-const after = (...through: string[]): Moment => ({ through, when: 'after' })
 
 const JOURNAL = '^INSERT INTO journal'
 const COMMIT = '^COMMIT$'

@@ -1,6 +1,7 @@
 /** A device in a process of its own that sends one file and ends itself at a moment. All that it needs is its argument. */
 import { Client, directory } from '@confab/client'
-import { dieAt, type Moment } from '../crash/kill-points.ts'
+import { dieAt } from '../crash/kill-points.ts'
+import type { Moment } from '../crash/moments.ts'
 import { until } from '../support/until.ts'
 
 export interface LastFile {

@@ -42,6 +42,7 @@ export class Disk {
   /** Every entry that was ever acknowledged as durable. */
   readonly everAppended: JournalEntry[] = []
   readonly #withdrawn = new Set<string>()
+  readonly #erased = new Set<string>()
 
   constructor(time: VirtualTime, random: Random) {
     this.#time = time
@@ -168,7 +169,8 @@ export class Disk {
   }
 
   #apply(write: JournalWrite): JournalEntry[] {
-    for (const id of write.remove ?? []) {
+    for (const id of write.erase ?? []) this.#erased.add(id)
+    for (const id of [...(write.remove ?? []), ...(write.erase ?? [])]) {
       const at = this.#entries.findIndex((one) => one.id === id)
       if (at >= 0) this.#entries.splice(at, 1)
     }
@@ -254,6 +256,9 @@ export class Disk {
 
   /** Whether its person took it back before it was decided. */
   withdrawn = (id: string): boolean => this.#withdrawn.has(id)
+
+  /** Whether it went because its message was removed. */
+  erased = (id: string): boolean => this.#erased.has(id)
 
   /** What the disk holds of the journal, for the oracle. */
   get entries(): readonly JournalEntry[] {

@@ -191,6 +191,16 @@ function isShutOut(world: World, device: Device, { id, document }: JournalEntry)
   return world.restores > 0 && isThere && !world.commits.members.get(document)?.has(device.identity)
 }
 
+/** What was said of a message that somebody has removed, or that it is. */
+function isOfRemoved(world: World, device: Device, { id, operation }: JournalEntry): boolean {
+  const sid = operation.type === 'message.post' ? messageSidOf(id) : 'sid' in operation && operation.sid
+  const everything = [...world.devices, ...world.gone].flatMap(({ disk }) => disk.everAppended)
+  const isRemoved = everything.some(
+    (one) => one.operation.type === 'message.remove' && one.operation.sid === sid,
+  )
+  return isRemoved && (device.disk.erased(id) || operation.type === 'message.remove')
+}
+
 /** Everything that became durable on a device is accepted, or held there. Nothing is still undecided. */
 function nothingLost(world: World, device: Device): string[] {
   const wrong: string[] = []
@@ -199,10 +209,14 @@ function nothingLost(world: World, device: Device): string[] {
     const kept = device.disk.entries.find(({ id, state }) => id === entry.id && state !== 'kept')
     if (outcome?.verdict === 'accepted') {
       // somebody who was removed can't be told any more: what they wrote is kept rather than lost
-      if (kept && kept.error?.code !== 70401 && !isShutOut(world, device, entry))
+      // and two devices of one person may bring a post again, of which one was refused for its attachments
+      const isLeft = kept?.error?.code === 70401 || (world.restores > 0 && kept?.error?.code === 70606)
+      if (kept && !isLeft && !isShutOut(world, device, entry))
         wrong.push(
           `${device.name} still keeps ${entry.id} (${entry.operation.type}, ${kept.state}), which was accepted`,
         )
+    } else if (isOfRemoved(world, device, entry)) {
+      // its message was removed: that is what the device keeps
     } else if (isShutOut(world, device, entry)) {
       // their own list says that they were removed, or nobody has added them again: it stays where it is
     } else if (kept?.state === 'pending') {

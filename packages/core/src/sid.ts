@@ -79,6 +79,11 @@ export function restoreId(identity: string, messageSid: string): string {
   return hashOf('restore', identity, messageSid)
 }
 
+/** The id of the operation by which a person says again that a message of theirs was removed: the same on all of their devices. */
+export function removalId(identity: string, messageSid: string): string {
+  return hashOf('removal', identity, messageSid)
+}
+
 /** Whether `text` is the prefix and 32 lower-case hex digits. */
 export function isSid(prefix: SidPrefix, text: string): boolean {
   return text.length === 34 && text.startsWith(prefix) && HEX_32.test(text.slice(2))

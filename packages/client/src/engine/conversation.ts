@@ -27,8 +27,9 @@ import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
 import { LOCAL } from './outbox.ts'
 import type { PeerMessage, PeerNews } from './peers.ts'
 import { randomFraction, randomUint32 } from './platform.ts'
+import { ofRemoved, removalsOf } from './removed.ts'
 import { Replica, type ReplicaChanges } from './replica.ts'
-import { bring, isComparable, isLostWith, lostMessages, type PageReader, type Restored } from './restored.ts'
+import { bring, compare, isComparable, isLostWith, type PageReader, type Restored } from './restored.ts'
 import { type OrderedState, type PageQuery, type ReadPage, Seen } from './seen.ts'
 import { Serial } from './serial.ts'
 import {
@@ -86,6 +87,9 @@ export class LocalConversation {
   /** The next news is a whole document: this one can't be continued. */
   #startOver = false
   #compactTimer: unknown = null
+  /** Messages that are known to be removed, until what was written of them is erased. */
+  readonly #removed = new Set<string>()
+  #erasing: Promise<void> = Promise.resolve()
   #retryTimer: unknown = null
   #retryDelay = RETRY_FIRST
   #answered: (() => void)[] = []
@@ -119,6 +123,7 @@ export class LocalConversation {
         this.#note(record.sid, before, null)
         host.changed(this)
       },
+      removed: (sid) => this.#noteRemoved(sid),
       loaded: () => this.pendingChanged(),
     })
     this.#kept = new KeptDocument(host.documents, sid, warn, () => this.#history.stored())
@@ -150,6 +155,11 @@ export class LocalConversation {
   /** Up to where the relay's decisions are known here; null when nothing is. */
   get point(): ResumePoint | null {
     return this.#replica?.point ?? (this.#summary && pointOf(this.#summary))
+  }
+
+  /** Where a message is that is at hand. */
+  indexOf(messageSid: string): number | undefined {
+    return this.#replica?.message(messageSid)?.index
   }
 
   /** What is stored of its sealed history, or being made here; nothing is asked of the relay. */
@@ -442,9 +452,14 @@ export class LocalConversation {
     if (!isOther && accepted.length === 0 && old.conversation === null && !this.#summary) return null
     const next = this.#read(point?.epoch ?? old.epoch, updates)
     const differs = isOther || !this.#goesOn(old, next)
-    const kept = accepted.filter((entry) => !next.knows(entry.acceptedBy))
+    const { lost, isThere } = await compare(old, next, differs ? this.#pagesOfBoth() : null)
+    // one that was accepted in an earlier epoch is brought again, unless its message shows
+    const kept = accepted.filter(
+      ({ id, operation, acceptedBy, messageIndex }) =>
+        !next.knows(acceptedBy) &&
+        !(operation.type === 'message.post' && isThere(messageSidOf(id), messageIndex)),
+    )
     const own = new Set([...kept, ...this.pending].map(({ id }) => messageSidOf(id)))
-    const lost = differs ? await lostMessages(old, next, this.#pagesOfBoth()) : []
     const brought = lost.filter(({ sid }) => !own.has(sid))
     // what changes them comes behind them
     const sids = new Set(brought.map(({ sid }) => sid))
@@ -501,6 +516,7 @@ export class LocalConversation {
   /** What the relay said of indices holds no more. */
   #leaveHistory(): void {
     this.#history.leave()
+    this.#removed.clear()
     this.#accepted = []
     this.#postedAfter.clear()
   }
@@ -798,6 +814,7 @@ export class LocalConversation {
     this.#draft = null
     await this.#kept.close()
     await this.#history.settled()
+    await this.#erasing
     this.#history.use(null)
   }
 
@@ -984,7 +1001,8 @@ export class LocalConversation {
         if (this.#replica === replica) this.#rebuild(replica.takeChanges(), history)
       })
     }
-    if (changes.removed || changes.manifest) this.#compactSoon()
+    for (const sid of changes.removed) this.#removed.add(sid)
+    if (changes.removed.length > 0 || changes.manifest) this.#compactSoon()
     if (changes.manifest) this.#host.historyChanged(this)
     this.#saveSummary()
     this.#refresh()
@@ -1200,6 +1218,39 @@ export class LocalConversation {
     this.#compactTimer = null
     this.#kept.compact()
     this.#history.sweep()
+    const replica = this.#replica
+    if (replica?.conversation) this.#erasing = this.#erasing.then(() => this.#erase(replica))
+  }
+
+  #noteRemoved(messageSid: string): void {
+    this.#removed.add(messageSid)
+    this.#compactSoon()
+  }
+
+  /** What this person's accepted operations said of removed messages leaves the journal. */
+  async #erase(replica: Replica): Promise<void> {
+    const { journal, identity, platform } = this.#host
+    const removed = new Set(this.#removed)
+    try {
+      const kept = await journal.kept(this.sid)
+      // another document has taken its place: its indices may be another history's
+      if (this.#replica && this.#replica !== replica) return
+      const erased = ofRemoved(kept, replica, removed)
+      if (erased.length > 0) {
+        const instead = removalsOf(erased, kept, identity, platform.now())
+        await journal.erase(
+          erased.map(({ id }) => id),
+          instead,
+          replica.point,
+        )
+      }
+      for (const sid of removed) this.#removed.delete(sid)
+    } catch (error) {
+      this.#host.warn('What removed messages said could not be erased: it will be tried again', {
+        sid: this.sid,
+        error,
+      })
+    }
   }
 
   /** Posts of this device that were accepted are still shown as they were until their records are at hand. */
@@ -1271,7 +1322,7 @@ function changesTo(next: Replica, old: Replica): ReplicaChanges {
     sealed,
     edited,
     manifest,
-    removed: false,
+    removed: [],
     any: true,
   }
 }

@@ -397,6 +397,7 @@ class LocalEngine implements Engine {
       attachments.operationsChanged()
       tell((events) => events.operationsChanged())
     }
+    journal.indexOf = (document, sid) => this.#conversations.get(document)?.indexOf(sid)
     const attachments = new Attachments(journal)
     const verdicts = new Verdicts(platform)
     const connection = new Connection({

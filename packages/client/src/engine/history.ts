@@ -30,6 +30,8 @@ const REMADE_WITHIN = 10_000
 export interface HistoryEvents {
   /** How a sealed message was before it changed, as it was seen. */
   changed(before: MessageView | undefined, record: MessageRecord): void
+  /** A sealed message was removed. */
+  removed(sid: string): void
   /** Something is at hand that wasn't. */
   loaded(): void
 }
@@ -96,6 +98,7 @@ export class History {
 
   /** What this device has of a page, newer than the page or not. */
   async held(page: SealedPage): Promise<Records | null> {
+    await this.#serial.settled()
     const known = this.atHand(page) ?? this.#stale.get(page.first)
     return known ?? (page.hash === '' ? null : this.#host.pages.read(this.#sid, page.hash, false))
   }
@@ -193,10 +196,30 @@ export class History {
   /** Deletes what is stored and named by the manifest no more. */
   sweep(): void {
     this.#serial.run(async () => {
-      const named = this.#replica?.manifest.pages.map(({ hash }) => hash) ?? []
-      for (const { hash } of this.#made.values()) named.push(hash)
-      await this.#host.pages.sweep(this.#sid, new Set(named))
+      await this.#findMade()
+      await this.#host.pages.sweep(this.#sid, this.#known())
     })
+  }
+
+  #known(): Set<string> {
+    const named = this.#replica?.manifest.pages.map(({ hash }) => hash) ?? []
+    return new Set([...named, ...[...this.#made.values()].map(({ hash }) => hash)])
+  }
+
+  /** Pages that were made here before this start, and that the relay has yet to name. */
+  async #findMade(): Promise<void> {
+    const manifest = this.#replica?.manifest ?? EMPTY_MANIFEST
+    const isMissing = (page: SealedPage) => page.hash === '' && page.count > 0 && !this.#made.has(page.first)
+    if (!manifest.pages.some(isMissing)) return
+    const { pages } = this.#host
+    const known = this.#known()
+    for (const hash of await pages.hashes(this.#sid)) {
+      const records = known.has(hash) ? null : await pages.read(this.#sid, hash, false)
+      const page = records?.[0] && pageOf(manifest, records[0].index)
+      if (!records || !page || !isMissing(page) || records.length !== page.count) continue
+      if (records.every(({ index }) => pageOf(manifest, index) === page && !isGone(page, index)))
+        this.#made.set(page.first, { hash, records })
+    }
   }
 
   /** There is a relay again: what couldn't be fetched is. */
@@ -296,7 +319,9 @@ export class History {
   ): void {
     for (const record of records) {
       const { sid, index } = record
-      if (isGone(page, index) && !isGone(old, index) && !noted.has(sid)) this.#tell(record, record, was)
+      if (!isGone(page, index) || isGone(old, index)) continue
+      this.#events.removed(sid)
+      if (!noted.has(sid)) this.#tell(record, record, was)
     }
   }
 

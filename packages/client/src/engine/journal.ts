@@ -13,6 +13,7 @@ import type {
   StoredSummary,
 } from '../storage/storage.ts'
 import type { Platform } from './platform.ts'
+import { messageOf } from './removed.ts'
 
 export interface Hold {
   id: string
@@ -39,7 +40,7 @@ export class OperationJournal {
   #soon: {
     remove: string[]
     hold: Hold[]
-    keep: Keep[]
+    keep: (() => Keep)[]
     summaries: Map<DocumentName, () => StoredSummary | null>
     values: { [key: string]: unknown }
   } | null = null
@@ -51,6 +52,8 @@ export class OperationJournal {
   #keptBefore: Promise<ReadonlySet<DocumentName>> | null = null
   readonly #keptSince = new Set<DocumentName>()
   #isChangeTold = true
+  /** Where a message is, as far as that is known here. */
+  indexOf: (document: DocumentName, messageSid: string) => number | undefined = () => undefined
   /** Told after what is pending or held has changed, once for many changes. */
   onChange: () => void = () => {}
 
@@ -163,14 +166,18 @@ export class OperationJournal {
   }
 
   /** Sets an accepted operation aside. @param point where its document stands with it */
-  keep({ id, operation }: JournalEntry, { commitsId, clock }: ResumePoint): void {
+  keep({ id, document, operation, messageIndex }: JournalEntry, { commitsId, clock }: ResumePoint): void {
     if (isForTheMoment(operation)) {
       this.remove([id])
       return
     }
     this.forget(id)
     if (++this.#keeps % PRUNE_EVERY === 0) this.#isPruneDue = true
-    this.#writeSoon().keep.push({ id, heldAt: this.#platform.now(), acceptedBy: { commitsId, clock } })
+    const kept = { id, heldAt: this.#platform.now(), acceptedBy: { commitsId, clock } }
+    const sid = messageOf(operation)
+    // asked when it is written: by then the document has what the operation did
+    const index = () => (sid === undefined ? undefined : this.indexOf(document, sid)) ?? messageIndex
+    this.#writeSoon().keep.push(() => ({ ...kept, messageIndex: index() }))
   }
 
   /** What was accepted lately in a document, or in all, in the order of writing. */
@@ -178,6 +185,19 @@ export class OperationJournal {
     if (document && !this.#keptSince.has(document) && !(await this.#keptAtFirst()).has(document)) return []
     await this.flush()
     return this.#journal.kept(document)
+  }
+
+  /**
+   * Erases what was kept, and keeps these in its place. Resolves when that is durable.
+   * @param point where their document stands with them
+   */
+  async erase(ids: string[], instead: NewJournalEntry[], { commitsId, clock }: ResumePoint): Promise<void> {
+    const heldAt = this.#platform.now()
+    const acceptedBy = { commitsId, clock }
+    const keep = instead.map(({ id }) => ({ id, heldAt, acceptedBy, messageIndex: undefined }))
+    const writing = this.#journal.write({ erase: ids, append: instead, keep })
+    this.#writing = writing.catch(() => {})
+    await writing
   }
 
   #keptAtFirst(): Promise<ReadonlySet<DocumentName>> {
@@ -250,7 +270,8 @@ export class OperationJournal {
     const soon = this.#soon
     if (!soon) return
     this.#soon = null
-    const write: JournalWrite = { ...soon, summaries: [], removeSummaries: [] }
+    const keep = soon.keep.map((make) => make())
+    const write: JournalWrite = { ...soon, keep, summaries: [], removeSummaries: [] }
     if (this.#isPruneDue) {
       this.#isPruneDue = false
       write.prune = { before: this.#platform.now() - KEEP_FOR, most: KEEP_MOST }

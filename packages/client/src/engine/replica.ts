@@ -28,8 +28,8 @@ import { YDocument } from './y-document.ts'
 /** What changed since it was last asked: the records as they were before, by sid; undefined for what wasn't there. */
 export interface ReplicaChanges {
   messages: Map<string, MessageRecord | undefined>
-  /** Some message is gone for good, so its text must leave the store. */
-  removed: boolean
+  /** Sids of messages that are gone for good, so that their text must leave the store. */
+  removed: string[]
   any: boolean
   /** Messages that left the document for a page, as they were. */
   sealed: MessageRecord[]
@@ -244,7 +244,7 @@ export class Replica extends YDocument implements OrderedState {
     const { messages, sealed } = this.#changes
     if (this.#messages.has(sid)) return
     if (!this.isSealed(index)) {
-      this.#changes.removed = true
+      this.#changes.removed.push(sid)
       return
     }
     // being sealed is no news: who looks for it meanwhile finds it
@@ -280,7 +280,7 @@ export class Replica extends YDocument implements OrderedState {
 
 const noChanges = (): ReplicaChanges => ({
   messages: new Map(),
-  removed: false,
+  removed: [],
   any: false,
   sealed: [],
   edited: [],

@@ -5,6 +5,7 @@ import {
   jsonEqual,
   type MessageRecord,
   type Operation,
+  pageOf,
   postOf,
   type ResumePoint,
   restoreId,
@@ -51,20 +52,38 @@ export interface PageReader {
   next(page: SealedPage): Promise<readonly MessageRecord[] | null>
 }
 
+export interface Comparison {
+  /**
+   * What this device has, live or sealed, and the relay's document lacks, ascending by index. What the relay has removed
+   * may be among it, and what is in a page that can't be read now: it knows, and takes neither twice.
+   */
+  lost: MessageRecord[]
+  /** Whether the relay certainly has this message, which was at this index. */
+  isThere(sid: string, index: number | undefined): boolean
+}
+
 /**
- * Those that this device has, live or sealed, and that the relay's document lacks, ascending by index. What the relay
- * has removed may be among them, and what is in a page that can't be read now: it knows, and takes neither twice.
+ * Compares what is here with a whole document of the relay's.
+ * @param read null where both are of one history: then nothing is lost
  */
-export async function lostMessages(old: Replica, next: Replica, read: PageReader): Promise<MessageRecord[]> {
-  const here = await messagesHere(old, next, read)
-  if (here.length === 0) return []
+export async function compare(old: Replica, next: Replica, read: PageReader | null): Promise<Comparison> {
+  const here = read ? await messagesHere(old, next, read) : []
   const known = new Set(old.manifest.pages.map(({ hash }) => hash))
   const sealed = new Set<string>()
   for (const page of next.manifest.pages) {
+    if (!read || here.length === 0) break
     if (page.count === 0 || page.hash === '' || known.has(page.hash)) continue
     for (const { sid } of (await read.next(page)) ?? []) sealed.add(sid)
   }
-  return here.filter(({ sid }) => !sealed.has(sid)).sort((a, b) => a.index - b.index)
+  const isShared = (index: number) => {
+    const page = pageOf(next.manifest, index)
+    return page !== undefined && page.hash !== '' && known.has(page.hash) && !isGone(page, index)
+  }
+  return {
+    lost: here.filter(({ sid }) => !sealed.has(sid)).sort((a, b) => a.index - b.index),
+    isThere: (sid, index) =>
+      sealed.has(sid) || next.message(sid) !== undefined || (index !== undefined && isShared(index)),
+  }
 }
 
 /** What is here and isn't certainly there, as far as the two documents tell. */

@@ -40,7 +40,10 @@ export function sqliteJournal(file: string, maxBytes: number | undefined): Journ
       }))
     },
     async write(write) {
-      return attempt('write to the local store', () => apply(db, write))
+      const appended = attempt('write to the local store', () => apply(db, write))
+      // removed text is to leave the log as well
+      if (write.erase?.length) db.checkpoint()
+      return appended
     },
     async kept(document) {
       return attempt('read the local store', () =>
@@ -62,7 +65,8 @@ export function sqliteJournal(file: string, maxBytes: number | undefined): Journ
 
 /** Removals, additions, holds, keeps. What is kept has its position with a minus before it, so a start passes it over. */
 function apply(db: Sqlite, write: JournalWrite): JournalEntry[] {
-  for (const id of write.remove ?? []) db.run('delete from entries where id = ?', id)
+  for (const id of [...(write.remove ?? []), ...(write.erase ?? [])])
+    db.run('delete from entries where id = ?', id)
   const appended = (write.append ?? []).map((entry) => append(db, entry))
   for (const { id, error, heldAt } of write.hold ?? []) {
     db.run(
@@ -72,11 +76,13 @@ function apply(db: Sqlite, write: JournalWrite): JournalEntry[] {
       id,
     )
   }
-  for (const { id, acceptedBy, heldAt } of write.keep ?? []) {
+  for (const { id, acceptedBy, heldAt, messageIndex } of write.keep ?? []) {
     db.run(
-      "update entries set state = 'kept', position = -position, error = ?, held_at = ? where id = ? and position > 0",
+      `update entries set state = 'kept', position = -position, error = ?, held_at = ?,
+        message_index = ? where id = ? and position > 0`,
       JSON.stringify(acceptedBy),
       heldAt,
+      messageIndex ?? null,
       id,
     )
   }
@@ -113,7 +119,9 @@ function append(db: Sqlite, entry: NewJournalEntry): JournalEntry {
   if (known && Number(known.position) > 0) return entryOf(known)
   if (known) {
     db.run(
-      "update entries set state = 'pending', position = -position, error = null, held_at = null where id = ?",
+      `update entries set state = 'pending', position = -position, error = null, held_at = null, message_index = ?
+        where id = ?`,
+      entry.messageIndex ?? null,
       entry.id,
     )
     return { ...entry, position: -Number(known.position) }

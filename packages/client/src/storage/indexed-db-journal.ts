@@ -201,7 +201,7 @@ async function apply({ entries, summaries, values }: Stores, write: JournalWrite
   const byId = entries.index('id')
   const known = (id: string): Promise<JournalEntry | undefined> => result(byId.get(id))
   await Promise.all(
-    (write.remove ?? []).map(async (id) => {
+    [...(write.remove ?? []), ...(write.erase ?? [])].map(async (id) => {
       const position = await result(byId.getKey(id))
       if (position !== undefined) await result(entries.delete(position))
     }),

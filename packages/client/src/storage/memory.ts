@@ -142,7 +142,7 @@ const sorted = (shared: Shared, which: (entry: JournalEntry) => boolean): Journa
 
 /** Applies a write in the order that `JournalWrite` gives: remove, append, hold. */
 function applyWrite(shared: Shared, write: JournalWrite): JournalEntry[] {
-  for (const id of write.remove ?? []) shared.entries.delete(id)
+  for (const id of [...(write.remove ?? []), ...(write.erase ?? [])]) shared.entries.delete(id)
   const appended = (write.append ?? []).map((entry) => {
     const known = shared.entries.get(entry.id)
     if (known && known.state !== 'kept') return known

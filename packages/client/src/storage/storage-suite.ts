@@ -232,15 +232,32 @@ const journalSentences: Sentence[] = [
           append: [newEntry('one'), newEntry('two'), newEntry('elsewhere', 'CH2'), newEntry('three')],
         })
         const acceptedBy = { commitsId: 4_294_967_295, clock: 7 }
-        const keep = [second, first, other].map((entry) => ({ id: entry?.id ?? '', heldAt: 5, acceptedBy }))
-        await journal.write({ keep: [...keep, { id: 'f'.repeat(32), heldAt: 5, acceptedBy }] })
+        const how = { heldAt: 5, acceptedBy, messageIndex: 3 }
+        const keep = [second, first, other].map((entry) => ({ ...how, id: entry?.id ?? '' }))
+        await journal.write({ keep: [...keep, { ...how, id: 'f'.repeat(32) }] })
         await journal.write({ keep: keep.map((one) => ({ ...one, heldAt: 9 })) })
         checkEqual((await journal.load()).entries, [after], 'what a start reads')
-        const kept = [first, second].map((entry) => ({ ...entry, state: 'kept', heldAt: 5, acceptedBy }))
+        const kept = [first, second].map((entry) => ({ ...entry, ...how, state: 'kept' }))
         checkEqual(await journal.kept('CH1'), kept, 'what is kept')
         checkEqual(await journal.write({ append: [second as NewJournalEntry] }), [second], 'what is written')
         checkEqual((await journal.load()).entries, [second, after], 'what a start reads then')
         checkEqual(bodies(await journal.kept('CH1')), ['one'], 'what is kept then')
+      }),
+  },
+  {
+    sentence: 'what is erased is gone, and what takes its place in the same write is kept',
+    prove: (device) =>
+      withStore(device.storage(), freshOwner(), async ({ journal }) => {
+        const acceptedBy = { commitsId: 1, clock: 1 }
+        const keep = (entries: { id: string }[]) =>
+          entries.map(({ id }) => ({ id, heldAt: 5, acceptedBy, messageIndex: undefined }))
+        const entries = await journal.write({ append: ['erased', 'stays'].map((body) => newEntry(body)) })
+        await journal.write({ keep: keep(entries) })
+        const instead = newEntry('instead')
+        const erase = [entries[0]?.id ?? '', 'f'.repeat(32)]
+        await journal.write({ erase, append: [instead], keep: keep([instead]) })
+        checkEqual((await journal.load()).entries, [], 'what a start reads')
+        checkEqual(bodies(await journal.kept('CH1')), ['stays', 'instead'], 'what is kept')
       }),
   },
   {
@@ -249,7 +266,9 @@ const journalSentences: Sentence[] = [
       withStore(device.storage(), freshOwner(), async ({ journal }) => {
         const entries = await journal.write({ append: ['1', '2', '3', '4'].map((body) => newEntry(body)) })
         const acceptedBy = { commitsId: 1, clock: 1 }
-        await journal.write({ keep: entries.map(({ id }, at) => ({ id, heldAt: at, acceptedBy })) })
+        await journal.write({
+          keep: entries.map(({ id }, at) => ({ id, heldAt: at, acceptedBy, messageIndex: at })),
+        })
         await journal.write({ prune: { before: 0, most: 3 } })
         checkEqual(bodies(await journal.kept('CH1')), ['2', '3', '4'], 'the newest')
         await journal.write({ prune: { before: 2, most: 3 } })

@@ -36,7 +36,7 @@ export interface JournalEntry {
   document: string
   operation: Operation
   state: JournalState
-  /** The index of the sealed message that it is about: where to look for it. */
+  /** The index of the message that it is about, where it is sealed or known: where to look for it. */
   messageIndex?: number
   /** Position in the journal: ascending in the order of writing, across documents and tabs. Given by the store. */
   position: number
@@ -67,6 +67,8 @@ export interface Keep {
   id: string
   heldAt: number
   acceptedBy: { commitsId: number; clock: number }
+  /** Where the message is that it posts or changes, as far as that is known. */
+  messageIndex: number | undefined
 }
 
 /**
@@ -84,6 +86,8 @@ export interface JournalWrite {
   hold?: { id: string; error: { code: number; message: string }; heldAt: number }[]
   /** Removes entries by id; unknown ids are ignored. */
   remove?: string[]
+  /** The same, after which nothing that they said is left in a file of the store's, as far as it has files of its own. */
+  erase?: string[]
   summaries?: StoredSummary[]
   removeSummaries?: string[]
   /** Small JSON values of the engine by key (the session, settings); `undefined` removes. */

@@ -27,6 +27,7 @@ export function openDatabase(path: string): DatabaseSync {
     db.exec('PRAGMA wal_autocheckpoint = 4096')
     db.exec('BEGIN IMMEDIATE; COMMIT')
     migrate(db)
+    emptyLog(db)
     return db
   } catch (error) {
     db?.close()
@@ -39,6 +40,18 @@ export function openDatabase(path: string): DatabaseSync {
     throw new ConfabError(70502, `the database ${path} can't be opened: ${(error as Error).message}`, {
       cause: error,
     })
+  }
+}
+
+/**
+ * The write-ahead log has pages as they were before what was removed was erased, if the process before this one was
+ * killed in between.
+ */
+function emptyLog(db: DatabaseSync): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch {
+    // a disk with no room left: what can still be read is served
   }
 }
 
