@@ -56,6 +56,19 @@ describe.each(ENDPOINTS)('a message over the %s endpoint', (endpoint) => {
     expect(bob.bodies).toEqual(['look'])
   })
 
+  it('has attachments by clean names, whatever its author calls them', async () => {
+    const { relay, sid, alice, bob } = await aliceAndBob()
+    const http = await httpOf('alice', relay)
+    const bytes = bytesOf(10)
+    const filename = '../../photo\u202egnp.exe'
+    const media = described(sid, bytes, { filename })
+    await http.bring(media, bytes)
+    await alice.accepted(withMedia('look', recordOf(media.sid, bytes, { filename })))
+    await bob.peer.when(() => bob.bodies.length > 0)
+    const [message] = bob.doc.getArray('messages').toJSON() as { media: { filename: string }[] }[]
+    expect(message!.media[0]!.filename).toBe('photognp.exe')
+  })
+
   it('has only what its author brought for it', async () => {
     const { relay, sid, alice, bob } = await aliceAndBob()
     const [alices, bobs] = [await httpOf('alice', relay), await httpOf('bob', relay)]

@@ -7,6 +7,7 @@
  */
 import { type AttributesPatch, type AttributesPath, attributesDepth } from './attributes.ts'
 import { ConfabError, type ErrorCode } from './error.ts'
+import { cleanFileName } from './file-name.ts'
 import { bindingType, isLongerThan, normaliseIdentity } from './identity.ts'
 import { INVITE_EXPIRY_LATEST, INVITE_SECRET_BYTES, inviteSecretBytes } from './invite.ts'
 import { isForbiddenKey, isJsonObject, isPlainJson, type Json, type JsonScalar } from './json.ts'
@@ -199,10 +200,12 @@ const secret: Read<string> = (value, path, limits) => {
   return read
 }
 
+const fileName: Read<string> = (value, path, limits) => cleanFileName(name(value, path, limits))
+
 const mediaRecord = object<MediaRecord>({
   sid: sid('ME'),
   category: oneOf('media', 'body', 'history'),
-  filename: optional(name),
+  filename: optional(fileName),
   contentType: name,
   size: count,
   sha256: optional(hash),

@@ -6,6 +6,7 @@
 import * as z from 'zod/mini'
 import { attributesDepth } from '../src/attributes.ts'
 import { ConfabError, ERROR_CODES, type ErrorCode } from '../src/error.ts'
+import { cleanFileName } from '../src/file-name.ts'
 import { bindingType, isLongerThan, normaliseIdentity } from '../src/identity.ts'
 import { INVITE_EXPIRY_LATEST, INVITE_SECRET_BYTES, inviteSecretBytes } from '../src/invite.ts'
 import { isForbiddenKey, isPlainJson, type Json } from '../src/json.ts'
@@ -123,7 +124,7 @@ function makeFields(limits: Limits) {
   const media = z.strictObject({
     sid: sid('ME'),
     category: z.enum(['media', 'body', 'history']),
-    filename: z.optional(name),
+    filename: z.optional(z.pipe(name, z.transform(cleanFileName))),
     contentType: name,
     size: count,
     sha256: z.optional(hash),

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { rm, stat, writeFile } from 'node:fs/promises'
-import { ConfabError, type MediaRecord } from '@confab/core'
+import { ConfabError, cleanFileName, type MediaRecord } from '@confab/core'
 import type { Hooks } from '../hooks.ts'
 import type { StoredMedia } from '../store/media.ts'
 import type { Store } from '../store/store.ts'
@@ -215,6 +215,7 @@ export class Media {
       const at = now()
       const media: StoredMedia = {
         ...brought,
+        filename: cleanFileName(brought.filename ?? '') || null,
         sid: `ME${randomBytes(16).toString('hex')}`,
         identity: null,
         conversationSid: null,

@@ -1,5 +1,5 @@
 /** `Media`: attachments of a service, as Twilio's Media Content Service has them. Content comes and goes as it is. */
-import { ConfabError, cleanFileName } from '@confab/core'
+import { ConfabError } from '@confab/core'
 import * as z from 'zod'
 import { cleanType } from '../../media/content-types.ts'
 import type { StoredMedia } from '../../store/media.ts'
@@ -42,12 +42,11 @@ export const media: readonly Route[] = [
     takes: 'content',
     answer: mediaAnswer,
     status: 201,
-    handle: async (call, { Filename = '', Category: category = 'media' }) => {
+    handle: async (call, { Filename: filename = null, Category: category = 'media' }) => {
       const { content } = call
       const contentType = cleanType(content?.type)
       if (!content || contentType === null)
         throw new ConfabError(20001, 'Content-Type must say of what type the content is')
-      const filename = cleanFileName(Filename) || null
       const { media } = mediaOf(call)
       const brought = { serviceSid: call.serviceSid, category, filename, contentType }
       return shown(call, await media.bring(brought, content.pieces, content.length))
