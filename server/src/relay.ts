@@ -14,6 +14,7 @@ import { channelWebhooks } from './channels/webhooks.ts'
 import { createEngine } from './commit/create-engine.ts'
 import { type Gateway, openGateway } from './gateway/gateway.ts'
 import type { CommittedOperation, Hooks } from './hooks.ts'
+import { backUp as backUpAlone, type CopiedContent } from './media/backup.ts'
 import { isUpload } from './media/endpoints.ts'
 import { type OpenMedia, openMedia } from './media/open-media.ts'
 import { openWatchPort, watchEndpoints } from './metrics/endpoints.ts'
@@ -22,6 +23,7 @@ import { type CheckedOptions, checkedOptions, type RelayOptions, refuseWithoutKe
 import { restApi } from './rest/api.ts'
 import { Authentication } from './rest/authentication.ts'
 import type { RestRelay } from './rest/call.ts'
+import { isContentPath } from './rest/resources/media.ts'
 import { ServiceBook } from './services/service-book.ts'
 import { Services } from './services/services.ts'
 import { systemClock } from './session/clock.ts'
@@ -56,10 +58,11 @@ export interface Relay {
    */
   administer(act: string, fields: Json, by: string): Promise<Json>
   /**
-   * Copies everything as it is at one moment into a new file, while the relay runs.
+   * Copies everything as it is at one moment into a new file, while the relay runs; content of attachments into
+   * `<file>-media`, unless it lies elsewhere than in files.
    * @throws ConfabError 70502 when there is such a file, or it can't be written
    */
-  backup(file: string): Promise<void>
+  backup(file: string): Promise<CopiedContent>
   /**
    * Drains: takes no more connections and uploads, commits what it has, tells every client to come back later
    * (4500), closes the database. Resolves when nothing of the relay is left. Idempotent.
@@ -127,8 +130,12 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     after: later,
     log,
   })
+  const copyDatabase = (file: string) => store.backup(file)
+  const backUp = (file: string): Promise<CopiedContent> =>
+    media ? media.backUp(file, copyDatabase) : backUpAlone(file, null, copyDatabase)
   const administration = new Administration({
     store,
+    backUp,
     accounts,
     retention,
     retry: (tokens) => webhooks.retry(null, tokens),
@@ -184,6 +191,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
         options: checked.media,
         store,
         onMediaAdd: hooks.onMediaAdd?.bind(hooks),
+        ...(metrics && { figures: metrics.media }),
         authenticate: base.authenticate,
         now: systemClock.now,
         after: later,
@@ -193,12 +201,12 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     gateway = await openGateway({
       ...checked,
       version: VERSION,
-      isLong: isUpload,
+      isLong: (path) => isUpload(path) || isContentPath(path),
       handlers: [
         watchEndpoints({ ...watched, metrics: token === undefined ? null : metrics }, token ?? null),
         ...(channels ? [channelWebhooks(channels, log)] : []),
         ...(media ? [media.handler] : []),
-        rest(checked, { store, engine, book, accounts, services, webhooks }, metrics),
+        rest(checked, { store, engine, book, accounts, services, webhooks, media }, metrics),
         ...(checked.demoTokens ? [demoTokens(checked.demoTokens)] : []),
         ...(checked.app === null ? [] : [webApp(checked.app)]),
       ],
@@ -257,7 +265,7 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
         engine.submit(serviceSid, document, operation, source),
     },
     administer: (act, fields, by) => administration.do(act, fields, by),
-    backup: (file) => store.backup(file),
+    backup: backUp,
     close: () => (closed ??= close()),
   }
 }

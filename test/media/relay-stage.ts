@@ -18,9 +18,15 @@ export interface Stored extends TestRelay {
   again(options?: Partial<RelayOptions>): Promise<Stored>
 }
 
-export async function relayOnDisk(options: Partial<RelayOptions> = {}): Promise<Stored> {
+/** A folder that goes at the end of the test. */
+export async function newFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'confab-media-relay-'))
   whenDone(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+export async function relayOnDisk(options: Partial<RelayOptions> = {}, given?: string): Promise<Stored> {
+  const folder = given ?? (await newFolder())
   const open = async (more: Partial<RelayOptions>): Promise<Stored> => {
     const relay = await startRelay({ database: join(folder, 'relay.sqlite'), ...options, ...more })
     whenDone(() => relay.close())
@@ -66,9 +72,12 @@ export const described = (
   ...more,
 })
 
-/** Somebody at the relay's HTTP, with no SDK. */
-export async function httpOf(identity: string, relay: { httpUrl: string }) {
-  const token = await tokenFor(identity)
+/**
+ * Somebody at the relay's HTTP, with no SDK.
+ * @param given another token than the identity's in the default service
+ */
+export async function httpOf(identity: string, relay: { httpUrl: string }, given?: string) {
+  const token = given ?? (await tokenFor(identity))
   const ask = (
     method: string,
     path: string,
@@ -107,5 +116,5 @@ export async function httpOf(identity: string, relay: { httpUrl: string }) {
   }
   const state = async (sid: string) => (await ask('GET', `/media/${sid}/state`)).json()
   const codeOf = async (response: Response) => ((await response.json()) as { code: number }).code
-  return { ask, create, patch, bring, state, codeOf }
+  return { authorization: `Bearer ${token}`, ask, create, patch, bring, state, codeOf }
 }

@@ -6,11 +6,14 @@
 import { ConfabError, defaultServiceSid, isHexId, isSid, type Json } from '@confab/core'
 import * as z from 'zod'
 import type { Accounts } from '../accounts/accounts.ts'
+import type { CopiedContent } from '../media/backup.ts'
 import type { Store } from '../store/store.ts'
 import type { RetentionRule, RetentionRules } from './retention.ts'
 
 export interface AdministrationParts {
-  store: Pick<Store, 'objects' | 'audit' | 'webhooks' | 'backup'>
+  store: Pick<Store, 'objects' | 'audit' | 'webhooks'>
+  /** Copies the database into a new file, and content beside it. */
+  backUp(file: string): Promise<CopiedContent>
   accounts: Accounts
   retention: Pick<RetentionRules, 'set' | 'list'>
   /** Takes up events that were given up; gives how many. */
@@ -36,7 +39,7 @@ const ACTS: { readonly [name: string]: Act } = {
   backup: act({
     fields: z.object({ file: z.string() }),
     target: ({ file }) => file,
-    do: ({ store }, { file }) => store.backup(file),
+    do: ({ backUp }, { file }) => backUp(file),
   }),
   'accounts.create': act({
     fields: z.object({ name }),

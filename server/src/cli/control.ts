@@ -18,6 +18,8 @@ export interface Control {
 export interface DatabaseOptions {
   database: string
   sealingKey?: string
+  /** Where its content lies, if that isn't beside it; null: elsewhere, such as in a bucket. */
+  contents?: string | null
 }
 
 /** Bytes that a socket's path may have at most, on every system. */
@@ -62,7 +64,7 @@ export async function serveControl(
  * @throws ConfabError with the code that is against it
  */
 export async function administer<Answer>(
-  { database, sealingKey }: DatabaseOptions,
+  { database, sealingKey, contents }: DatabaseOptions,
   act: string,
   fields: Json,
 ): Promise<Answer> {
@@ -75,19 +77,30 @@ export async function administer<Answer>(
     if (error !== undefined) throw errorFromBody(error)
     return answer
   }
-  const [{ Accounts }, { openSecretBox }, { openSqliteStore }, { Administration }, { RetentionRules }] =
-    await Promise.all([
-      import('../accounts/accounts.ts'),
-      import('../accounts/secret-box.ts'),
-      import('../store/sqlite/sqlite-store.ts'),
-      import('../administration/administration.ts'),
-      import('../administration/retention.ts'),
-    ])
+  const [
+    { Accounts },
+    { openSecretBox },
+    { openSqliteStore },
+    { Administration },
+    { RetentionRules },
+    { backUp, contentFolder },
+  ] = await Promise.all([
+    import('../accounts/accounts.ts'),
+    import('../accounts/secret-box.ts'),
+    import('../store/sqlite/sqlite-store.ts'),
+    import('../administration/administration.ts'),
+    import('../administration/retention.ts'),
+    import('../media/backup.ts'),
+  ])
   const store = openSqliteStore(database)
   try {
     const box = () => openSecretBox(database, sealingKey)
     const administration = new Administration({
       store,
+      backUp: (file) => {
+        const folder = contents === undefined ? contentFolder(database) : contents
+        return backUp(file, folder, (copy) => store.backup(copy))
+      },
       accounts: new Accounts({ configured: {}, objects: store.objects, box, now: Date.now }),
       retention: new RetentionRules(store.objects),
       // the relay tells them when it is started

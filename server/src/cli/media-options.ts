@@ -3,25 +3,40 @@ import { ConfabError } from '@confab/core'
 import { type Command, Option } from 'commander'
 import type { MediaOptions } from '../media/options.ts'
 
-export interface MediaCommandOptions {
+/** Where attachments lie. */
+export interface MediaPlace {
   media?: string
+  mediaS3?: string
+}
+
+export interface MediaCommandOptions extends MediaPlace {
   mediaBytes?: string
   mediaTypes?: string
   mediaTotal?: string
-  mediaS3?: string
   mediaS3Region?: string
   mediaS3Key?: string
   mediaS3Secret?: string
 }
 
-/** Adds the options to a command. */
-export function addMediaOptions(command: Command): Command {
+/** Adds the options that say where attachments lie to a command. */
+export function addMediaPlace(command: Command): Command {
   return command
     .addOption(
       new Option('--media <folder>', 'where attachments lie; beside the database when left out').env(
         'CONFAB_MEDIA',
       ),
     )
+    .addOption(
+      new Option(
+        '--media-s3 <url>',
+        'bucket for attachments, as https://s3.example.org/bucket or …/bucket/prefix; uploads under way stay in the folder',
+      ).env('CONFAB_MEDIA_S3'),
+    )
+}
+
+/** Adds all options to a command. */
+export function addMediaOptions(command: Command): Command {
+  return addMediaPlace(command)
     .addOption(
       new Option(
         '--media-bytes <size>',
@@ -39,12 +54,6 @@ export function addMediaOptions(command: Command): Command {
         '--media-types <types>',
         "types that are taken, comma-separated, such as 'image/*,application/pdf'; all by default",
       ).env('CONFAB_MEDIA_TYPES'),
-    )
-    .addOption(
-      new Option(
-        '--media-s3 <url>',
-        'bucket for attachments, as https://s3.example.org/bucket or …/bucket/prefix; uploads under way stay in the folder',
-      ).env('CONFAB_MEDIA_S3'),
     )
     .addOption(new Option('--media-s3-region <region>', 'region of the bucket').env('CONFAB_MEDIA_S3_REGION'))
     .addOption(new Option('--media-s3-key <id>', 'access key of the bucket').env('CONFAB_MEDIA_S3_KEY'))

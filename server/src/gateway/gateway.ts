@@ -45,6 +45,8 @@ export interface Gateway {
 
 /** Milliseconds. What browsers and tools send arrives within a round trip or two. */
 const REQUEST_TIMEOUT = 10_000
+/** Bytes of a body that are read behind its answer: a piece of an upload, as tus clients send it. */
+const LINGER_BYTES = 16 * 1024 * 1024
 
 /** @throws the system's error when the port can't be listened on */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
@@ -84,6 +86,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const path = pathOf(request.url)
     options.log.debug({ method: request.method, path }, 'request')
     if (!options.isLong?.(path)) limitBody(request, response)
+    endAfterAnswer(request, response)
   })
   // What a connection keeps is made out of reach of its request, whose headers would stay in memory with it.
   const onSocketError = (error: Error) => options.log.debug({ err: error }, 'socket error')
@@ -147,6 +150,29 @@ function limitBody(request: IncomingMessage, response: ServerResponse): void {
     request.destroy()
   }, REQUEST_TIMEOUT)
   request.once('close', () => clearTimeout(timer))
+}
+
+/**
+ * An answer that comes before all of the body does: what comes behind it is read, and forgotten, for a while, so that
+ * whoever sends it hears the answer. Then they are hung up on.
+ */
+function endAfterAnswer(request: IncomingMessage, response: ServerResponse): void {
+  // before Node's own listener, which would read on for ever
+  response.prependOnceListener('finish', () => {
+    if (request.complete) return
+    let rest = LINGER_BYTES
+    // whoever was reading has answered
+    request.removeAllListeners('data')
+    request.on('data', (piece: Buffer) => {
+      rest -= piece.length
+      if (rest < 0) request.destroy()
+    })
+    // read marks the body as somebody's
+    request.read(0)
+    request.resume()
+    const timer = setTimeout(() => request.destroy(), REQUEST_TIMEOUT)
+    request.once('close', () => clearTimeout(timer))
+  })
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<number> {

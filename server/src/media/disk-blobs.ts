@@ -4,9 +4,13 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { BlobStore } from './blobs.ts'
 
+/** Where the content of a hash lies in their folder. */
+export const contentPath = (directory: string, hash: string): string =>
+  join(directory, hash.slice(0, 2), hash)
+
 /** @param directory on the disk of the files that are put */
 export function diskBlobs(directory: string): BlobStore {
-  const pathOf = (hash: string) => join(directory, hash.slice(0, 2), hash)
+  const pathOf = (hash: string) => contentPath(directory, hash)
   return {
     async put(hash, file) {
       const path = pathOf(hash)

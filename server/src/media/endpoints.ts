@@ -10,9 +10,9 @@ import { answer, bearerOf, failed, type HttpHandler, notFound, pathOf } from '..
 import { Places } from '../gateway/places.ts'
 import type { StoredMedia } from '../store/media.ts'
 import type { ByteRange } from './blobs.ts'
-import type { Asker, Media } from './media.ts'
-import { isShown } from './names.ts'
-import { UPLOADS_PATH, type Uploads } from './uploads.ts'
+import { isShown } from './content-types.ts'
+import type { Asker, Media, MediaFigures } from './media.ts'
+import { CONFLICT, UPLOADS_PATH, type Uploads } from './uploads.ts'
 import type { UrlTokens } from './url-tokens.ts'
 
 /** Requests that are answered at a time, of everybody together. */
@@ -41,6 +41,7 @@ export interface EndpointsOptions {
   maxRequests: number
   /** Milliseconds. */
   urlExpiry: number
+  figures?: MediaFigures
   now(): number
   log: { error(details: object, message: string): void }
 }
@@ -72,6 +73,7 @@ export function mediaEndpoints(options: EndpointsOptions): HttpHandler {
     new MediaRequest(options, places, request, response).answer(path).catch((error) => {
       // whoever asked has hung up
       if (request.destroyed && !request.complete) return
+      if (error instanceof ConfabError) options.figures?.refused(error.code)
       failed(response, error, report)
     })
     return true
@@ -127,10 +129,10 @@ class MediaRequest {
         if (await this.#isTaken(found, id)) return this.#offset(found)
         return uploads.handle(this.#request, this.#response, principal)
       case 'PATCH':
+        if (found.state !== 'uploading') return this.#beyond(found)
         return uploads.handle(this.#request, this.#response, principal)
       case 'DELETE':
         if (!(await media.withdraw(found))) throw new ConfabError(20403, 'A message has this attachment')
-        await uploads.end(id)
         this.#response.writeHead(204, { 'tus-resumable': '1.0.0' }).end()
         return
       default:
@@ -142,8 +144,16 @@ class MediaRequest {
   async #isTaken(media: StoredMedia, id: string): Promise<boolean> {
     if (media.state !== 'uploading') return true
     if (!(await this.#options.uploads.isWhole(id))) return false
-    await this.#options.uploads.finish(id)
+    if (!(await this.#options.uploads.finish(id))) throw new ConfabError(20404)
     return true
+  }
+
+  /** Another piece of what is whole: nothing at its end, or for a place that it is past. */
+  #beyond(media: StoredMedia): void {
+    const { 'upload-offset': offset, 'content-length': length } = this.#request.headers
+    if (offset === String(media.size) && length === '0')
+      this.#response.writeHead(204, { 'tus-resumable': '1.0.0', 'upload-offset': offset }).end()
+    else answer(this.#response, CONFLICT.status, CONFLICT.body)
   }
 
   #offset({ size }: StoredMedia): void {
@@ -179,7 +189,7 @@ class MediaRequest {
     for (const sid of sids) {
       if (!(await media.visible(principal, sid))) continue
       const { serviceSid, identity } = principal
-      urls[sid] = `/media/${sid}?token=${tokens.sign({ serviceSid, sid, identity, expires })}`
+      urls[sid] = tokens.path({ serviceSid, sid, identity, expires })
     }
     answer(this.#response, 200, { urls, expires })
   }
@@ -215,19 +225,23 @@ class MediaRequest {
     }
     if (range) this.#response.setHeader('content-range', `bytes ${start}-${end}/${found.size}`)
     this.#response.writeHead(range ? 206 : 200, { 'content-length': length })
-    // whoever hangs up has what they have
-    await pipeline(content, this.#response).catch(() => {})
+    try {
+      await pipeline(content, this.#response)
+      this.#options.figures?.given(length)
+    } catch {
+      // whoever hangs up has what they have
+    }
   }
 
   /** Who asks: by an access token, or by an address that was given to them. */
   async #asker(sid: string): Promise<Asker> {
     const { tokens, now } = this.#options
-    if (this.#request.headers.authorization !== undefined) return this.#principal()
     const token = new URLSearchParams(this.#request.url?.split('?')[1]).get('token')
-    if (token === null) throw new ConfabError(20003)
+    // whoever was led here from the REST API may bring what they had for that
+    if (token === null) return this.#principal()
     const grant = tokens.read(token, now())
     if (grant?.sid !== sid) throw new ConfabError(20003, 'This address has ended, or never was one')
-    this.#places.takeOwn(nameOf(grant), this.#response)
+    if (grant.identity !== null) this.#places.takeOwn(nameOf(grant), this.#response)
     return grant
   }
 

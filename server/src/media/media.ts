@@ -1,22 +1,18 @@
 /**
  * Attachments of a relay: what comes in is declared, brought whole, checked against its hash and by the app, and is
- * ready for one message. What no message has, or no longer has, goes.
+ * ready for one message.
  */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { rm, stat } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { rm, stat, writeFile } from 'node:fs/promises'
 import { ConfabError, type MediaRecord } from '@confab/core'
 import type { Hooks } from '../hooks.ts'
 import type { StoredMedia } from '../store/media.ts'
 import type { Store } from '../store/store.ts'
 import type { BlobStore, ByteRange } from './blobs.ts'
+import { fileHash } from './file-hash.ts'
+import type { Keeping } from './keeping.ts'
 import { isTaken, type MediaOptions } from './options.ts'
-
-/** Milliseconds between two looks for what has expired. */
-const SWEEP_EVERY = 10 * 60 * 1000
-/** Rows of one look. */
-const AT_A_TIME = 100
+import { Turns } from './turns.ts'
 
 /** What somebody is about to bring. */
 export type Declared = Pick<
@@ -39,16 +35,26 @@ export interface Asker {
   identity: string | null
 }
 
+/** What a server or a channel brings: anybody's message of it may have it. */
+export type Brought = Pick<Declared, 'serviceSid' | 'category' | 'filename' | 'contentType'>
+
+/** Told of what comes, of what goes out, and of what is refused. */
+export interface MediaFigures {
+  taken(bytes: number): void
+  given(bytes: number): void
+  refused(code: number): void
+}
+
 export interface MediaParts {
   options: MediaOptions
-  blobs: BlobStore
+  blobs: Pick<BlobStore, 'read'>
+  keeping: Keeping
   store: Pick<Store, 'media' | 'keyOf' | 'isMember'>
   onMediaAdd: Hooks['onMediaAdd']
-  /** Ends an upload and lets go of its bytes. */
-  endUpload(upload: string): Promise<void>
+  /** A file that there isn't yet, on the disk of the uploads. */
+  newFile(): string
+  figures?: MediaFigures
   now(): number
-  /** Runs once after so many milliseconds; the result cancels. */
-  after(milliseconds: number, run: () => void): () => void
   log: {
     info(details: object, message: string): void
     error(details: object, message: string): void
@@ -57,15 +63,13 @@ export interface MediaParts {
 
 export class Media {
   readonly #parts: MediaParts
-  /** Work on one content at a time: it isn't deleted while it is taken. */
-  readonly #busy = new Map<string, Promise<unknown>>()
-  #sweeping: Promise<void> | null = null
-  #sweepAgain = false
-  #cancelSweep = () => {}
+  readonly #keeping: Keeping
+  readonly #begun = new Turns()
   #isStopped = false
 
   constructor(parts: MediaParts) {
     this.#parts = parts
+    this.#keeping = parts.keeping
   }
 
   get #store() {
@@ -75,15 +79,19 @@ export class Media {
   /** Asks again about what the run before was asking, and begins to clear away what has expired. */
   async start(): Promise<void> {
     for (const media of await this.#store.checking()) this.#check(media)
-    this.#sweepLater()
+    this.#keeping.start()
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true
-    this.#cancelSweep()
-    await this.#sweeping
     // whom the app has not judged it is asked about again at the next start
-    await Promise.allSettled(this.#busy.values())
+    this.#isStopped = true
+    await this.#begun.over()
+    await this.#keeping.stop()
+  }
+
+  /** Clears away what nobody has any more. Called when something was removed. */
+  sweep(): void {
+    this.#keeping.sweep()
   }
 
   // ── coming in ─────────────────────────────────────────────────────────────────────────────────────
@@ -93,35 +101,24 @@ export class Media {
    * @throws ConfabError 20404 when the conversation isn't one of theirs, 70105 for a sid that is in use, 70608 and 70609
    * for what isn't taken, 20429 for too much that no message has, 70502 when the relay is full
    */
-  async declare(declared: Declared): Promise<void> {
-    const { options, store, now } = this.#parts
+  declare(declared: Declared): Promise<void> {
+    // what is begun at once is counted one by one
+    return this.#begun.take('', () => this.#declare(declared))
+  }
+
+  async #declare(declared: Declared): Promise<void> {
+    const { now } = this.#parts
     const { serviceSid, sid, identity, conversationSid } = declared
-    if (declared.size > options.maxBytes)
-      throw new ConfabError(70608, `An attachment has at most ${options.maxBytes} bytes`)
-    if (!isTaken(options.types, declared.contentType))
-      throw new ConfabError(70609, `This relay takes ${options.types.join(', ')}`)
+    this.#checkKind(declared)
     if (conversationSid !== null && !(await this.#isIn(serviceSid, conversationSid, identity)))
       throw new ConfabError(20404)
-    const before = await store.media.find(serviceSid, sid)
+    const before = await this.#store.find(serviceSid, sid)
     if (before && (before.identity !== identity || before.messageSid !== null || isWhole(before)))
       throw new ConfabError(70105)
-    if (identity !== null) {
-      const { count, bytes } = await store.media.unclaimed(serviceSid, identity)
-      const others = before ? before.size : 0
-      if (
-        count - (before ? 1 : 0) >= options.maxWaiting ||
-        bytes - others + declared.size > options.maxWaitingBytes
-      )
-        throw new ConfabError(20429, 'Too many attachments that no message has: post some, or wait')
-    }
-    if (options.maxTotalBytes < Number.MAX_SAFE_INTEGER) {
-      const { bytes } = await store.media.usage()
-      if (bytes + declared.size > options.maxTotalBytes)
-        throw new ConfabError(70502, 'The relay has no room for attachments')
-    }
-    if (before?.upload) await this.#parts.endUpload(before.upload)
+    await this.#checkShare(declared, before)
+    await this.#checkRoom(declared.size - (before?.size ?? 0))
     const at = now()
-    await store.media.put({
+    await this.#store.put({
       ...declared,
       messageSid: null,
       state: 'uploading',
@@ -129,31 +126,128 @@ export class Media {
       dateCreated: at,
       dateUpdated: at,
     })
+    if (before?.upload) await this.#keeping.clearUpload(before.upload)
+  }
+
+  #checkKind({ size, contentType }: Pick<Declared, 'size' | 'contentType'>): void {
+    const { options } = this.#parts
+    if (size > options.maxBytes) throw tooLarge(options)
+    if (!isTaken(options.types, contentType))
+      throw new ConfabError(70609, `This relay takes ${options.types.join(', ')}`)
+  }
+
+  async #checkShare({ serviceSid, identity, size }: Declared, before: StoredMedia | null): Promise<void> {
+    if (identity === null) return
+    const { maxWaiting, maxWaitingBytes } = this.#parts.options
+    const { count, bytes } = await this.#store.unclaimed(serviceSid, identity)
+    if (count - (before ? 1 : 0) >= maxWaiting || bytes - (before?.size ?? 0) + size > maxWaitingBytes)
+      throw new ConfabError(20429, 'Too many attachments that no message has: post some, or wait')
+  }
+
+  /** @param more bytes */
+  async #checkRoom(more: number): Promise<void> {
+    const { bytes, uploadBytes } = await this.#store.usage()
+    if (bytes + uploadBytes + more > this.#parts.options.maxTotalBytes)
+      throw new ConfabError(70502, 'The relay has no room for attachments')
+  }
+
+  /** Something of an upload came. False: it was withdrawn meanwhile, or given up. */
+  goesOn(upload: string): Promise<boolean> {
+    return this.#store.advance(upload, this.#parts.now())
   }
 
   /**
-   * It is whole: a file of its size, which is gone afterwards.
-   * @throws ConfabError 70607 when its content is not what its hash says; then nothing of it is left
+   * An upload is whole: a file of its size, which is gone afterwards.
+   * @throws ConfabError 70607 when its content is not what its hash says; then nothing of it is left. 20404 when it was
+   * withdrawn or given up meanwhile
    */
-  async arrived(media: StoredMedia, file: string): Promise<StoredMedia> {
-    const found = await hashOf(file)
-    if (found !== media.hash || (await stat(file)).size !== media.size) {
-      await this.#store.remove(media.serviceSid, media.sid)
-      await rm(file, { force: true })
-      throw new ConfabError(70607, `The content of ${media.sid} is not what its hash says`)
+  async arrived(media: StoredMedia & { upload: string }, file: string): Promise<StoredMedia> {
+    const { onMediaAdd } = this.#parts
+    const state = onMediaAdd ? 'checking' : 'ready'
+    try {
+      await this.#take(media, file, state)
+    } catch (error) {
+      const isOver = (await this.#store.ofUpload(media.upload))?.state !== 'uploading'
+      if (!isOver) throw error
+      this.sweep()
+      throw error instanceof ConfabError && error.code === 70607 ? error : new ConfabError(20404)
     }
-    const whole: StoredMedia = {
-      ...media,
-      state: this.#parts.onMediaAdd ? 'checking' : 'ready',
-      dateUpdated: this.#parts.now(),
-    }
-    await this.#alone(media.hash, async () => {
-      await this.#store.noteContent(media.hash)
-      await this.#parts.blobs.put(media.hash, file)
-      await this.#store.put(whole)
-    })
-    if (whole.state === 'checking') this.#check(whole)
+    this.#parts.figures?.taken(media.size)
+    await this.#keeping.clearUpload(media.upload)
+    const whole: StoredMedia = { ...media, state }
+    if (state === 'checking') this.#check(whole)
     return whole
+  }
+
+  async #take(
+    media: StoredMedia & { upload: string },
+    file: string,
+    state: 'checking' | 'ready',
+  ): Promise<void> {
+    const { hash, size, sid, upload } = media
+    if ((await fileHash(file)) !== hash || (await stat(file)).size !== size) {
+      await this.#store.remove(media)
+      await this.#keeping.clearUpload(upload)
+      throw new ConfabError(70607, `The content of ${sid} is not what its hash says`)
+    }
+    await this.#keeping.keep(hash, file, async () => {
+      if (!(await this.#store.complete(upload, state, this.#parts.now()))) throw new ConfabError(20404)
+    })
+  }
+
+  /**
+   * Takes what a server or a channel brings, as it comes.
+   * @param length its bytes, if that is known ahead
+   * @throws ConfabError 70608 and 70609 for what isn't taken, 70502 when the relay is full; then nothing of it is left
+   */
+  async bring(
+    brought: Brought,
+    content: AsyncIterable<Uint8Array>,
+    length: number | null,
+  ): Promise<StoredMedia> {
+    const { options, newFile, now, onMediaAdd, figures } = this.#parts
+    const file = newFile()
+    try {
+      this.#checkKind({ size: length ?? 0, contentType: brought.contentType })
+      await this.#checkRoom(length ?? 0)
+      const { size, hash } = await written(file, content, options)
+      if (length === null) await this.#checkRoom(size)
+      const at = now()
+      const media: StoredMedia = {
+        ...brought,
+        sid: `ME${randomBytes(16).toString('hex')}`,
+        identity: null,
+        conversationSid: null,
+        messageSid: null,
+        size,
+        hash,
+        state: onMediaAdd ? 'checking' : 'ready',
+        refusal: null,
+        upload: null,
+        dateCreated: at,
+        dateUpdated: at,
+      }
+      await this.#keeping.keep(hash, file, () => this.#store.put(media))
+      figures?.taken(size)
+      if (media.state === 'checking') this.#check(media)
+      return media
+    } catch (error) {
+      if (error instanceof ConfabError) figures?.refused(error.code)
+      throw error
+    } finally {
+      await rm(file, { force: true })
+    }
+  }
+
+  /** What is whole, for a server of the service: in a message or not, its app asked or not yet. */
+  async ofService(serviceSid: string, sid: string): Promise<StoredMedia | null> {
+    const media = await this.#store.find(serviceSid, sid)
+    return media && isWhole(media) ? media : null
+  }
+
+  /** For this conversation from now on. False: it is for another one, a message has it, or it isn't there. */
+  assign({ serviceSid, sid }: StoredMedia, conversationSid: string): Promise<boolean> {
+    return this.#store.assign(serviceSid, sid, conversationSid)
   }
 
   /** How far one's own attachment is. */
@@ -167,8 +261,9 @@ export class Media {
   }
 
   /** Its author wants it no more. False: a message has it. */
-  async withdraw({ serviceSid, sid }: StoredMedia): Promise<boolean> {
-    const isGone = await this.#store.remove(serviceSid, sid)
+  async withdraw(media: StoredMedia): Promise<boolean> {
+    const isGone = await this.#store.remove(media)
+    if (isGone && media.upload) await this.#keeping.clearUpload(media.upload)
     this.sweep()
     return isGone
   }
@@ -223,87 +318,10 @@ export class Media {
     const { log } = this.#parts
     if (this.#isStopped) return
     const refusal = answer?.refuse === undefined ? null : { code: 70301, message: String(answer.refuse) }
-    const current = await this.#store.find(serviceSid, media.sid)
-    if (current?.state !== 'checking' || current.hash !== media.hash) return
-    await this.#store.put({
-      ...current,
-      state: refusal ? 'refused' : 'ready',
-      refusal,
-      dateUpdated: now(),
-    })
-    if (refusal) {
+    if ((await this.#store.judge(media, refusal, now())) && refusal) {
       log.info({ media: media.sid }, 'an attachment was refused by the app')
       this.sweep()
     }
-  }
-
-  // ── going away ────────────────────────────────────────────────────────────────────────────────────
-
-  /** Clears away content that nobody has any more. Called when something was removed. */
-  sweep(): void {
-    if (this.#isStopped) return
-    if (this.#sweeping) {
-      this.#sweepAgain = true
-      return
-    }
-    this.#sweeping = this.#swept()
-      .catch((error) => this.#parts.log.error({ err: error }, 'attachments could not be cleared away'))
-      .finally(() => {
-        this.#sweeping = null
-        if (this.#sweepAgain && !this.#isStopped) {
-          this.#sweepAgain = false
-          this.sweep()
-        }
-      })
-  }
-
-  /** Resolves when nothing is being cleared away. */
-  async swept(): Promise<void> {
-    while (this.#sweeping) await this.#sweeping
-  }
-
-  #sweepLater(): void {
-    this.#cancelSweep = this.#parts.after(SWEEP_EVERY, () => {
-      this.sweep()
-      this.#sweepLater()
-    })
-    this.sweep()
-  }
-
-  async #swept(): Promise<void> {
-    const { options, now, endUpload, blobs } = this.#parts
-    for (const [state, expiry] of [
-      ['uploading', options.uploadExpiry],
-      ['whole', options.unusedExpiry],
-    ] as const) {
-      for (;;) {
-        const stale = await this.#store.stale(now() - expiry, state, AT_A_TIME)
-        for (const { serviceSid, sid, upload } of stale) {
-          if (upload) await endUpload(upload)
-          await this.#store.remove(serviceSid, sid)
-        }
-        if (stale.length < AT_A_TIME) break
-      }
-    }
-    for (;;) {
-      const released = await this.#store.released(AT_A_TIME)
-      for (const hash of released) {
-        await this.#alone(hash, async () => {
-          if (!(await this.#store.hasContent(hash))) await blobs.delete(hash)
-          await this.#store.settled(hash)
-        })
-      }
-      if (released.length < AT_A_TIME) break
-    }
-  }
-
-  #alone(hash: string, work: () => Promise<void>): Promise<void> {
-    const before = this.#busy.get(hash) ?? Promise.resolve()
-    const done = before.then(work, work).finally(() => {
-      if (this.#busy.get(hash) === done) this.#busy.delete(hash)
-    })
-    this.#busy.set(hash, done)
-    return done
   }
 }
 
@@ -319,8 +337,30 @@ export const recordOf = ({ sid, category, filename, contentType, size, hash }: S
   sha256: hash,
 })
 
-async function hashOf(file: string): Promise<string> {
+const tooLarge = ({ maxBytes }: MediaOptions) =>
+  new ConfabError(70608, `An attachment has at most ${maxBytes} bytes`)
+
+/** Writes all of it into a new file, of which there may be a part when this throws. */
+async function written(
+  file: string,
+  content: AsyncIterable<Uint8Array>,
+  options: MediaOptions,
+): Promise<{ size: number; hash: string }> {
   const hash = createHash('sha256')
-  await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash)
-  return hash.digest('hex')
+  let size = 0
+  async function* counted() {
+    for await (const piece of content) {
+      size += piece.length
+      if (size > options.maxBytes) throw tooLarge(options)
+      hash.update(piece)
+      yield piece
+    }
+  }
+  try {
+    await writeFile(file, counted(), { flag: 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+    throw new ConfabError(70502, 'The disk of the relay is full: try again later', { cause: error })
+  }
+  return { size, hash: hash.digest('hex') }
 }

@@ -5,15 +5,20 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { HttpHandler } from '../gateway/http.ts'
+import type { StoredMedia } from '../store/media.ts'
 import type { Store } from '../store/store.ts'
+import { backUp, type CopiedContent } from './backup.ts'
 import { diskBlobs } from './disk-blobs.ts'
 import { type EndpointsOptions, mediaEndpoints } from './endpoints.ts'
+import { Keeping, type KeepingParts } from './keeping.ts'
 import { Media, type MediaParts } from './media.ts'
-import { DEFAULT_MEDIA, type MediaOptions } from './options.ts'
+import { type MediaOptions, mediaSettings } from './options.ts'
 import { Uploads } from './uploads.ts'
 import { UrlTokens } from './url-tokens.ts'
 
-export interface OpenMediaOptions extends Pick<MediaParts, 'onMediaAdd' | 'now' | 'after' | 'log'> {
+export interface OpenMediaOptions
+  extends Pick<MediaParts, 'onMediaAdd' | 'figures' | 'now' | 'log'>,
+    Pick<KeepingParts, 'after'> {
   /** The relay's database: a file, or `':memory:'`. */
   database: string
   options: Partial<MediaOptions>
@@ -23,7 +28,12 @@ export interface OpenMediaOptions extends Pick<MediaParts, 'onMediaAdd' | 'now' 
 
 export interface OpenMedia {
   readonly media: Media
+  readonly keeping: Keeping
   readonly handler: HttpHandler
+  /** Where a server of the service reads an attachment, for as long as `urlExpiry`: a path. */
+  pathOf(media: Pick<StoredMedia, 'serviceSid' | 'sid'>): string
+  /** As `backUp` does. */
+  backUp(copy: string, copyDatabase: (copy: string) => Promise<void>): Promise<CopiedContent>
   close(): Promise<void>
 }
 
@@ -36,30 +46,48 @@ export async function openMedia(options: OpenMediaOptions): Promise<OpenMedia> {
   const uploadsFolder = join(directory, 'uploads')
   mkdirSync(uploadsFolder, { recursive: true })
   const blobs = options.options.store ?? diskBlobs(join(directory, 'content'))
-  const settings: MediaOptions = { ...DEFAULT_MEDIA, ...options.options, directory, store: blobs }
+  const settings = mediaSettings({ ...options.options, directory, store: blobs })
   const { maxBytes, uploadExpiry, maxRequests, urlExpiry } = settings
-  const uploads = new Uploads({ directory: uploadsFolder, maxBytes, expiry: uploadExpiry, now, log })
+  const refused = (code: number) => options.figures?.refused(code)
+  const uploads = new Uploads({ directory: uploadsFolder, maxBytes, expiry: uploadExpiry, refused, now, log })
+  const keeping = new Keeping({
+    ...options,
+    options: settings,
+    blobs,
+    store: store.media,
+    endUpload: (upload) => uploads.end(upload),
+  })
   const media = new Media({
     ...options,
     options: settings,
     blobs,
-    endUpload: (upload) => uploads.end(upload),
+    keeping,
+    newFile: () => join(uploadsFolder, randomBytes(16).toString('hex')),
   })
   uploads.media = media
+  await uploads.clearStrays()
   await media.start()
   const tokens = new UrlTokens(await signingKey(store))
   return {
     media,
+    keeping,
     handler: mediaEndpoints({
       media,
       uploads,
       tokens,
       authenticate: options.authenticate,
+      ...(options.figures && { figures: options.figures }),
       maxRequests,
       urlExpiry,
       now,
       log,
     }),
+    pathOf: ({ serviceSid, sid }) =>
+      tokens.path({ serviceSid, sid, identity: null, expires: now() + urlExpiry }),
+    backUp: (copy, copyDatabase) =>
+      keeping.holding(() =>
+        backUp(copy, options.options.store ? null : join(directory, 'content'), copyDatabase),
+      ),
     async close() {
       await media.stop()
       if (isPassing) rmSync(directory, { recursive: true, force: true })

@@ -12,7 +12,7 @@ export interface MediaOptions {
   types: readonly string[]
   /** Attachments that one person has put here and that no message has yet, at most. Default 100. */
   maxWaiting: number
-  /** The same, in bytes. Default 2 GiB. */
+  /** The same, in bytes. Default 2 GiB, or `maxBytes` if that is more. */
   maxWaitingBytes: number
   /** Bytes of all content together, at most. Default: as much as the disk takes. */
   maxTotalBytes: number
@@ -37,6 +37,19 @@ export const DEFAULT_MEDIA: Readonly<Omit<MediaOptions, 'directory' | 'store'>> 
   urlExpiry: 60 * 60 * 1000,
   maxRequests: 16,
 })
+
+/** All options, the defaults for those that aren't given. */
+export function mediaSettings(
+  given: Partial<MediaOptions> & Pick<MediaOptions, 'directory' | 'store'>,
+): MediaOptions {
+  const { maxBytes, maxWaitingBytes, types } = { ...DEFAULT_MEDIA, ...given }
+  return {
+    ...DEFAULT_MEDIA,
+    ...given,
+    maxWaitingBytes: given.maxWaitingBytes ?? Math.max(maxWaitingBytes, maxBytes),
+    types: types.map((type) => type.toLowerCase()),
+  }
+}
 
 /** Whether a content type, with or without parameters, is one of these. */
 export function isTaken(types: readonly string[], contentType: string): boolean {

@@ -4,8 +4,8 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 export interface UrlGrant {
   serviceSid: string
   sid: string
-  /** Who it was given to: it is good for as long as they may see the attachment. */
-  identity: string
+  /** Who it was given to: it is good for as long as they may see the attachment. Null: a server of the service. */
+  identity: string | null
   /** Milliseconds since the epoch. */
   expires: number
 }
@@ -19,6 +19,11 @@ export class UrlTokens {
   /** @param key 32 random bytes */
   constructor(key: Uint8Array) {
     this.#key = key
+  }
+
+  /** The path of an attachment with what lets one in. */
+  path(grant: UrlGrant): string {
+    return `/media/${grant.sid}?token=${this.sign(grant)}`
   }
 
   sign({ serviceSid, sid, identity, expires }: UrlGrant): string {

@@ -3,12 +3,14 @@ import { ERROR_CODES } from '@confab/core'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ChannelType, SendResult } from '../channels/channel.ts'
 import type { Engine } from '../engine.ts'
+import type { MediaFigures } from '../media/media.ts'
+import type { MediaUsage } from '../store/media.ts'
 import type { DocumentCommit, Store } from '../store/store.ts'
 
 /** What is asked when somebody looks. */
 export interface MeasuredParts {
   engine: Pick<Engine, 'loaded'>
-  store: Pick<Store, 'webhooks'>
+  store: Pick<Store, 'webhooks' | 'media'>
   connections(): number
   /** Null: there are none. */
   channels(): { depth: number } | null
@@ -71,6 +73,33 @@ export class Metrics {
     ...this.#registers,
   })
 
+  readonly #taken = new Counter({
+    name: 'confab_media_taken_total',
+    help: 'Attachments that came whole, and were what their hash says',
+    ...this.#registers,
+  })
+  readonly #takenBytes = new Counter({
+    name: 'confab_media_taken_bytes_total',
+    help: 'Their bytes',
+    ...this.#registers,
+  })
+  readonly #given = new Counter({
+    name: 'confab_media_given_total',
+    help: 'Answers with content of attachments, or a part of it, that came to their end',
+    ...this.#registers,
+  })
+  readonly #givenBytes = new Counter({
+    name: 'confab_media_given_bytes_total',
+    help: 'Their bytes',
+    ...this.#registers,
+  })
+  readonly #mediaRefusals = new Counter({
+    name: 'confab_media_refusals_total',
+    help: 'Requests about attachments that were refused, by code',
+    labelNames: ['code'] as const,
+    ...this.#registers,
+  })
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
   }
@@ -111,6 +140,24 @@ export class Metrics {
         this.set({ state: 'dead' }, dead)
       },
     })
+    const usage = (name: string, help: string, figure: keyof MediaUsage) =>
+      this.#gauge(name, help, async () => (await store.media.usage())[figure])
+    usage('confab_media_contents', 'Contents that are stored, each once', 'count')
+    usage('confab_media_bytes', 'Bytes of them', 'bytes')
+    usage('confab_media_uploads', 'Uploads that are on their way', 'uploads')
+    usage('confab_media_upload_bytes', 'Bytes that these are to have', 'uploadBytes')
+  }
+
+  readonly media: MediaFigures = {
+    taken: (bytes) => {
+      this.#taken.inc()
+      this.#takenBytes.inc(bytes)
+    },
+    given: (bytes) => {
+      this.#given.inc()
+      this.#givenBytes.inc(bytes)
+    },
+    refused: (code) => this.#mediaRefusals.inc({ code: labelOf(code) }),
   }
 
   /** @param resource of a route; null for a path that there isn't */
@@ -134,13 +181,13 @@ export class Metrics {
     this.#registry.clear()
   }
 
-  #gauge(name: string, help: string, read: () => number): void {
+  #gauge(name: string, help: string, read: () => number | Promise<number>): void {
     new Gauge({
       name,
       help,
       ...this.#registers,
-      collect() {
-        this.set(read())
+      async collect() {
+        this.set(await read())
       },
     })
   }
@@ -151,9 +198,11 @@ export class Metrics {
       this.#bytes.inc(entry.update.length)
       if (messages.put.length > 0) this.#messages.inc(messages.put.length)
       for (const { outcome } of decided) {
-        if (outcome.verdict === 'refused')
-          this.#refusals.inc({ code: outcome.code in ERROR_CODES ? String(outcome.code) : 'other' })
+        if (outcome.verdict === 'refused') this.#refusals.inc({ code: labelOf(outcome.code) })
       }
     }
   }
 }
+
+/** Labels are few, whatever code an app refuses with. */
+const labelOf = (code: number): string => (code in ERROR_CODES ? String(code) : 'other')

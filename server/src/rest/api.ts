@@ -8,7 +8,7 @@ import { ConfabError, defaultServiceSid, isSid } from '@confab/core'
 import { readBody } from '../gateway/body.ts'
 import { type HttpHandler, pathOf } from '../gateway/http.ts'
 import type { Authentication } from './authentication.ts'
-import { Call, type RestRelay } from './call.ts'
+import { Call, type Content, type RestRelay } from './call.ts'
 import { openApi, openApiPage } from './openapi.ts'
 import { readParameters } from './parameters.ts'
 import { matches, type Route } from './route.ts'
@@ -16,6 +16,8 @@ import { routes } from './routes.ts'
 
 /** Bytes of a form, percent-encoded: a body and attributes at their longest. */
 const FORM_BYTES = 512 * 1024
+/** Milliseconds in which nothing comes of content, after which it is given up. */
+const SILENCE = 30_000
 /** Requests that are being answered at a time, and of them those of one account: it leaves room for the others. */
 const MOST = 256
 const MOST_OF_ACCOUNT = 128
@@ -134,18 +136,20 @@ async function answer(
   const { route, found } = routeOf(request, response, located, path)
   entered(route)
   const url = new URL(request.url ?? '/', origin)
-  const given =
-    request.method === 'GET' || request.method === 'DELETE' ? url.searchParams : await form(request)
+  const isForm = request.method === 'POST' && route.takes === 'form'
+  const given = isForm ? await form(request) : url.searchParams
   const parameters = readParameters(route.parameters, given)
   const call = new Call({
     relay,
     accountSid,
     serviceSid,
+    origin,
     base: origin + base,
     url: origin + path,
     query: url.searchParams,
     path: found,
     isWebhookEnabled: String(request.headers['x-twilio-webhook-enabled']).toLowerCase() === 'true',
+    content: route.takes === 'content' ? contentOf(request) : null,
   })
   const answered = await route.handle(call, parameters)
   if (isAudited(route)) {
@@ -160,6 +164,8 @@ async function answer(
     })
   }
   if (route.status === 204) response.writeHead(204).end()
+  else if (route.status === 307)
+    response.writeHead(307, { location: String(answered), 'cache-control': 'no-store' }).end()
   else send(response, route.status, answered as object)
 }
 
@@ -171,6 +177,7 @@ const EVERYDAY: ReadonlySet<string> = new Set([
   'Messages',
   'Users',
   'Users/Conversations',
+  'Media',
 ])
 
 const isAudited = ({ method, resource }: Route): boolean =>
@@ -248,6 +255,18 @@ async function form(request: IncomingMessage): Promise<URLSearchParams> {
     })
   }
   return new URLSearchParams(body.toString())
+}
+
+/** Comes as long as it comes: the route bounds it, and silence does. */
+function contentOf(request: IncomingMessage): Content {
+  request.setTimeout(SILENCE, () => request.destroy())
+  const { 'content-type': type, 'content-length': length } = request.headers
+  return {
+    type,
+    length: length === undefined ? null : Number(length),
+    // whoever sends too much hears so
+    pieces: request.iterator({ destroyOnReturn: false }),
+  }
 }
 
 function originOf({ publicUrl }: RestOptions, { headers }: IncomingMessage): string {

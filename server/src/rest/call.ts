@@ -14,6 +14,7 @@ import {
 } from '@confab/core'
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Engine } from '../engine.ts'
+import type { OpenMedia } from '../media/open-media.ts'
 import type { ServiceBook } from '../services/service-book.ts'
 import type { Services } from '../services/services.ts'
 import { type ConversationSnapshot, readConversation } from '../store/read-conversation.ts'
@@ -28,6 +29,8 @@ export interface RestRelay {
   services: Services
   accounts: Accounts
   webhooks: Pick<Webhooks, 'book' | 'settings' | 'retry' | 'replay' | 'forget'>
+  /** Null: the relay takes no attachments. */
+  media: Pick<OpenMedia, 'media' | 'pathOf'> | null
   limits: Limits
   now(): number
 }
@@ -50,6 +53,8 @@ export interface CallOptions {
   relay: RestRelay
   accountSid: string
   serviceSid: string
+  /** `https://relay.example.org` */
+  origin: string
   /** `https://relay.example.org/v1`, or the same and `/Services/{ChatServiceSid}`. */
   base: string
   /** The address of the request, without its query. */
@@ -58,16 +63,29 @@ export interface CallOptions {
   path: { readonly [name: string]: string }
   /** What `X-Twilio-Webhook-Enabled` says. */
   isWebhookEnabled: boolean
+  /** The body, for a route that takes content. */
+  content: Content | null
+}
+
+/** Content as it comes. */
+export interface Content {
+  /** What is said of it, if anything. */
+  type: string | undefined
+  /** Bytes, if that is said ahead. */
+  length: number | null
+  pieces: AsyncIterable<Uint8Array>
 }
 
 export class Call {
   readonly relay: RestRelay
   readonly accountSid: string
   readonly serviceSid: string
+  readonly origin: string
   readonly base: string
   readonly url: string
   readonly path: { readonly [name: string]: string }
   readonly isWebhookEnabled: boolean
+  readonly content: Content | null
   readonly #query: URLSearchParams
   readonly #options: CallOptions
 
@@ -75,10 +93,12 @@ export class Call {
     this.relay = options.relay
     this.accountSid = options.accountSid
     this.serviceSid = options.serviceSid
+    this.origin = options.origin
     this.base = options.base
     this.url = options.url
     this.path = options.path
     this.isWebhookEnabled = options.isWebhookEnabled
+    this.content = options.content
     this.#query = options.query
     this.#options = options
   }

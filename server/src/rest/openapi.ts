@@ -42,7 +42,7 @@ function operationOf(route: Route, path: string): object {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string)
   const inPath = names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
   const fields = Object.entries(route.parameters.shape)
-  const isQuery = route.method !== 'POST'
+  const isQuery = route.method !== 'POST' || route.takes === 'content'
   const inQuery = isQuery
     ? fields.map(([name, type]) => ({
         name,
@@ -57,6 +57,9 @@ function operationOf(route: Route, path: string): object {
     summary: route.summary,
     operationId: `${route.method.toLowerCase()}${path.replace(/[^A-Za-z0-9]+/g, '_')}`,
     parameters: [...inPath, ...inQuery],
+    ...(route.takes === 'content' && {
+      requestBody: { content: { '*/*': { schema: { type: 'string', format: 'binary' } } } },
+    }),
     ...(!isQuery &&
       fields.length > 0 && {
         requestBody: {

@@ -20,21 +20,23 @@ export interface Route<Fields extends Parameters = Parameters> {
   readonly resource: string
   readonly summary: string
   readonly parameters: Fields
-  /** What it answers with; null for nothing (204). A list answers with pages of it. */
+  /** What a POST brings: fields in a form, or content as it is, and fields in the query. */
+  readonly takes: 'form' | 'content'
+  /** What it answers with; null for nothing (204), or for another address (307), which `handle` gives. A list answers with pages of it. */
   readonly answer: z.ZodType | null
   /** The key of a list's page under which its items are. */
   readonly list?: string
-  readonly status: 200 | 201 | 202 | 204
+  readonly status: 200 | 201 | 202 | 204 | 307
   handle(call: Call, parameters: z.infer<Fields>): Promise<unknown>
 }
 
-type Declared<Fields extends Parameters> = Omit<Route<Fields>, 'scope' | 'status'> &
-  Partial<Pick<Route<Fields>, 'scope' | 'status'>>
+type Declared<Fields extends Parameters> = Omit<Route<Fields>, 'scope' | 'status' | 'takes'> &
+  Partial<Pick<Route<Fields>, 'scope' | 'status' | 'takes'>>
 
 /** Declares a route; what it leaves out is what most have. */
 export function route<Fields extends Parameters>(declared: Declared<Fields>): Route {
   const status = declared.answer === null ? 204 : 200
-  return { scope: 'both', status, ...declared } as unknown as Route
+  return { scope: 'both', takes: 'form', status, ...declared } as unknown as Route
 }
 
 /** Whether the path is the template's, and what stands in the places of its names. */

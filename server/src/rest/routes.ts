@@ -6,6 +6,7 @@ import { conversationWithParticipants } from './resources/conversation-with-part
 import { conversations } from './resources/conversations.ts'
 import { failedEvents } from './resources/failed-events.ts'
 import { keys } from './resources/keys.ts'
+import { media } from './resources/media.ts'
 import { messages } from './resources/messages.ts'
 import { participantConversations } from './resources/participant-conversations.ts'
 import { participants } from './resources/participants.ts'
@@ -20,6 +21,7 @@ export const routes: readonly Route[] = [
   ...conversations,
   ...participants,
   ...messages,
+  ...media,
   ...users,
   ...userConversations,
   ...participantConversations,

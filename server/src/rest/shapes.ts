@@ -11,6 +11,7 @@ import {
   stateOf,
 } from '@confab/core'
 import * as z from 'zod'
+import type { StoredMedia } from '../store/media.ts'
 import type { Call } from './call.ts'
 
 /** To the second, as Twilio's are. */
@@ -184,6 +185,49 @@ export function messageShape(
       : null,
     links: { delivery_receipts: `${url}/Receipts`, channel_metadata: `${url}/ChannelMetadata` },
     content_sid: null,
+  }
+}
+
+export const mediaAnswer = z.object({
+  account_sid: text,
+  service_sid: text,
+  channel_sid: maybe,
+  message_sid: maybe,
+  sid: text,
+  author: text,
+  category: z.enum(['media', 'body', 'history']),
+  content_type: text,
+  filename: maybe,
+  size: z.int(),
+  is_multipart_upstream: z.boolean(),
+  date_created: date,
+  date_upload_updated: date,
+  date_updated: date,
+  url: text,
+  links,
+})
+
+/** @param direct where its content is for a while */
+export function mediaShape(call: Call, media: StoredMedia, direct: string): z.infer<typeof mediaAnswer> {
+  const url = `${call.base}/Media/${media.sid}`
+  const updated = dateText(media.dateUpdated)
+  return {
+    account_sid: call.accountSid,
+    service_sid: call.serviceSid,
+    channel_sid: media.conversationSid,
+    message_sid: media.messageSid,
+    sid: media.sid,
+    author: media.identity ?? 'system',
+    category: media.category,
+    content_type: media.contentType,
+    filename: media.filename,
+    size: media.size,
+    is_multipart_upstream: false,
+    date_created: dateText(media.dateCreated),
+    date_upload_updated: updated,
+    date_updated: updated,
+    url,
+    links: { content: `${url}/Content`, content_direct_temporary: direct },
   }
 }
 

@@ -1,7 +1,6 @@
 /** What an app gives to be attached: a form with files, or content with its type and name. */
-import { ConfabError } from '@confab/core'
+import { ConfabError, cleanFileName, DEFAULT_LIMITS } from '@confab/core'
 import type { MediaCategory, SendMediaOptions } from '../types.ts'
-import { cleanName, NAME } from './names.ts'
 
 export interface Incoming {
   category: MediaCategory
@@ -10,6 +9,8 @@ export interface Incoming {
   filename?: string
 }
 
+/** Characters of a content type: an operation's names. */
+const { nameLength: NAME } = DEFAULT_LIMITS
 const UNKNOWN_TYPE = 'application/octet-stream'
 
 /** @throws ConfabError 20001 when there is no file in it, or it is of another kind */
@@ -37,7 +38,7 @@ function blobOf(media: unknown): Blob {
 
 function make(category: MediaCategory, content: Blob, type: string, filename: string | undefined): Incoming {
   const contentType = cleanType(type)
-  const name = filename === undefined ? '' : cleanName(filename)
+  const name = filename === undefined ? '' : cleanFileName(filename)
   return { category, content, contentType, ...(name && { filename: name }) }
 }
 

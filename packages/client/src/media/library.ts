@@ -10,10 +10,10 @@ import type { MediaCategory, SendMediaOptions } from '../types.ts'
 import { download } from './download.ts'
 import { hashOf } from './hash.ts'
 import { incoming } from './incoming.ts'
-import { safeType } from './names.ts'
 import { look } from './picture.ts'
 import { type RelayAccess, urlsOf } from './relay.ts'
 import { Releases } from './releases.ts'
+import { safeType } from './safe-type.ts'
 
 /** An attachment, and the message that has it. */
 export interface Attachment {

@@ -2,10 +2,10 @@
  * A conversation as a file, of what is on this device. `jsonl` is what `confab import` takes: a line for the
  * conversation, one for each participant, one for each message in order of its index, as the relay accepted them.
  */
-import { type ConversationRecord, isGone, type MessageRecord } from '@confab/core'
+import { type ConversationRecord, cleanFileName, isGone, type MessageRecord } from '@confab/core'
 import type { ParticipantView } from '../engine/engine.ts'
 import type { LocalReader } from '../engine/reader.ts'
-import { cleanName, safeType } from '../media/names.ts'
+import { safeType } from '../media/safe-type.ts'
 import type { MediaStore } from '../storage/storage.ts'
 import type { ConversationExport, ExportedFile, UnseenMessages } from '../types.ts'
 
@@ -51,7 +51,7 @@ async function filesOf(messages: MessageRecord[], media: MediaStore): Promise<Ma
     for (const [at, { sid, filename, contentType, sha256 }] of attached.entries()) {
       const content = sha256 === undefined ? null : await media.get(sha256, Date.now())
       if (!content) continue
-      const name = `${FILES}/${index}-${at + 1} ${cleanName(filename ?? '') || sid}`
+      const name = `${FILES}/${index}-${at + 1} ${cleanFileName(filename ?? '') || sid}`
       files.set(sid, { name, mediaSid: sid, blob: content.slice(0, content.size, safeType(contentType)) })
     }
   }

@@ -1,11 +1,19 @@
 /** `Conversations/Messages` and their `Receipts`. */
-import { ConfabError, diffAttributes, type MessageRecord, messageSidOf, receiptSid } from '@confab/core'
+import {
+  ConfabError,
+  diffAttributes,
+  type MediaRecord,
+  type MessageRecord,
+  messageSidOf,
+  receiptSid,
+} from '@confab/core'
 import * as z from 'zod'
+import { recordOf } from '../../media/media.ts'
 import type { Span } from '../../store/objects.ts'
 import type { Call } from '../call.ts'
 import { spanOf } from '../in-memory.ts'
 import { page } from '../paging.ts'
-import { attributes, date, none, paging, text } from '../parameters.ts'
+import { attributes, date, list, none, paging, text } from '../parameters.ts'
 import { type Route, route } from '../route.ts'
 import { messageAnswer, messageShape, receiptAnswer, receiptShape } from '../shapes.ts'
 
@@ -18,7 +26,7 @@ const fields = z.object({
   DateUpdated: date.optional(),
 })
 const newFields = fields.extend({
-  MediaSid: text.optional(),
+  MediaSid: list(text).optional(),
   ContentSid: text.optional(),
   ContentVariables: text.optional(),
 })
@@ -50,6 +58,26 @@ function loader(call: Call, conversationSid: string, highest: number, isDescendi
   }
 }
 
+/**
+ * Attachments as they stand in a message of this conversation, and for no other from now on.
+ * @throws ConfabError 70606 when there is no such attachment that a server brought, or it is for another message
+ */
+async function recordsOf(call: Call, conversationSid: string, sids: string[]): Promise<MediaRecord[]> {
+  const records: MediaRecord[] = []
+  for (const sid of sids) {
+    const found = await call.relay.media?.media.ofService(call.serviceSid, sid)
+    const isTheirs =
+      found?.identity === null && (await call.relay.media?.media.assign(found, conversationSid))
+    if (!found || !isTheirs)
+      throw new ConfabError(
+        70606,
+        `The relay does not have ${sid.slice(0, 64).toWellFormed()} for this message`,
+      )
+    records.push(recordOf(found))
+  }
+  return records
+}
+
 export const messages: readonly Route[] = [
   route({
     method: 'POST',
@@ -63,7 +91,7 @@ export const messages: readonly Route[] = [
       const { sid, key } = await call.place()
       if (rest.ContentSid !== undefined)
         throw new ConfabError(20001, 'ContentSid is not supported: templates are a service of Twilio’s')
-      if (rest.MediaSid !== undefined) throw new ConfabError(20001, 'MediaSid is not supported yet')
+      const media = await recordsOf(call, sid, rest.MediaSid ?? [])
       const id = call.newId()
       await call.submit(sid, {
         id,
@@ -72,6 +100,7 @@ export const messages: readonly Route[] = [
         ...(subject !== undefined && { subject }),
         ...(Attributes !== undefined && { attributes: Attributes }),
         ...(author !== undefined && { author }),
+        ...(media.length > 0 && { media }),
       })
       const [posted] = await call.relay.store.messages(key, [messageSidOf(id)])
       if (!posted) throw call.notFound()

@@ -1,6 +1,9 @@
-/** Attachments in SQLite. A row that goes leaves its content's hash in `media_released`, in the same transaction. */
+/**
+ * Attachments in SQLite. A row that goes leaves its content's hash in `media_released` and its upload in `media_ended`,
+ * in the same transaction; what content there is, and how much, is counted as rows come and go.
+ */
 import type { DatabaseSync } from 'node:sqlite'
-import type { MediaState, MediaStore, StoredMedia } from '../media.ts'
+import type { MediaState, MediaStore, MediaUsage, StoredMedia } from '../media.ts'
 
 export const MEDIA_TABLES = `
   CREATE TABLE media (
@@ -34,6 +37,38 @@ export const MEDIA_TABLES = `
     BEGIN INSERT INTO media_released (hash) VALUES (NEW.hash) ON CONFLICT DO NOTHING; END;
 `
 
+const WHOLE = "state IN ('ready', 'checking')"
+const COMES = `
+  INSERT INTO media_content (hash, size, uses) SELECT NEW.hash, NEW.size, 1 WHERE NEW.${WHOLE}
+    ON CONFLICT (hash) DO UPDATE SET uses = uses + 1;`
+const GOES = `
+  UPDATE media_content SET uses = uses - 1 WHERE hash = OLD.hash AND OLD.${WHOLE};
+  DELETE FROM media_content WHERE hash = OLD.hash AND uses = 0;`
+const ENDS = 'INSERT INTO media_ended (upload) VALUES (OLD.upload) ON CONFLICT DO NOTHING;'
+
+export const MEDIA_COUNTS = `
+  CREATE TABLE media_ended (upload TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER media_upload_gone AFTER DELETE ON media WHEN OLD.upload IS NOT NULL BEGIN ${ENDS} END;
+  CREATE TRIGGER media_upload_over AFTER UPDATE ON media WHEN OLD.state = 'uploading' AND OLD.upload IS NOT NULL
+    AND (NEW.state <> 'uploading' OR NEW.upload IS NOT OLD.upload) BEGIN ${ENDS} END;
+  CREATE INDEX media_uploading ON media (updated, size) WHERE state = 'uploading';
+  CREATE INDEX media_checking ON media (updated) WHERE state = 'checking';
+
+  CREATE TABLE media_content (hash TEXT PRIMARY KEY, size INTEGER NOT NULL, uses INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE media_usage (count INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
+  INSERT INTO media_content (hash, size, uses)
+    SELECT hash, max(size), count(*) FROM media WHERE ${WHOLE} GROUP BY hash;
+  INSERT INTO media_usage (count, bytes) SELECT count(*), coalesce(sum(size), 0) FROM media_content;
+  CREATE TRIGGER media_content_comes AFTER INSERT ON media_content
+    BEGIN UPDATE media_usage SET count = count + 1, bytes = bytes + NEW.size; END;
+  CREATE TRIGGER media_content_goes AFTER DELETE ON media_content
+    BEGIN UPDATE media_usage SET count = count - 1, bytes = bytes - OLD.size; END;
+  CREATE TRIGGER media_made AFTER INSERT ON media BEGIN ${COMES} END;
+  CREATE TRIGGER media_changed AFTER UPDATE OF state, hash, size ON media
+    BEGIN ${COMES} ${GOES} END;
+  CREATE TRIGGER media_unmade AFTER DELETE ON media BEGIN ${GOES} END;
+`
+
 interface Row {
   service: string
   sid: string
@@ -55,13 +90,12 @@ interface Row {
 
 type Value = string | number | null
 
-const WHOLE = "state IN ('ready', 'checking')"
-
 /** @param guarded turns what SQLite throws into 70502 */
 export function sqliteMedia(db: DatabaseSync, guarded: <Result>(work: () => Result) => Result): MediaStore {
   const all = <Found>(sql: string, ...values: Value[]) =>
     guarded(() => db.prepare(sql).all(...values) as Found[])
   const run = (sql: string, ...values: Value[]) => guarded(() => db.prepare(sql).run(...values))
+  const changes = (sql: string, ...values: Value[]) => Number(run(sql, ...values).changes)
   const first = (where: string, ...values: Value[]) => {
     const [row] = all<Row>(`SELECT * FROM media WHERE ${where} LIMIT 1`, ...values)
     return row ? mediaOf(row) : null
@@ -106,9 +140,52 @@ export function sqliteMedia(db: DatabaseSync, guarded: <Result>(work: () => Resu
         media.dateUpdated,
       )
     },
-    async remove(serviceSid, sid) {
-      const sql = 'DELETE FROM media WHERE service = ? AND sid = ? AND message IS NULL'
-      return Number(run(sql, serviceSid, sid).changes) > 0
+    advance: async (upload, at) =>
+      changes("UPDATE media SET updated = ? WHERE upload = ? AND state = 'uploading'", at, upload) > 0,
+    complete: async (upload, state, at) =>
+      changes(
+        "UPDATE media SET state = ?, updated = ? WHERE upload = ? AND state = 'uploading'",
+        state,
+        at,
+        upload,
+      ) > 0,
+    judge: async ({ serviceSid, sid, hash }, refusal, at) =>
+      changes(
+        `UPDATE media SET state = ?, code = ?, reason = ?, updated = ?
+          WHERE service = ? AND sid = ? AND hash = ? AND state = 'checking'`,
+        refusal ? 'refused' : 'ready',
+        refusal?.code ?? null,
+        refusal?.message ?? null,
+        at,
+        serviceSid,
+        sid,
+        hash,
+      ) > 0,
+    assign: async (serviceSid, sid, conversationSid) =>
+      changes(
+        `UPDATE media SET conversation = ? WHERE service = ? AND sid = ? AND message IS NULL
+          AND coalesce(conversation, ?) = ?`,
+        conversationSid,
+        serviceSid,
+        sid,
+        conversationSid,
+        conversationSid,
+      ) > 0,
+    remove: async ({ serviceSid, sid, upload }) =>
+      changes(
+        'DELETE FROM media WHERE service = ? AND sid = ? AND upload IS ? AND message IS NULL',
+        serviceSid,
+        sid,
+        upload,
+      ) > 0,
+    async expire(before, state, limit) {
+      const isState = state === 'uploading' ? "state = 'uploading'" : "state <> 'uploading'"
+      return changes(
+        `DELETE FROM media WHERE (service, sid) IN
+          (SELECT service, sid FROM media WHERE message IS NULL AND updated < ? AND ${isState} ORDER BY updated LIMIT ?)`,
+        before,
+        limit,
+      )
     },
     async unclaimed(serviceSid, identity) {
       const [found] = all<{ count: number; bytes: number }>(
@@ -119,14 +196,8 @@ export function sqliteMedia(db: DatabaseSync, guarded: <Result>(work: () => Resu
       )
       return { count: found?.count ?? 0, bytes: found?.bytes ?? 0 }
     },
-    async stale(before, state, limit) {
-      const isState = state === 'uploading' ? "state = 'uploading'" : "state <> 'uploading'"
-      const sql = `SELECT * FROM media WHERE message IS NULL AND updated < ? AND ${isState} ORDER BY updated LIMIT ?`
-      return all<Row>(sql, before, limit).map(mediaOf)
-    },
     checking: async () => all<Row>("SELECT * FROM media WHERE state = 'checking'").map(mediaOf),
-    hasContent: async (hash) =>
-      all(`SELECT 1 FROM media WHERE hash = ? AND ${WHOLE} LIMIT 1`, hash).length > 0,
+    hasContent: async (hash) => all('SELECT 1 FROM media_content WHERE hash = ?', hash).length > 0,
     async noteContent(hash) {
       run('INSERT INTO media_released (hash) VALUES (?) ON CONFLICT DO NOTHING', hash)
     },
@@ -135,12 +206,17 @@ export function sqliteMedia(db: DatabaseSync, guarded: <Result>(work: () => Resu
     async settled(hash) {
       run('DELETE FROM media_released WHERE hash = ?', hash)
     },
+    ended: async (limit) =>
+      all<{ upload: string }>('SELECT upload FROM media_ended LIMIT ?', limit).map(({ upload }) => upload),
+    async cleared(upload) {
+      run('DELETE FROM media_ended WHERE upload = ?', upload)
+    },
     async usage() {
-      const [found] = all<{ count: number; bytes: number }>(
-        `SELECT count(*) AS count, coalesce(sum(size), 0) AS bytes
-          FROM (SELECT max(size) AS size FROM media WHERE ${WHOLE} GROUP BY hash)`,
+      const [found] = all<MediaUsage>(
+        `SELECT count, bytes, uploads, uploadBytes FROM media_usage,
+          (SELECT count(*) AS uploads, coalesce(sum(size), 0) AS uploadBytes FROM media WHERE state = 'uploading')`,
       )
-      return { count: found?.count ?? 0, bytes: found?.bytes ?? 0 }
+      return { ...(found as MediaUsage) }
     },
   }
 }

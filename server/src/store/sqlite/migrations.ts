@@ -8,7 +8,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import { AUDIT_TABLES } from './audit.ts'
 import { CHANNEL_TABLES } from './channels.ts'
-import { MEDIA_TABLES } from './media.ts'
+import { MEDIA_COUNTS, MEDIA_TABLES } from './media.ts'
 import { defineFunctions, OBJECT_TABLES } from './objects.ts'
 import { WEBHOOK_TABLES } from './webhooks.ts'
 
@@ -246,6 +246,8 @@ const MIGRATIONS: readonly string[] = [
   `,
   // 12: attachments
   MEDIA_TABLES,
+  // 13: how many attachments there are, and uploads that are over
+  MEDIA_COUNTS,
 ]
 
 /** Bounds from which on the index of step 10 has every document, and its condition. */

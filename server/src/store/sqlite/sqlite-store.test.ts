@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
+import { mediaSuite } from '../media-suite.ts'
 import type { Store } from '../store.ts'
 import { storeSuite } from '../store-suite.ts'
 import { migrate } from './migrations.ts'
@@ -21,12 +22,13 @@ function file(): string {
   return join(folder, 'relay.db')
 }
 
-storeSuite('SQLite in memory', async () => openSqliteStore(':memory:'))
-storeSuite('SQLite in a file', async () => openSqliteStore(file()))
-storeSuite('SQLite whose journal takes next to nothing', async () =>
-  storeOn(openDatabase(':memory:'), { rows: 2, bytes: 200 }),
-)
-storeSuite('SQLite after a crash before every read', async () => crashing(openDatabase(':memory:')))
+for (const suite of [storeSuite, mediaSuite]) {
+  suite('SQLite in memory', async () => openSqliteStore(':memory:'))
+  suite('SQLite in a file', async () => openSqliteStore(file()))
+  suite('SQLite whose journal takes next to nothing', async () =>
+    storeOn(openDatabase(':memory:'), { rows: 2, bytes: 200 }))
+  suite('SQLite after a crash before every read', async () => crashing(openDatabase(':memory:')))
+}
 
 /** Everything is asked of a store that has just begun on what the one before left. */
 function crashing(db: DatabaseSync): Store {
@@ -122,6 +124,24 @@ describe('a database file', () => {
     const store = openSqliteStore(path)
     expect(await store.hasInvite('IS', 'CH', standing)).toBe(true)
     expect(await store.hasInvite('IS', 'CH', usedUp)).toBe(false)
+    await store.close()
+  })
+
+  it('of before attachments were counted counts what it has', async () => {
+    const path = file()
+    const db = new DatabaseSync(path)
+    migrate(db, 12)
+    const insert =
+      db.prepare(`INSERT INTO media (service, sid, category, type, size, hash, state, made, updated)
+      VALUES ('IS', ?, 'media', 'image/png', ?, ?, ?, 1, 1)`)
+    insert.run('ME1', 10, 'aa', 'ready')
+    insert.run('ME2', 10, 'aa', 'checking')
+    insert.run('ME3', 20, 'bb', 'ready')
+    insert.run('ME4', 40, 'cc', 'uploading')
+    db.close()
+    const store = openSqliteStore(path)
+    expect(await store.media.usage()).toEqual({ count: 2, bytes: 30, uploads: 1, uploadBytes: 40 })
+    expect(await store.media.hasContent('aa')).toBe(true)
     await store.close()
   })
 
