@@ -271,6 +271,23 @@ describe.skipIf(!chromium)('examples/plain-yjs', () => {
     await page.getByRole('button', { name: 'Post' }).click()
   }
 
+  /** Whether a text stands in what the page has in IndexedDB. */
+  const keeps = (page: Page, text: string): Promise<boolean> =>
+    page.evaluate(async (text) => {
+      const result = <Value>(request: IDBRequest<Value>) =>
+        new Promise<Value>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result)
+          request.onerror = () => reject(request.error)
+        })
+      const [{ name } = { name: '' }] = await indexedDB.databases()
+      const database = await result(indexedDB.open(name ?? ''))
+      const updates: Uint8Array[] = await result(
+        database.transaction('updates').objectStore('updates').getAll(),
+      )
+      database.close()
+      return updates.some((update) => new TextDecoder('latin1').decode(update).includes(text))
+    }, text)
+
   test('a conversation is read live and written, with no network too, over a closed page and a relay that is away', async () => {
     const program = start()
     const [anns, bens] = [await printed(program, /^ann: (.*)/), await printed(program, /^ben: (.*)/)]
@@ -283,6 +300,8 @@ describe.skipIf(!chromium)('examples/plain-yjs', () => {
     expect(await program.stop('SIGTERM')).toBe(0)
     await post(ben, 'written with no relay')
     await shows(ben, 'pre', 'ann: hello, ben', 'ben: hello, ann', 'written with no relay (waits)')
+    // y-indexeddb doesn't say when it has written
+    await expect.poll(() => keeps(ben, 'written with no relay'), { timeout: 20_000 }).toBe(true)
     await browsers[1]!.close()
 
     await printed(start(Number(new URL(anns).port)), /^ben: (.*)/)

@@ -111,3 +111,45 @@ test('nobody restores until an administrator lets them', async () => {
   const [outcome] = await ada.submit(sid, restore(post('x'), 'bob', 'x'))
   expect(outcome).toMatchObject({ verdict: 'refused', code: 20403 })
 })
+
+test('who may restore nothing is told that what they offer is there, or was removed', async () => {
+  const engine = createEngine({ store: openSqliteStore(':memory:') })
+  const [ada, bob] = [new Device(engine, 'ada'), new Device(engine, 'bob')]
+  const sid = await ada.create('bob')
+  await bob.open(sid)
+  const [here, gone] = [post('here'), post('gone')]
+  await ada.submit(sid, here, gone, operation('message.remove', { sid: messageSidOf(gone.id) }))
+  expect(await bob.submit(sid, restore(here, 'ada', 'here'), restore(gone, 'ada', 'gone'))).toMatchObject([
+    { verdict: 'accepted' },
+    { verdict: 'accepted' },
+  ])
+  expect(bob.bodies(sid)).toEqual(['here'])
+})
+
+test('a removal that comes before what it removes keeps it away, from whoever brings it', async () => {
+  const engine = createEngine({ store: openSqliteStore(':memory:'), ...members })
+  const [ada, bob] = [new Device(engine, 'ada'), new Device(engine, 'bob')]
+  const sid = await ada.create('bob')
+  await bob.open(sid)
+  const [own, anothers] = [post("ada's"), post("bob's")]
+  const remove = ({ id }: Operation) => operation('message.remove', { sid: messageSidOf(id) })
+  // ada is an admin: she had removed both
+  await ada.submit(sid, remove(own), remove(anothers))
+  const brought = [
+    await bob.submit(sid, restore(own, 'ada', "ada's"), anothers),
+    await ada.submit(sid, restore(anothers, 'bob', "bob's"), own),
+  ]
+  for (const outcome of brought.flat()) expect(outcome).toMatchObject({ verdict: 'accepted' })
+  expect(bob.bodies(sid)).toEqual([])
+})
+
+test("who may remove only their own makes nobody else's message go by removing it before it comes", async () => {
+  const engine = createEngine({ store: openSqliteStore(':memory:'), ...members })
+  const [ada, bob] = [new Device(engine, 'ada'), new Device(engine, 'bob')]
+  const sid = await ada.create('bob')
+  await bob.open(sid)
+  const lost = post("ada's")
+  await bob.submit(sid, operation('message.remove', { sid: messageSidOf(lost.id) }))
+  // refused, so that her device keeps the text
+  expect(await ada.submit(sid, lost)).toMatchObject([{ verdict: 'refused', code: 70105 }])
+})

@@ -4,6 +4,7 @@ import * as list from './client/list.ts'
 import * as memory from './client/memory.ts'
 import * as resume from './client/resume.ts'
 import * as search from './client/search.ts'
+import * as webApp from './client/web-app.ts'
 import * as age from './history/scenario.ts'
 import * as engine from './relay/engine.ts'
 import * as growth from './relay/growth.ts'
@@ -17,6 +18,7 @@ import type { Scenario } from './scenario.ts'
 
 export const scenarios: readonly Scenario[] = [
   list,
+  webApp,
   resume,
   history,
   age,

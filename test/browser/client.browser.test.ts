@@ -7,7 +7,7 @@ import { browserAvailable, openPage, type Session, type Tab } from './harness.ts
 
 type Entry = typeof import('./client-page.ts')
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const entry = new URL('./client-page.ts', import.meta.url)
 const available = await browserAvailable()

@@ -8,7 +8,7 @@ import { browserAvailable, openPage, type Session, type Tab } from './harness.ts
 
 type Entry = typeof import('./media-page.ts')
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const entry = new URL('./media-page.ts', import.meta.url)
 const available = await browserAvailable()
@@ -181,7 +181,7 @@ describe.skipIf(!available)('attachments in Chromium', () => {
     await session.call('accepted')
     expect(await session.call('mediaBytes')).toBe(10_000)
     await session.call('removeNewest')
-    await expect.poll(() => session.call('mediaBytes'), { timeout: 20_000 }).toBe(0)
+    await expect.poll(() => session.call('mediaBytes'), { timeout: 30_000 }).toBe(0)
     await session.call('send', 20_000, 'image/png')
     await session.call('destroy')
     expect(await session.call('databases')).toEqual([])

@@ -11,7 +11,7 @@ import { tokenFor } from '../support/relay.ts'
 import { startChromium } from './chromium.ts'
 import { browserAvailable } from './harness.ts'
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const available = await browserAvailable()
 const PAGE = `<!doctype html><meta charset="utf-8"><title>Parts</title>

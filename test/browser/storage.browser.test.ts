@@ -1,10 +1,12 @@
 /** `indexedDB()` in a real browser: the whole suite, and what only a browser can do to it. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { indexedDBSentences } from '../../packages/client/src/storage/indexed-db-sentences.ts'
 import { freshOwner, storageSentences } from '../../packages/client/src/storage/storage-suite.ts'
 import { browserAvailable, openPage, type Session, withPage } from './harness.ts'
 
 type Entry = typeof import('./storage-page.ts')
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const entry = new URL('./storage-page.ts', import.meta.url)
 const available = await browserAvailable()

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createAccessToken, createRelay, type Log, type Relay } from '../../server/src/index.ts'
 import { browserAvailable, withPage } from './harness.ts'
 
@@ -14,6 +14,8 @@ const account = {
   key: 'SK1',
   secret: 'a secret of the browser tests, long enough',
 }
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const entry = new URL('./transport-page.ts', import.meta.url)
 const available = await browserAvailable()

@@ -2,11 +2,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { browserAvailable } from './harness.ts'
-import { begin, box, eventually, message, open, say, shots, toggle, WebStage } from './web-stage.ts'
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 })
+import { shots } from './web-people.ts'
+import { begin, box, eventually, message, onWebStage, open, say, toggle } from './web-stage.ts'
 
 const available = await browserAvailable()
 
@@ -36,15 +35,7 @@ async function choose(page: Page, name: string, mimeType: string, buffer: Buffer
 }
 
 describe.skipIf(!available)('attachments in the web app', () => {
-  let stage: WebStage
-  beforeAll(async () => {
-    stage = await WebStage.start()
-  })
-  afterEach(async () => {
-    await stage.everybodyLeaves()
-    expect(stage.complaints.splice(0)).toEqual([])
-  })
-  afterAll(() => stage.close())
+  const stage = onWebStage()
 
   test('a picture and a file are chosen, sent, drawn, looked at and saved', async () => {
     const { page: alice } = await stage.signedIn('alice')

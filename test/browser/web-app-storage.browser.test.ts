@@ -1,23 +1,17 @@
 /** What the web app says when this device's storage fails it. It always says so, and keeps the words in their field. */
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { startPrivateChromium } from './chromium.ts'
 import { browserAvailable } from './harness.ts'
-import { begin, box, eventually, isConnected, message, open, say, WebStage } from './web-stage.ts'
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 })
+import { isConnected } from './web-people.ts'
+import { begin, box, eventually, message, onWebStage, open, say } from './web-stage.ts'
 
 const available = await browserAvailable()
 
 const notice = (page: Page) => page.getByRole('alert', { name: 'Storage' })
 
 describe.skipIf(!available)('the web app', () => {
-  let stage: WebStage
-  beforeAll(async () => {
-    stage = await WebStage.start()
-  })
-  afterEach(() => stage.everybodyLeaves())
-  afterAll(() => stage.close())
+  const stage = onWebStage()
 
   test('says when the device has no room left, keeps the words, and goes on when there is some', async () => {
     const { page, context } = await stage.person()
@@ -56,7 +50,7 @@ describe.skipIf(!available)('the web app', () => {
     })
     await say(page, 'not lost')
     await notice(page).getByText('The local database was deleted').waitFor()
-    expect(await box(page).inputValue()).toBe('not lost')
+    await eventually(() => box(page).inputValue()).toBe('not lost')
     await notice(page).getByRole('button', { name: 'Open it again' }).click()
     await message(page, 'at the relay').waitFor()
     await eventually(() => box(page).inputValue()).toBe('not lost')
@@ -76,7 +70,7 @@ describe.skipIf(!available)('the web app', () => {
     })
     await say(page, 'by the older one')
     await notice(page).waitFor()
-    expect(await box(page).inputValue()).toBe('by the older one')
+    await eventually(() => box(page).inputValue()).toBe('by the older one')
   })
 
   test('takes over the store of an older version with all that is in it', async () => {

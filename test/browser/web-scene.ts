@@ -1,7 +1,6 @@
 /** A week in a harbour, for whoever looks at the app: several languages, several days, and every mark that there is. */
 import { Client, type Conversation, memory } from '../../packages/client/src/index.ts'
-import type { WebStage } from './web-stage.ts'
-import { tokenFor } from './web-stage.ts'
+import { tokenFor, type WebStage } from './web-people.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 

@@ -1,149 +1,27 @@
-/** The web app on a stage: a relay that serves it, and people with browsers of their own. */
-import { execFile } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import type { BrowserContext, FrameLocator, Locator, Page } from 'playwright-core'
-import { expect } from 'vitest'
-import { Client, type Conversation, memory } from '../../packages/client/src/index.ts'
-import { createAccessToken, createRelay, type Log, type Relay } from '../../server/src/index.ts'
-import { startChromium } from './chromium.ts'
+/** The web app on a stage, for tests of a file: what they share, and what people do in it. */
+import type { FrameLocator, Locator, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
+import { STEP, WebStage } from './web-people.ts'
 
-const root = join(import.meta.dirname, '../..')
-const dist = join(root, 'examples/web/dist')
-const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} }
-const SECRET = 'a secret of the browser tests, long enough'
-
-/** Where screenshots of the last run are. */
-export const shots = join(root, 'node_modules/.cache/confab/screenshots')
-
-export const tokenFor = (identity: string): Promise<string> =>
-  createAccessToken({ accountSid: 'AC1', key: 'SK1', secret: SECRET, identity })
-
-/** Somebody with a browser of their own, which keeps what it has in `profile`. */
-export interface Person {
-  readonly context: BrowserContext
-  readonly page: Page
-  readonly profile: string
-}
-
-export class WebStage {
-  relay!: Relay
-  /** Everything that pages asked for, and what they complained of. */
-  readonly asked: string[] = []
-  readonly complaints: string[] = []
-  readonly #folder: string
-  readonly #port: number
-  readonly #contexts: BrowserContext[] = []
-  readonly #clients: Client[] = []
-
-  private constructor(folder: string, port: number) {
-    this.#folder = folder
-    this.#port = port
-  }
-
-  /** Builds the app, if it has changed, and starts the relay. */
-  static async start(): Promise<WebStage> {
-    mkdirSync(shots, { recursive: true })
-    await promisify(execFile)(process.execPath, [join(root, 'examples/web/build.ts')], { cwd: root })
-    const stage = new WebStage(await mkdtemp(join(tmpdir(), 'confab-web-')), 0)
-    await stage.startRelay()
-    return stage
-  }
-
-  /** Starts the relay, again at the address where it was. */
-  async startRelay(): Promise<void> {
-    const port = this.relay ? Number(new URL(this.relay.httpUrl).port) : this.#port
-    this.relay = await createRelay({
-      port,
-      database: join(this.#folder, 'relay.sqlite'),
-      accessKeys: { SK1: SECRET },
-      app: dist,
-      demoTokens: tokenFor,
-      logger: SILENT,
-    })
-  }
-
-  get url(): string {
-    return this.relay.httpUrl
-  }
-
-  /** Somebody with a browser that is new, or that has been closed before. */
-  async person(profile?: string): Promise<Person> {
-    const kept = profile ?? (await mkdtemp(join(this.#folder, 'profile-')))
-    const context = await startChromium(kept)
-    this.#contexts.push(context)
-    context.on('request', (request) => this.asked.push(request.url()))
-    context.on('weberror', (error) => this.complaints.push(error.error().message))
-    context.on('page', (page) => this.#watch(page))
-    const page = context.pages()[0] ?? (await context.newPage())
-    this.#watch(page)
-    return { context, page, profile: kept }
-  }
-
-  #watch(page: Page): void {
-    page.setDefaultTimeout(15_000)
-    page.on('console', (message) => {
-      const text = message.text()
-      if (message.type() === 'error' && !/WebSocket|ERR_|Failed to load resource/.test(text))
-        this.complaints.push(text)
-    })
-    void page.setViewportSize({ width: 1200, height: 800 })
-  }
-
-  async signedIn(name: string): Promise<Person> {
-    const somebody = await this.person()
-    await this.signIn(somebody.page, name)
-    return somebody
-  }
-
-  async signIn(page: Page, name: string): Promise<void> {
-    await page.goto(this.url)
-    await page.getByLabel('Your name').fill(name)
-    await page.getByRole('button', { name: 'Sign in' }).click()
-    await isConnected(page)
-  }
-
-  /** Somebody with no browser: what others write. */
-  async client(identity: string): Promise<Client> {
-    const client = await Client.create(await tokenFor(identity), {
-      url: this.relay.url,
-      storage: memory(),
-      logLevel: 'silent',
-    })
-    this.#clients.push(client)
-    return client
-  }
-
-  /** Somebody without a browser, once they know of the conversation. */
-  async member(identity: string, name: string): Promise<Conversation> {
-    const client = await this.client(identity)
-    const known = (await client.getSubscribedConversations()).items.find((one) => one.friendlyName === name)
-    if (known) return known
-    return new Promise((resolve) => {
-      client.on('conversationJoined', (one) => {
-        if (one.friendlyName === name) resolve(one)
-      })
-    })
-  }
-
-  /** Closes the browsers, and what stands in for people without one. */
-  async everybodyLeaves(): Promise<void> {
-    await Promise.all(this.#contexts.splice(0).map((context) => context.close()))
-    await Promise.all(this.#clients.splice(0).map((client) => client.shutdown()))
-  }
-
-  async close(): Promise<void> {
-    await this.everybodyLeaves()
-    await this.relay.close()
-    await rm(this.#folder, { recursive: true, force: true })
-  }
+/**
+ * The stage of the tests beside it, in a `describe`: started before them all and closed after them. Everybody leaves
+ * after each, and no page has complained.
+ * @param options.stay nobody leaves before the end: the tests go on with the same people
+ */
+export function onWebStage(options: { stay?: boolean } = {}): WebStage {
+  vi.setConfig({ testTimeout: 4 * STEP, hookTimeout: 4 * STEP })
+  const stage = new WebStage()
+  beforeAll(() => stage.start())
+  afterEach(async () => {
+    if (!options.stay) await stage.everybodyLeaves()
+    expect(stage.complaints.splice(0)).toEqual([])
+  })
+  afterAll(() => stage.close())
+  return stage
 }
 
 /** As long as a step in a browser may take. */
-export const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 15_000 })
+export const eventually = <T>(read: () => T) => expect.poll(read, { timeout: STEP })
 
 type Where = Page | FrameLocator
 
@@ -157,7 +35,6 @@ export async function say(page: Where, text: string): Promise<void> {
 /** By what it says itself, not by what it answers. */
 export const message = (page: Where, text: string): Locator => page.getByRole('article', { name: text })
 
-export const isConnected = (page: Where): Promise<void> => page.locator('.pill.on:visible').waitFor()
 export const isOffline = (page: Where): Promise<void> => page.locator('.pill.off:visible').waitFor()
 
 /** Turns the network off, or on, by the app's own switch. */
@@ -182,3 +59,7 @@ export async function choose(page: Where, text: string, action: string): Promise
   await message(page, text).getByRole('button', { name: 'More' }).click()
   await page.getByRole('menuitem', { name: action }).click()
 }
+
+/** Waits until this has the keyboard. */
+export const hasFocus = (page: Page, wanted: Locator): Promise<void> =>
+  wanted.and(page.locator(':focus')).waitFor()

@@ -16,6 +16,8 @@ const MEGABYTE = 1024 * 1024
 /** How many times more than honest work hostile work may cost. */
 const TIMES = 3
 const CONNECTIONS = 60
+/** Bytes that the resident memory may have been above what it was: also what a collector leaves for later. */
+const PEAK = 192 * MEGABYTE
 
 let relay: RelayProcess
 /** Microseconds of CPU of one honest connection that opens a document and posts a short message. */
@@ -88,7 +90,7 @@ describe('hostile bytes cost a relay no more than as many honest ones', () => {
     const honest = rows.length * perConnection + bytes * perByte
     expect(spent).toBeLessThan(TIMES * honest)
     expect(after.memory - before.memory).toBeLessThan(16 * MEGABYTE)
-    expect(after.peak - before.peak).toBeLessThan(96 * MEGABYTE)
+    expect(after.peak - before.peak).toBeLessThan(PEAK)
   }, 60_000)
 
   it('the dearest of them, each against an honest connection with as many bytes', async () => {
@@ -134,7 +136,7 @@ describe('hostile bytes cost a relay no more than as many honest ones', () => {
     const after = await relay.usage()
     expect(spent).toBeLessThan(TIMES * (10 * perConnection + 10 * huge.length * perByte))
     expect(after.memory - before.memory).toBeLessThan(8 * MEGABYTE)
-    expect(after.peak - before.peak).toBeLessThan(96 * MEGABYTE)
+    expect(after.peak - before.peak).toBeLessThan(PEAK)
   }, 60_000)
 
   it('ten thousand opens of documents that there are not', async () => {

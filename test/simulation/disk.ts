@@ -168,10 +168,15 @@ export class Disk {
   }
 
   #apply(write: JournalWrite): JournalEntry[] {
+    for (const id of write.remove ?? []) {
+      const at = this.#entries.findIndex((one) => one.id === id)
+      if (at >= 0) this.#entries.splice(at, 1)
+    }
     const appended = (write.append ?? []).map((entry) => this.#append(entry))
     // a person's removal of a message takes its pending post with it, in one write
     if (write.append?.some(({ operation }) => operation.type === 'message.remove'))
-      for (const id of write.remove ?? []) this.#withdrawn.add(id)
+      for (const id of write.remove ?? [])
+        if (!write.append.some((entry) => entry.id === id)) this.#withdrawn.add(id)
     for (const { id, error, heldAt } of write.hold ?? []) {
       const entry = this.#entries.find((one) => one.id === id)
       if (entry) Object.assign(entry, { state: 'held', error, heldAt })
@@ -179,10 +184,6 @@ export class Disk {
     for (const { id, ...keep } of write.keep ?? []) {
       const entry = this.#entries.find((one) => one.id === id)
       if (entry && entry.state !== 'kept') Object.assign(entry, keep, { state: 'kept' })
-    }
-    for (const id of write.remove ?? []) {
-      const at = this.#entries.findIndex((one) => one.id === id)
-      if (at >= 0) this.#entries.splice(at, 1)
     }
     for (const summary of write.summaries ?? []) this.#summaries.set(summary.document, summary)
     for (const document of write.removeSummaries ?? []) this.#summaries.delete(document)
@@ -198,10 +199,8 @@ export class Disk {
     if (known && known.state !== 'kept') return structuredClone(known)
     const stored = { ...structuredClone(entry), position: known?.position ?? ++this.#position }
     if (known) this.#entries.splice(this.#entries.indexOf(known), 1, stored)
-    else {
-      this.#entries.push(stored)
-      this.everAppended.push(structuredClone(stored))
-    }
+    else this.#entries.push(stored)
+    if (!this.everAppended.some(({ id }) => id === entry.id)) this.everAppended.push(structuredClone(stored))
     return structuredClone(stored)
   }
 

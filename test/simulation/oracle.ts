@@ -1,6 +1,6 @@
 /** What must be true at the end of every simulated world. Each check says what it found, in words. */
 
-import { type MessageRecord, participantSid } from '@confab/core'
+import { type MessageRecord, messageSidOf, participantSid } from '@confab/core'
 import type { JournalEntry } from '../../packages/client/src/storage/storage.ts'
 import type { Device } from './device.ts'
 import type { World } from './world.ts'
@@ -32,10 +32,10 @@ export async function judge(world: World): Promise<string[]> {
     if (!loaded) continue
     const messages = await world.store.messageRange(loaded.head.key, 0, Number.MAX_SAFE_INTEGER)
     truth.set(sid, messages.map(line))
-    const posts = acceptedPosts(world, sid)
-    if (posts !== loaded.head.highestIndex + 1) {
-      wrong.push(`${sid} has given ${loaded.head.highestIndex + 1} indices to ${posts} posts`)
-    }
+    const given = loaded.head.highestIndex + 1
+    const { posts, unseen } = acceptedPosts(world, sid)
+    if (given > posts || given < posts - unseen)
+      wrong.push(`${sid} has given ${given} indices to ${posts} posts, ${unseen} of them unseen`)
     for (const device of world.devices) {
       for (const tab of device.tabs) {
         const view = tab.engine.conversation(sid)
@@ -68,7 +68,36 @@ export async function judge(world: World): Promise<string[]> {
     }
   }
   for (const device of world.devices) wrong.push(...nothingLost(world, device))
+  if (world.membersRestore) wrong.push(...allBrought(world, truth))
   return wrong
+}
+
+/** What a device showed when the relay was restored is there again, unless somebody removed it, or it had lost it. */
+function allBrought(world: World, truth: ReadonlyMap<string, string[]>): string[] {
+  const asked = [...world.devices, ...world.gone].flatMap(({ disk }) => disk.everAppended)
+  return world.shown.flatMap(({ device, conversation, record, lostRows }) => {
+    const { identity, name, disk } = device
+    const self = participantSid(conversation, { identity })
+    const isOut =
+      !world.commits.members.get(conversation)?.has(identity) ||
+      asked.some(
+        ({ document, operation }) =>
+          document === conversation &&
+          ((operation.type === 'participant.remove' && operation.sid === self) ||
+            operation.type === 'conversation.leave'),
+      )
+    const isRemoved = asked.some(
+      ({ operation }) => operation.type === 'message.remove' && operation.sid === record.sid,
+    )
+    const isHeld = disk.entries.some(
+      ({ state, operation }) =>
+        state === 'held' &&
+        (messageSidOf(operation.id) === record.sid || ('sid' in operation && operation.sid === record.sid)),
+    )
+    if (isOut || isRemoved || isHeld || disk.lostRows > lostRows) return []
+    const isThere = truth.get(conversation)?.some((one) => one.includes(` ${record.sid} `))
+    return isThere ? [] : [`${name} had ${record.sid} of ${conversation}, and nobody brought it`]
+  })
 }
 
 /** Nobody has let them in since the relay was restored, or removed them: what their devices have stays. */
@@ -126,16 +155,21 @@ async function compare(
   return wrong.concat(tab.screen.mistakes.splice(0).map((mistake) => `${device.name}: ${mistake}`))
 }
 
-/** How many posts were accepted in a conversation: each has an index of its own, and no index is left over. */
-function acceptedPosts(world: World, sid: string): number {
+/**
+ * How many posts were accepted in a conversation: each has an index of its own, and no index is left over. Of those that
+ * nobody ever saw, some were removed in the commit that brought them, and some before they came.
+ */
+function acceptedPosts(world: World, sid: string): { posts: number; unseen: number } {
   const accepted = new Set<string>()
-  for (const { disk } of world.devices) {
+  for (const { disk } of [...world.devices, ...world.gone]) {
     for (const { id, document, operation } of disk.everAppended) {
       if (document !== sid || operation.type !== 'message.post') continue
       if (world.commits.outcomes.get(id)?.verdict === 'accepted') accepted.add(id)
     }
   }
-  return accepted.size
+  const seen = world.commits.indices.get(sid)
+  const unseen = [...accepted].filter((id) => !seen?.has(messageSidOf(id))).length
+  return { posts: accepted.size, unseen }
 }
 
 function difference(shown: readonly string[], expected: readonly string[]): string {

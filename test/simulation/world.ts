@@ -6,10 +6,19 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { deflateSync } from 'node:zlib'
-import { DEFAULT_LIMITS, limitsWith, type Operation, type Outcome } from '@confab/core'
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_ROLES,
+  limitsWith,
+  type MessageRecord,
+  type Operation,
+  type Outcome,
+  rolesRestoring,
+} from '@confab/core'
 import { createEngine as createRelayEngine } from '../../server/src/commit/create-engine.ts'
 import type { SealingOptions } from '../../server/src/commit/options.ts'
 import type { Engine as Relay } from '../../server/src/engine.ts'
+import { emptyBook } from '../../server/src/services/service-book.ts'
 import type { JournalBounds } from '../../server/src/store/sqlite/journal.ts'
 import { openDatabase } from '../../server/src/store/sqlite/open.ts'
 import { storeOn } from '../../server/src/store/sqlite/sqlite-store.ts'
@@ -32,6 +41,14 @@ export interface Commits {
   epochs: number
 }
 
+export interface ShownBefore {
+  device: Device
+  conversation: string
+  record: MessageRecord
+  /** Document writes that its device had lost by then. */
+  lostRows: number
+}
+
 const copyOf = (commits: Commits): Commits => structuredClone(commits)
 
 export class World implements Net {
@@ -39,6 +56,8 @@ export class World implements Net {
   readonly time = new VirtualTime()
   readonly random: Random
   readonly devices: Device[] = []
+  /** Devices that never came back after the relay was restored. */
+  readonly gone: Device[] = []
   commits: Commits = {
     indices: new Map(),
     outcomes: new Map(),
@@ -54,6 +73,8 @@ export class World implements Net {
   restores = 0
   /** What people's lists of conversations said when the older disk was put in place: items by identity and sid. */
   readonly listed = new Map<string, Map<string, string>>()
+  /** What apps showed when the older disk was put in place: whoever still has it brings it again. */
+  readonly shown: ShownBefore[] = []
   #backup: { file: string; commits: Commits } | null = null
   readonly #sealing: Partial<SealingOptions> | false
   #relay: Relay | null = null
@@ -78,6 +99,11 @@ export class World implements Net {
 
   relay = (): Relay | null => this.#relay
 
+  /** Whether members may bring again what others had written. */
+  get membersRestore(): boolean {
+    return this.seed % 2 === 1
+  }
+
   startRelay(): void {
     const { time, random } = this
     let alive = true
@@ -90,6 +116,7 @@ export class World implements Net {
       limits: limitsWith({ ...DEFAULT_LIMITS, outboxClients: 2 }),
       sealing: this.#sealing,
       mediaChecked: true,
+      book: emptyBook(rolesRestoring(DEFAULT_ROLES, this.membersRestore ? 'members' : 'service admins')),
       deflate: async (bytes) => deflateSync(bytes),
       now: time.now,
       random: (count) => random.bytes(count),
@@ -132,15 +159,36 @@ export class World implements Net {
     const backup = this.#backup
     if (!backup) return
     this.note('the older copy is put in place')
+    this.#loseDevice()
     if (this.#relay) this.#crash()
     await this.store.close()
     this.#db = openDatabase(backup.file)
     this.store = storeOn(this.#db, this.#bounds)
     this.commits = copyOf(backup.commits)
     this.restores++
+    for (const device of this.devices) {
+      for (const { screen } of device.tabs) {
+        for (const [conversation, { messages }] of screen.conversations) {
+          for (const { record, status } of messages.values()) {
+            if (status === 'accepted')
+              this.shown.push({ device, conversation, record, lostRows: device.disk.lostRows })
+          }
+        }
+      }
+    }
     this.#dropBackup()
     for (const { identity } of this.devices) this.listed.set(identity, await this.listOf(identity))
     this.startRelay()
+  }
+
+  /** Where members may bring what others had written, somebody's device may be gone with what was on it. */
+  #loseDevice(): void {
+    if (!this.membersRestore || this.devices.length < 3 || this.random.chance(0.5)) return
+    const [lost] = this.devices.splice(this.random.int(1, this.devices.length - 1), 1) as [Device]
+    this.note(`${lost.name} is gone`)
+    this.gone.push(lost)
+    for (const tab of [...lost.tabs]) tab.crash()
+    lost.link.setReachable(false)
   }
 
   /** What the relay's list of somebody's conversations says of each: an item, and whether it stands. */

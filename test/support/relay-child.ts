@@ -1,6 +1,7 @@
 /** A relay in a process of its own, for tests that kill or measure it. Options come as JSON in the first argument. */
 import { flushCompileCache } from 'node:module'
 import { createRelay, type Log } from '@confab/relay'
+import { serveControl } from '../../server/src/cli/control.ts'
 import { relayOptions } from './relay.ts'
 
 export type Answer = { type: 'ready'; url: string } | { type: 'usage'; usage: Usage }
@@ -24,7 +25,9 @@ const logger: Log = {
   warn() {},
   error: (details, message) => console.error(message, details),
 }
-const relay = await createRelay(relayOptions({ logger, ...JSON.parse(process.argv[2] ?? '{}') }))
+const options = relayOptions({ logger, ...JSON.parse(process.argv[2] ?? '{}') })
+const relay = await createRelay(options)
+if (options.database !== ':memory:') await serveControl(options.database, relay)
 
 const cpu = () => {
   const { user, system } = process.cpuUsage()

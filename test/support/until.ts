@@ -5,6 +5,7 @@ const NEWS = [
   'messageUpdated',
   'messageRemoved',
   'operationRefused',
+  'operationsChanged',
   'conversationUpdated',
   'connectionStateChanged',
 ] as const

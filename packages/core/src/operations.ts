@@ -79,7 +79,10 @@ export interface MessageEdit extends Base<'message.edit'> {
   body?: string
   attributes?: AttributesPatch
 }
-/** Removing what is not there is accepted and changes nothing: two people may remove the same message offline. */
+/**
+ * Removing what is not there is accepted and changes nothing: two people may remove the same message offline. A message
+ * that comes only then, brought again after a backup was restored, stays away.
+ */
 export interface MessageRemove extends Base<'message.remove'> {
   sid: string
 }

@@ -17,6 +17,7 @@ class ConversationsSource extends Source<Conversations> {
   readonly #known = new Map<string, Conversation>()
   #loading: Promise<void> | null = null
   #isStale = true
+  #isArranging = false
 
   constructor(client: Client) {
     super(LOADING)
@@ -34,15 +35,15 @@ class ConversationsSource extends Source<Conversations> {
   protected attach(): () => void {
     const put = (conversation: Conversation) => {
       this.#known.set(conversation.sid, conversation)
-      this.#arrange()
+      this.#arrangeSoon()
     }
     const drop = ({ sid }: Conversation) => {
-      if (this.#known.delete(sid)) this.#arrange()
+      if (this.#known.delete(sid)) this.#arrangeSoon()
     }
     const detach = listen(this.#client, {
       conversationAdded: put,
       conversationJoined: put,
-      conversationUpdated: () => this.#arrange(),
+      conversationUpdated: () => this.#arrangeSoon(),
       conversationLeft: drop,
       conversationRemoved: drop,
     })
@@ -67,10 +68,21 @@ class ConversationsSource extends Source<Conversations> {
     this.#arrange(true)
   }
 
+  /** Once for all that is told together: a start tells of each conversation, twice. */
+  #arrangeSoon(): void {
+    if (this.#isArranging) return
+    this.#isArranging = true
+    queueMicrotask(() => {
+      this.#isArranging = false
+      this.#arrange()
+    })
+  }
+
   #arrange(isLoaded = !this.value.isLoading): void {
-    const conversations = [...this.#known.values()].sort(
-      (a, b) => timeOf(b) - timeOf(a) || (a.sid < b.sid ? -1 : 1),
-    )
+    const conversations = [...this.#known.values()]
+      .map((one) => ({ one, time: timeOf(one) }))
+      .sort((a, b) => b.time - a.time || (a.one.sid < b.one.sid ? -1 : 1))
+      .map(({ one }) => one)
     const before = this.value
     const isSame =
       conversations.length === before.conversations.length &&

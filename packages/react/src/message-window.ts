@@ -37,6 +37,7 @@ export class MessageWindow extends Source<MessagesState> {
   readonly #pageSize: number
   #isRead = false
   #reading: Promise<void> | null = null
+  #isReadingAgain = false
 
   constructor(conversation: Conversation, pageSize: number) {
     super(NOTHING)
@@ -133,9 +134,13 @@ export class MessageWindow extends Source<MessagesState> {
   }
 
   #added(message: Message): void {
-    const { messages, hasNewer, isLoading } = this.value
+    const { messages, hasNewer, isLoading, absent } = this.value
     // what is read for the first time will have it
     if (isLoading) return
+    if (absent && message.index >= absent.from && message.index <= absent.to) {
+      this.#readAgain()
+      return
+    }
     if (hasNewer) {
       const last = messages.at(-1)
       if (last && message.index > last.index) return
@@ -144,11 +149,22 @@ export class MessageWindow extends Source<MessagesState> {
     let at = others.length
     while (at > 0 && (others[at - 1] as Message).index > message.index) at--
     // above what is shown: it is there when somebody scrolls up
-    if (at === 0 && this.value.hasOlder) return
+    if (at === 0 && others.length > 0 && this.value.hasOlder) return
     const next = [...others.slice(0, at), message, ...others.slice(at)]
     const most = PAGES * this.#pageSize
     const hasOlder = this.value.hasOlder || next.length > most
     this.set({ ...this.value, messages: next.slice(-most), hasOlder })
+  }
+
+  /** What was elsewhere has come: once for all of it. */
+  #readAgain(): void {
+    if (this.#isReadingAgain) return
+    this.#isReadingAgain = true
+    const { messages, hasNewer } = this.value
+    const [first] = messages
+    void (hasNewer && first ? this.jumpTo(first.index) : this.jumpToNewest()).finally(() => {
+      this.#isReadingAgain = false
+    })
   }
 
   #removed(message: Message): void {

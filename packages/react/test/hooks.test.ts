@@ -1,10 +1,11 @@
 /** The hooks, rendered, over real clients on a real relay. */
-import type { Client, Conversation, Message } from '@confab/client'
+import type { Client, ClientStorage, Conversation, Message } from '@confab/client'
 import { memory } from '@confab/client'
 import { act, createElement, memo, Suspense } from 'react'
 import { renderToString } from 'react-dom/server'
 import { afterEach, describe, expect, test } from 'vitest'
-import { connected, decided, relayOf, start, together } from '../../../test/conformance/stage.ts'
+import { connected, decided, joined, relayOf, start, together } from '../../../test/conformance/stage.ts'
+import type { Storage } from '../../client/src/storage/storage.ts'
 import {
   ConfabProvider,
   useClient,
@@ -147,6 +148,37 @@ describe('messages', () => {
     const again = await shownBy(offline)
     await act(async () => void (await again.conversation.sendMessage('by carol')))
     await until(() => again.shown.text() === '0 meanwhile;1 by carol;')
+  })
+
+  test('of a document that this device has lost come with the relay, and until then it is said which are elsewhere', async () => {
+    const { relay, bob, asAlice, asBob } = await pair()
+    for (let i = 0; i < 7; i++) await asBob.sendMessage(`m${i}`)
+    await decided(bob)
+    const storage = memory() as ClientStorage & Storage
+    const { open } = storage
+    const carol = await connected('carol', relay, { storage })
+    await asAlice.add('carol')
+    expect((await (await joined(carol, asAlice.sid)).getMessages()).items).toHaveLength(7)
+    await carol.shutdown()
+    storage.open = async (owner) => {
+      const store = await open.call(storage, owner)
+      await store.documents.remove(asAlice.sid, 1)
+      return store
+    }
+    const again = await start('carol', relay.url, { storage })
+    await again.goOffline()
+    const conversation = await joined(again, asAlice.sid)
+    const List = () => {
+      const { messages, absent } = useMessages(conversation, { pageSize: 3 })
+      const rows = messages.map((message) => createElement(Row, { key: message.sid, message }))
+      return [absent ? `${absent.from}-${absent.to} elsewhere;` : '', ...rows]
+    }
+    const shown = await show(within(again, List))
+    await until(() => shown.text() === '0-6 elsewhere;')
+    await act(async () => void (await conversation.sendMessage('by carol')))
+    await until(() => shown.text() === '0-6 elsewhere;7 by carol…;')
+    await act(() => again.goOnline())
+    await until(() => shown.text() === '5 m5;6 m6;7 by carol;')
   })
 
   test('jump to an old one and back, with a bounded number of rows', async () => {

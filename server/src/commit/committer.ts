@@ -46,7 +46,12 @@ interface Ended {
 
 const ORDER: Record<DocumentKind, number> = { profile: 0, user: 1, conversation: 2 }
 /** Operations that are decided on the message whose sid they have. */
-const NAMES_A_MESSAGE: ReadonlySet<string> = new Set(['message.edit', 'message.remove', 'message.report'])
+const NAMES_A_MESSAGE: ReadonlySet<string> = new Set([
+  'message.edit',
+  'message.remove',
+  'message.report',
+  'message.restore',
+])
 
 /** Readers up to whom a conversation's commits are decided as they come. */
 const FEW_READERS = 16
@@ -415,10 +420,8 @@ export class Committer {
           if (!('ok' in parsed)) continue
           const amended = i === work.next && work.hook?.stage === 'agreed' ? work.hook.operation : parsed.ok
           if (NAMES_A_MESSAGE.has(amended.type) && 'sid' in amended) sids.add(amended.sid)
-          if (amended.type === 'message.restore') {
-            sids.add(amended.sid)
+          if (amended.type === 'message.restore' || amended.type === 'message.remove')
             ids.push(postOf(amended.sid))
-          }
           lookups.want(lane.serviceSid, author.identity, amended)
           const profile = lane.kind === 'user' ? profileNamedBy(amended, ownerOf(lane.document)) : null
           if (profile !== null) fetching.push(this.#involve(lane.serviceSid, profile, involved))

@@ -6,13 +6,13 @@
 import {
   type Change,
   type ConversationCreate,
+  can,
   type DecideContext,
   type Decision,
   type DecisionAgainst,
   decide,
   decideUser,
   type Limits,
-  type MessageRestore,
   type Operation,
   type Outcome,
   outcomeOf,
@@ -22,6 +22,7 @@ import {
   postOf,
   type RefusalRecord,
   SERVICE_ADMIN,
+  standingOf,
   type UserChange,
   type UserDecision,
   type UserState,
@@ -73,6 +74,9 @@ export interface LastWord {
   /** Milliseconds that it may take. */
   deadline: number
 }
+
+/** Whose what system actors decided is. */
+const NOBODY = ''
 
 export type DirectoryChange = Extract<Change, { type: 'directory.put' | 'directory.delete' }>
 
@@ -142,12 +146,11 @@ function judge(work: Work, scene: Scene, operation: Operation, isStranger: boole
   }
   const hook = work.hook as Exclude<HookState, { stage: 'against' }>
   const final = hook?.stage === 'agreed' ? hook.operation : operation
-  const decision = decided(final, author, scene, hook?.allowed === true)
-  if (final.type === 'message.restore' && decision.verdict === 'accepted') {
-    const before = scene.decided.get(postOf(final.sid))
-    // it is there, or was removed, or was refused: nothing is to be brought again
-    if (before) decision.changes.length = 0
-  }
+  // it is there, or was removed, or was refused: nothing is to be brought again, and anybody may hear that
+  const isDecided = final.type === 'message.restore' && scene.decided.has(postOf(final.sid))
+  const decision: Decision | UserDecision = isDecided
+    ? { verdict: 'accepted', changes: [] }
+    : decided(final, author, scene, hook?.allowed === true)
   if (decision.verdict !== 'accepted') return against(work, scene, operation, decision)
   const missing = missingMedia(final, author, scene)
   if (missing) {
@@ -159,6 +162,8 @@ function judge(work: Work, scene: Scene, operation: Operation, isStranger: boole
   }
   if (work.stranger && !scene.admitStranger(work)) return { kind: 'done' }
   accept(work, scene, final, decision)
+  if (final.type === 'message.remove' && !scene.decided.has(postOf(final.sid)))
+    settlePost(scene, final.sid, remover(final, author, scene, hook?.allowed === true))
   return null
 }
 
@@ -179,18 +184,10 @@ function missingMedia(
   }
 }
 
-function decided(
-  operation: Operation,
-  author: Author,
-  scene: Scene,
-  allowed: boolean,
-): Decision | UserDecision {
+function contextOf(operation: Operation, author: Author, scene: Scene, allowed: boolean): DecideContext {
   const { model, lookups, limits, book, now } = scene
-  const { serviceSid, document, kind } = model.head
-  if (operation.type === 'conversation.create' && model.head.deleted && owns(document, operation, author)) {
-    return { verdict: 'refused', code: 70105, message: 'This conversation was deleted' }
-  }
-  const common = {
+  const { serviceSid, document } = model.head
+  return {
     actor: author.principal
       ? ({ kind: 'identity', identity: author.identity } as const)
       : ({ kind: 'system', source: author.source } as const),
@@ -202,9 +199,6 @@ function decided(
       allowed || !author.principal
         ? SERVICE_ADMIN
         : book.serviceRole(serviceSid, author.identity, author.principal.serviceRoleSid),
-  }
-  const context: DecideContext = {
-    ...common,
     defaultRoles: book.defaultRoles(serviceSid),
     conversationSid: document,
     uniqueNameOwner: (name) => lookups.uniqueNameOwner(serviceSid, name),
@@ -213,11 +207,25 @@ function decided(
     conversationCount: (identity) => lookups.conversationCount(serviceSid, identity),
     trustInvites: false,
   }
+}
+
+function decided(
+  operation: Operation,
+  author: Author,
+  scene: Scene,
+  allowed: boolean,
+): Decision | UserDecision {
+  const { model, book } = scene
+  const { serviceSid, document, kind } = model.head
+  if (operation.type === 'conversation.create' && model.head.deleted && owns(document, operation, author)) {
+    return { verdict: 'refused', code: 70105, message: 'This conversation was deleted' }
+  }
+  const context = contextOf(operation, author, scene, allowed)
   try {
     if (operation.type === 'conversation.create')
       return decide(model, withTimers(operation, book.configuration(serviceSid)), context)
     if (kind === 'user') {
-      const user = { ...common, identity: ownerOf(document), serviceSid }
+      const user = { ...context, identity: ownerOf(document), serviceSid }
       return decideUser(userStateOf(model, scene.profileOf), operation, user)
     }
     return decide(model, operation, context)
@@ -339,7 +347,7 @@ function accept(work: Work, scene: Scene, operation: Operation, decision: Accept
   if (kind === 'user') applyUserChanges(model, scene.profileOf, decision.changes as UserChange[])
   else apply(scene, decision.changes as Change[])
   conclude(work, scene, outcomeOf(operation.id, decision))
-  if (operation.type === 'message.restore') restored(scene, operation)
+  if (operation.type === 'message.restore') settlePost(scene, operation.sid, operation.author)
   work.committed.push({
     serviceSid,
     conversationSid: document,
@@ -351,13 +359,19 @@ function accept(work: Work, scene: Scene, operation: Operation, decision: Accept
   })
 }
 
-/** Its post counts as decided: for its author, who may bring it again, and for everybody who offers it. */
-function restored({ model, decided }: Scene, { sid, author }: MessageRestore): void {
-  const id = postOf(sid)
+/** The post of a message counts as decided: it was brought again by another, or removed before it came again. */
+function settlePost({ model, decided }: Scene, messageSid: string, whose: string): void {
+  const id = postOf(messageSid)
   if (decided.has(id)) return
   const outcome: Outcome = { id, verdict: 'accepted' }
-  decided.set(id, { id, identity: author, outcome })
-  model.remember(outcome, author)
+  decided.set(id, { id, identity: whose, outcome })
+  model.remember(outcome, whose)
+}
+
+/** In whose name a message is gone that never was here: who may remove only their own takes nobody else's. */
+function remover(operation: Operation, author: Author, scene: Scene, allowed: boolean): string {
+  const standing = standingOf(scene.model, contextOf(operation, author, scene, allowed))
+  return can(standing, 'deleteAnyMessage') ? NOBODY : author.identity
 }
 
 function apply({ model, lookups, directory }: Scene, changes: readonly Change[]): void {
@@ -390,11 +404,14 @@ function concludeOnce(work: Work, scene: Scene, outcome: Outcome): void {
   else conclude(work, scene, outcome)
 }
 
-/** The outcome that was recorded, for its author; anybody else has taken an id that isn't theirs. */
+/**
+ * The outcome that was recorded, for its author, and for everybody when no person was; anybody else has taken an id
+ * that isn't theirs.
+ */
 function replay(work: Work, scene: Scene, before: DecidedOperation): void {
   const { author, stranger } = work
   const outcome: Outcome =
-    before.identity === author.identity
+    before.identity === author.identity || before.identity === NOBODY
       ? before.outcome
       : { id: before.id, verdict: 'refused', code: 70105, message: 'The id was used by somebody else' }
   work.outcomes.push(outcome)

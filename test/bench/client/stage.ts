@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { memory } from '@confab/client'
 import { conversationSid, defaultServiceSid, type Operation } from '@confab/core'
+import type { RelayOptions } from '@confab/relay'
 import { operation } from '../../support/operations.ts'
 import { ACCOUNT, startRelay, type TestRelay, tokenFor } from '../../support/relay.ts'
 import { takeIn } from './device.ts'
@@ -19,8 +20,11 @@ export interface Amount {
 const LIMITS = { operationsPerSecond: 1e6, bytesPerSecond: 1e9, sendBufferBytes: 1e9 }
 
 /** A relay with conversations in which somebody wrote and the reader has read all but `UNREAD`. */
-export async function relayWith({ conversations, messages }: Amount): Promise<TestRelay> {
-  const relay = await startRelay({ limits: LIMITS })
+export async function relayWith(
+  { conversations, messages }: Amount,
+  options: Partial<RelayOptions> = {},
+): Promise<TestRelay> {
+  const relay = await startRelay({ limits: LIMITS, ...options })
   for (let i = 0; i < conversations; i++) await makeConversation(relay, i, messages)
   if (messages > UNREAD) {
     const reader = await takeIn({ url: relay.url, token: await tokenFor(READER) }, memory(), {

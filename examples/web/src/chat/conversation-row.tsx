@@ -69,7 +69,8 @@ function Line(props: { conversation: Conversation; last: Message | undefined; is
       </>
     )
   }
-  return last ? <Said message={last} /> : <i>Nothing said yet</i>
+  if (last) return <Said message={last} />
+  return <i>{conversation.lastMessage ? 'Not on this device yet' : 'Nothing said yet'}</i>
 }
 
 function Said({ message: given }: { message: Message }) {

@@ -73,13 +73,17 @@ export function Timeline(props: TimelineProps) {
   if (!shown.isLoading && items.length === 0) {
     return (
       <div className="timeline empty">
-        <p>Say something. It is kept here, with or without a network.</p>
+        <p>
+          {shown.absent
+            ? 'What was said here is not on this device yet. It comes when there is a network.'
+            : 'Say something. It is kept here, with or without a network.'}
+        </p>
       </div>
     )
   }
   return (
     <div className="timeline">
-      {shown.absent && messages.length > 0 && (
+      {shown.absent && (
         <p className="absent" role="status">
           Older messages are not on this device. They come when there is a network.
         </p>

@@ -28,7 +28,7 @@ import { LOCAL } from './outbox.ts'
 import type { PeerMessage, PeerNews } from './peers.ts'
 import { randomFraction, randomUint32 } from './platform.ts'
 import { Replica, type ReplicaChanges } from './replica.ts'
-import { isComparable, isLostWith, lostMessages, offer, type Restored } from './restored.ts'
+import { bring, isComparable, isLostWith, lostMessages, type PageReader, type Restored } from './restored.ts'
 import { type OrderedState, type PageQuery, type ReadPage, Seen } from './seen.ts'
 import { Serial } from './serial.ts'
 import {
@@ -444,14 +444,39 @@ export class LocalConversation {
     const differs = isOther || !this.#goesOn(old, next)
     const kept = accepted.filter((entry) => !next.knows(entry.acceptedBy))
     const own = new Set([...kept, ...this.pending].map(({ id }) => messageSidOf(id)))
-    const offers = differs ? lostMessages(old, next).filter(({ sid }) => !own.has(sid)) : []
-    const again = [...kept, ...offers.map((record) => offer(record, this.sid, identity))]
+    const lost = differs ? await lostMessages(old, next, this.#pagesOfBoth()) : []
+    const brought = lost.filter(({ sid }) => !own.has(sid))
+    // what changes them comes behind them
+    const sids = new Set(brought.map(({ sid }) => sid))
+    const edits = kept.filter(({ operation }) => operation.type === 'message.edit' && sids.has(operation.sid))
+    const again = [
+      ...kept.filter((entry) => !edits.includes(entry)),
+      ...brought.map((record) => bring(record, this.sid, identity)),
+      ...edits,
+    ]
     if (!differs && again.length === 0) return null
     // should storing fail, whatever comes next is answered with this question again
     this.#asked = point
     const anew = differs && !this.#isToldOf(old, next, isFresh)
     next.doc.destroy()
-    return { again: again.length > 0 ? await journal.again(again) : [], anew }
+    return {
+      again:
+        again.length > 0
+          ? await journal.again(
+              again,
+              edits.map(({ id }) => id),
+            )
+          : [],
+      anew,
+    }
+  }
+
+  #pagesOfBoth(): PageReader {
+    const { pages, link } = this.#host
+    return {
+      old: (page) => this.#history.held(page),
+      next: ({ hash }) => pages.read(this.sid, hash, link.connected),
+    }
   }
 
   /** How far this conversation had come here: further than the document, if its stored copy lost a write. */

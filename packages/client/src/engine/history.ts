@@ -94,6 +94,12 @@ export class History {
     return this.#host.pages.decoded(this.#sid, page.hash)
   }
 
+  /** What this device has of a page, newer than the page or not. */
+  async held(page: SealedPage): Promise<Records | null> {
+    const known = this.atHand(page) ?? this.#stale.get(page.first)
+    return known ?? (page.hash === '' ? null : this.#host.pages.read(this.#sid, page.hash, false))
+  }
+
   /** Reads a page, from the relay if need be; null when it can't be had now. `ask` false: from this device alone. */
   async load(page: SealedPage, ask = true): Promise<Records | null> {
     const known = this.atHand(page)

@@ -116,10 +116,17 @@ export class OperationJournal {
     return entries
   }
 
-  /** Appends operations as undecided ones, those that are kept where they stood. Resolves when it is durable. */
-  again(entries: readonly Pick<JournalEntry, 'id' | 'document' | 'operation'>[]): Promise<JournalEntry[]> {
+  /**
+   * Appends operations as undecided ones, those that are kept where they stood. Resolves when it is durable.
+   * @param last of these, the ids of those that are to stand behind all others
+   */
+  again(
+    entries: readonly Pick<JournalEntry, 'id' | 'document' | 'operation'>[],
+    last: string[] = [],
+  ): Promise<JournalEntry[]> {
     return this.append(
       entries.map(({ id, document, operation }) => ({ id, document, operation, state: 'pending' })),
+      { remove: last },
     )
   }
 

@@ -115,7 +115,7 @@ export class Reader implements LocalReader {
     const conversation = await this.#opened(sid)
     if (!conversation) return null
     const { base } = conversation.seen
-    return { manifest: base.manifest, live: base.ordered, lost: base.lost === true }
+    return { manifest: base.manifest, live: base.ordered, lost: base.lost !== undefined }
   }
 
   async pages(): Promise<StoredPage[]> {

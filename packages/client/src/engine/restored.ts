@@ -1,8 +1,11 @@
 /** What it means for a conversation here that its relay was restored from an older backup. */
 import {
+  isGone,
   type Json,
   jsonEqual,
   type MessageRecord,
+  type Operation,
+  postOf,
   type ResumePoint,
   restoreId,
   type SealedPage,
@@ -13,7 +16,7 @@ import type { Replica } from './replica.ts'
 
 /** A document goes on in another history than the one that was here. */
 export interface Restored {
-  /** Operations of this identity that are undecided again, durable; offers among them. */
+  /** Operations of this identity that are undecided again, durable; offers of others' messages among them. */
   again: JournalEntry[]
   /** What the app was told can't be compared with what is now: it is told the conversation anew. */
   anew: boolean
@@ -40,30 +43,59 @@ const isSamePage = (a: SealedPage, b: SealedPage | undefined): boolean =>
 const editedIn = (replica: Replica): Json =>
   replica.ordered.slice(0, replica.position(replica.manifest.end)) as unknown as Json
 
-/** Those of the old document that the relay's lacks without having removed them, ascending by index. */
-export function lostMessages(old: Replica, next: Replica): MessageRecord[] {
-  const taken = new Set(next.ordered.map(({ index }) => index))
-  const lost: MessageRecord[] = []
-  for (const [record, client, clock] of old.messageItems()) {
-    if (next.message(record.sid)) continue
-    // In the same epoch an item that is known was removed, or sealed. Another has other items: there an index that
-    // nobody has was.
-    const isKnown = clock < Y.getState(next.doc.store, client)
-    const isGap = old.epoch !== next.epoch && record.index <= next.highestIndex && !taken.has(record.index)
-    if (!isKnown && !isGap) lost.push(record)
-  }
-  return lost.sort((a, b) => a.index - b.index)
+/** How the pages of two histories of one conversation are read; null for what can't be had. */
+export interface PageReader {
+  /** A page of the history that was here, from this device alone. */
+  old(page: SealedPage): Promise<readonly MessageRecord[] | null>
+  /** A page of the relay's, which knows more than this device. */
+  next(page: SealedPage): Promise<readonly MessageRecord[] | null>
 }
 
-/** The operation that offers it, and keeps it where nobody may. */
-export function offer(record: MessageRecord, document: string, identity: string): NewJournalEntry {
-  const { dateUpdated: _, lastUpdatedBy: __, restored: ___, dateWritten, ...message } = record
-  const id = restoreId(identity, record.sid)
-  const written = dateWritten ?? record.dateCreated
-  return {
-    id,
-    document,
-    operation: { ...message, id, type: 'message.restore', dateWritten: written },
-    state: 'pending',
+/**
+ * Those that this device has, live or sealed, and that the relay's document lacks, ascending by index. What the relay
+ * has removed may be among them, and what is in a page that can't be read now: it knows, and takes neither twice.
+ */
+export async function lostMessages(old: Replica, next: Replica, read: PageReader): Promise<MessageRecord[]> {
+  const here = await messagesHere(old, next, read)
+  if (here.length === 0) return []
+  const known = new Set(old.manifest.pages.map(({ hash }) => hash))
+  const sealed = new Set<string>()
+  for (const page of next.manifest.pages) {
+    if (page.count === 0 || page.hash === '' || known.has(page.hash)) continue
+    for (const { sid } of (await read.next(page)) ?? []) sealed.add(sid)
   }
+  return here.filter(({ sid }) => !sealed.has(sid)).sort((a, b) => a.index - b.index)
+}
+
+/** What is here and isn't certainly there, as far as the two documents tell. */
+async function messagesHere(old: Replica, next: Replica, read: PageReader): Promise<MessageRecord[]> {
+  const here: MessageRecord[] = []
+  const live = new Set<number>()
+  for (const [record, client, clock] of old.messageItems()) {
+    live.add(record.index)
+    // an item that is known there was removed, edited or sealed since
+    const isKnown = clock < Y.getState(next.doc.store, client)
+    if (!isKnown && !next.message(record.sid)) here.push(record)
+  }
+  const same = new Set(next.manifest.pages.map(({ hash }) => hash))
+  for (const page of old.manifest.pages) {
+    if (page.count === 0 || (page.hash !== '' && same.has(page.hash))) continue
+    for (const record of (await read.old(page)) ?? []) {
+      const { index, sid } = record
+      if (!isGone(page, index) && !live.has(index) && !next.message(sid)) here.push(record)
+    }
+  }
+  return here
+}
+
+/** What brings a message again: its author posts it once more, under the id that it had; anybody else offers it. */
+export function bring(record: MessageRecord, document: string, identity: string): NewJournalEntry {
+  const { dateUpdated: _, lastUpdatedBy: __, restored: ___, receipts: ____, ...message } = record
+  const dateWritten = record.dateWritten ?? record.dateCreated
+  const { sid, author, index, participantSid, dateCreated, ...content } = message
+  const operation: Operation =
+    author === identity
+      ? { ...content, id: postOf(sid), type: 'message.post', dateWritten }
+      : { ...message, id: restoreId(identity, sid), type: 'message.restore', dateWritten }
+  return { id: operation.id, document, operation, state: 'pending' }
 }

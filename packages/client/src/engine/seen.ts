@@ -28,8 +28,8 @@ export interface OrderedState extends ConversationState {
   readonly manifest: Manifest
   readonly ordered: readonly MessageRecord[]
   position(index: number): number
-  /** True when nothing is known but the summary: the document was lost. */
-  readonly lost?: boolean
+  /** The document was lost, and this is known of its messages: they exist, and none of them is here. */
+  readonly lost?: Pick<ConversationView, 'lastMessage' | 'unreadCount'>
 }
 
 /** The records of a page; undefined when they are yet to be read, null when they can't be had now. */
@@ -48,6 +48,8 @@ export class Seen {
   readonly #posts: Map<string, MessageRecord>
   readonly #edited: ReadonlyMap<string, MessageRecord>
   readonly #removed: ReadonlySet<string>
+  /** All accepted messages of a document that was lost: a page that can't be had now. */
+  readonly #lost: SealedPage | null
 
   constructor(
     base: OrderedState,
@@ -61,6 +63,7 @@ export class Seen {
     this.#posts = new Map(posts.map((record) => [record.sid, record]))
     this.#edited = edited
     this.#removed = removed
+    this.#lost = base.lost?.lastMessage ? lostPage(base) : null
   }
 
   /**
@@ -155,7 +158,7 @@ export class Seen {
       if (!('sid' in one)) {
         more = true
         if (items.length === count) break
-        if (readPage(one) === undefined) return one
+        if (one !== this.#lost && readPage(one) === undefined) return one
         absent = backwards
           ? { from: one.first, to: Math.min(one.last, start) }
           : { from: Math.max(one.first, start), to: one.last }
@@ -185,11 +188,14 @@ export class Seen {
     const { ordered } = base
     const lowest = base.position(base.manifest.end)
     const below = (limit: number) => base.position(limit) + posts.filter((post) => post.index < limit).length
+    const lost = this.#lost
+    if (lost && step > 0 && from <= lost.last) return yield lost
     if (step > 0) if (yield* this.#sealed(from, step, readPage)) return
     let at = step < 0 ? below(from + 1) - 1 : Math.max(lowest, below(from))
     for (; at >= lowest && at < ordered.length + posts.length; at += step) {
       yield (ordered[at] ?? posts[at - ordered.length]) as MessageRecord
     }
+    if (lost && step < 0 && from >= lost.first) yield lost
     if (step < 0) yield* this.#sealed(from, step, readPage)
   }
 
@@ -224,6 +230,7 @@ export class Seen {
         if (!this.#removed.has(one.sid)) return one
         continue
       }
+      if (one === this.#lost) return this.base.lost?.lastMessage ?? null
       const removed = new Set([...this.#removed].map((sid) => this.base.message(sid)?.index))
       for (let index = one.last; index >= one.first; index--) {
         if (!isGone(one, index) && !removed.has(index)) return { index }
@@ -233,9 +240,24 @@ export class Seen {
   }
 
   #countAbove(index: number): number {
-    let count = this.base.messageCount - this.base.countBelow(index + 1)
+    const { lost, highestIndex, messageCount } = this.base
+    // as it was known, and no more than there can be since
+    let count = lost
+      ? Math.min(lost.unreadCount ?? messageCount, Math.max(0, highestIndex - index))
+      : messageCount - this.base.countBelow(index + 1)
     for (const sid of this.#removed) if ((this.base.message(sid)?.index ?? -1) > index) count--
     for (const post of this.#posts.values()) if (post.index > index) count++
     return count
   }
 }
+
+const lostPage = ({ highestIndex, messageCount }: OrderedState): SealedPage => ({
+  number: -1,
+  first: 0,
+  last: highestIndex,
+  count: messageCount,
+  before: 0,
+  bytes: 0,
+  hash: '',
+  gone: undefined,
+})

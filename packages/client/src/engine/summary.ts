@@ -74,7 +74,8 @@ export function viewOf(summary: StoredSummary): ConversationView {
  * on the list, and its person can go on writing.
  */
 export function stateOfSummary(summary: StoredSummary): OrderedState {
-  const { record, participant, read, highestIndex } = summary.data as SummaryData
+  const { record, participant, read, lastMessage, messageCount, unreadCount, highestIndex } =
+    summary.data as SummaryData
   return {
     conversation: record,
     highestIndex,
@@ -84,11 +85,11 @@ export function stateOfSummary(summary: StoredSummary): OrderedState {
     participants: () => (participant ? [participant] : []),
     message: () => undefined,
     read: (sid) => (read?.participantSid === sid ? read : undefined),
-    messageCount: 0,
+    messageCount,
     countBelow: () => 0,
     manifest: EMPTY_MANIFEST,
     ordered: [],
     position: () => 0,
-    lost: true,
+    lost: { lastMessage, unreadCount },
   }
 }

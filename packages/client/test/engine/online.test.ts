@@ -377,6 +377,47 @@ describe('with a relay', () => {
     expect(relay.bodies(sid)).toEqual(['0 accepted', '1 pending'])
   })
 
+  it('a document that was lost is known by its summary with no network: what is unread, and which messages are elsewhere', async () => {
+    const relay = new YRelay()
+    const storage = memory()
+    let alice = clientOf(relay, 'alice', storage)
+    await alice.heard('connectionStateChanged connected')
+    const sid = await create(alice, 'Trip', 'bob')
+    for (const body of ['one', 'two', 'three']) await alice.submit(sid, [post(body)])
+    await alice.submit(sid, [{ type: 'read.advance', index: 0 }])
+    const { owner } = alice
+    await alice.shutdown()
+    const store = await storage.open(owner)
+    await store.documents.remove(sid, 1)
+    await store.close()
+    relay.up = false
+    alice = clientOf(relay, 'alice', storage)
+    await alice.ready
+    const page = (anchor?: number, direction: 'backwards' | 'forward' = 'backwards') =>
+      alice.messages(sid, { count: 10, direction, anchor })
+    const away = { items: [], absent: { from: 0, to: 2 } }
+    const known = { lastMessage: { index: 2 }, messageCount: 3, unreadCount: 2 }
+    expect(await page()).toMatchObject(away)
+    expect(await page(1)).toMatchObject({ items: [], absent: { from: 0, to: 1 } })
+    expect(await page(1, 'forward')).toMatchObject({ items: [], absent: { from: 1, to: 2 } })
+    expect(alice.conversations()).toMatchObject([known])
+    await alice.submit(sid, [post('four')], { wait: 'durable' })
+    expect(await page()).toMatchObject({ ...away, items: [{ record: { index: 3, body: 'four' } }] })
+    expect(alice.conversations()).toMatchObject([
+      { lastMessage: { index: 3 }, messageCount: 4, unreadCount: 3 },
+    ])
+    await alice.submit(sid, [{ type: 'read.advance', index: 2 }], { wait: 'durable' })
+    expect(alice.conversations()).toMatchObject([{ unreadCount: 1 }])
+
+    relay.comeUp()
+    await turns()
+    expect(await shown(alice, sid)).toEqual(['0 one', '1 two', '2 three', '3 four'])
+    expect(await page()).toMatchObject({ absent: null })
+    expect(alice.conversations()).toMatchObject([
+      { lastMessage: { index: 3 }, messageCount: 4, unreadCount: 1 },
+    ])
+  })
+
   it('an epoch is swapped in with nothing lost, and nothing told that did not change', async () => {
     const relay = new YRelay()
     const alice = clientOf(relay, 'alice')
