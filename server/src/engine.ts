@@ -3,6 +3,8 @@
  * admitted, decided, stored and told to whom). The engine knows no sockets.
  */
 import type { ConfabError, MessageRecord, Operation, Outcome, ResumePoint } from '@confab/core'
+import type { Imported } from './commit/importing.ts'
+import type { Exported } from './import/exported.ts'
 
 /** Who a session acts for, as `authenticate` said. */
 export interface Principal {
@@ -122,4 +124,16 @@ export interface Engine {
   idle(): Promise<void>
   /** Stops taking uploads, commits what it has, closes nothing else. */
   drain(): Promise<void>
+}
+
+/** What comes from another relay, by the same commits. */
+export interface TakingIn {
+  /**
+   * Takes a conversation in that was exported elsewhere, or a piece of it, in one commit; hooks and webhooks aren't
+   * asked. What it begins with must be what is here.
+   * @throws ConfabError 70105 when another conversation has its sid
+   */
+  takeIn(serviceSid: string, exported: Exported): Promise<Imported>
+  /** A message that is here has this attachment from now on. False: there is no such message. */
+  attach(serviceSid: string, document: string, media: { sid: string; messageSid: string }): Promise<boolean>
 }

@@ -23,7 +23,7 @@ import { type CheckedOptions, checkedOptions, type RelayOptions, refuseWithoutKe
 import { restApi } from './rest/api.ts'
 import { Authentication } from './rest/authentication.ts'
 import type { RestRelay } from './rest/call.ts'
-import { isContentPath } from './rest/resources/media.ts'
+import { isContentPath } from './rest/routes.ts'
 import { ServiceBook } from './services/service-book.ts'
 import { Services } from './services/services.ts'
 import { systemClock } from './session/clock.ts'

@@ -1,6 +1,6 @@
 /** `confab doctor` and `confab export`, run as somebody runs them. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -110,4 +110,23 @@ test('doctor finds nothing wrong, then what was broken, says what it would do, d
     stdout: expect.stringContaining('Nothing is wrong.'),
   })
   expect(confab('doctor', folder)).toMatchObject({ status: 1, stderr: expect.stringContaining('no store') })
+})
+
+test('import of what is no file, or no export, leaves no database behind, and says where one must say more', {
+  timeout: 120_000,
+}, () => {
+  const database = join(folder, 'imported.sqlite')
+  const spoilt = join(folder, 'spoilt.jsonl')
+  writeFileSync(spoilt, '{')
+  const none = confab('import', join(folder, 'nofile'), spoilt, '-d', database)
+  expect(none).toMatchObject({ status: 1, stdout: '' })
+  expect(none.stderr).toMatch(/nofile: ENOENT.*\n.*spoilt.jsonl: line 1: /)
+  expect(readdirSync(folder).filter((name) => name.startsWith('imported'))).toEqual([])
+  expect(existsSync(database)).toBe(false)
+  expect(confab('import', spoilt)).toMatchObject({ status: 1, stderr: expect.stringContaining('--relay') })
+  const both = confab('import', spoilt, '-d', database, '-r', 'http://127.0.0.1:1')
+  expect(both).toMatchObject({ status: 1, stderr: expect.stringContaining('--relay') })
+  const [file] = readdirSync(join(folder, 'all')).map((name) => join(folder, 'all', name))
+  const nobody = confab('import', file as string, '-r', 'http://127.0.0.1:1')
+  expect(nobody).toMatchObject({ status: 1, stderr: expect.stringContaining('CONFAB_AUTH_TOKEN') })
 })

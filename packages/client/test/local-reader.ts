@@ -101,6 +101,7 @@ export class FakeReader implements LocalReader {
 
   undecided = async (): Promise<MessageView[]> => []
   participants = async () => []
+  profile = () => null
   warn = (...warning: unknown[]) => void this.warnings.push(warning)
 
   files(): Files {

@@ -16,6 +16,7 @@ import {
 import type { UploadAnswer } from '../engine.ts'
 import type { CommittedOperation } from '../hooks.ts'
 import type { DecidedOperation, DocumentCommit } from '../store/store.ts'
+import type { QueuedEvent } from '../webhooks/queue.ts'
 import {
   decideWork,
   type HookName,
@@ -152,9 +153,21 @@ export class Committer {
    */
   change(model: DocumentModel, epoch: number, apply: () => boolean): Promise<boolean> {
     const { serviceSid, document } = model.head
+    return this.#changed(serviceSid, document, { read: { model, epoch }, apply })
+  }
+
+  /**
+   * Changes a conversation as it is stored, or makes it, in a commit of its own at the beginning of a turn, people's
+   * lists in the same transaction. False: there was nothing to change.
+   */
+  amend(serviceSid: string, document: string, apply: Change['apply']): Promise<boolean> {
+    return this.#changed(serviceSid, document, { read: null, apply })
+  }
+
+  #changed(serviceSid: string, document: string, change: Pick<Change, 'read' | 'apply'>): Promise<boolean> {
     const lane = this.lane(serviceSid, document, 'conversation')
     return new Promise((done, fail) => {
-      lane.changes.push({ model, epoch, apply, done, fail })
+      lane.changes.push({ ...change, done, fail })
       this.#ready.add(lane)
       this.#schedule()
     })
@@ -254,7 +267,7 @@ export class Committer {
     const unloaded = lanes.filter(({ model }) => !model)
     if (unloaded.length > 0) await Promise.all(unloaded.map((lane) => this.#load(lane)))
     for (const lane of lanes) {
-      while (lane.changes.length > 0) await this.#change(lane)
+      while (lane.changes.length > 0) await this.#change(lane, involved)
       // one that had to wait is due when somebody comes: who has too many client ids comes again and again
       if (this.#isEpochDue(lane)) lane.epochDue = true
       if (lane.epochDue && lane.works.length === 0) await this.#openEpoch(lane)
@@ -274,6 +287,16 @@ export class Committer {
     const { webhooks } = this.#options
     const accepted = webhooks ? committedNow(lanes, ended) : []
     const events = webhooks?.eventsFor(accepted) ?? []
+    const { commits, committed } = await this.#store(involved, events)
+    webhooks?.stored(accepted, events)
+    this.#tell(commits, committed, ended)
+  }
+
+  /** Everything that is changed in these, in one transaction. */
+  async #store(
+    involved: ReadonlySet<Lane>,
+    events: readonly QueuedEvent[] = [],
+  ): Promise<{ commits: DocumentCommit[]; committed: Lane[] }> {
     const commits: DocumentCommit[] = []
     const committed: Lane[] = []
     // Profiles first: whoever changed theirs has it before they hear that the change was accepted. Then private
@@ -295,24 +318,34 @@ export class Committer {
         if (head.key === 0) head.key = keys[made++] as number
       }
     }
-    webhooks?.stored(accepted, events)
-    this.#tell(commits, committed, ended)
+    return { commits, committed }
   }
 
   /** What the relay changes by itself, in a transaction of its own; nothing else of this turn is in the model yet. */
-  async #change(lane: Lane): Promise<void> {
-    const { model, epoch, apply, done, fail } = lane.changes.shift() as Change
-    if (lane.model !== model || model.head.epoch !== epoch || !apply()) return done(false)
-    const commit = model.finish()
-    if (!commit) return done(false)
+  async #change(lane: Lane, involved: Set<Lane>): Promise<void> {
+    const { read, apply, done, fail } = lane.changes.shift() as Change
+    const model = lane.model as DocumentModel
+    if (read && (model !== read.model || model.head.epoch !== read.epoch)) return done(false)
+    const privately = new PrivateChanges()
+    const own = new Set([lane])
     try {
-      await this.#options.store.commit([commit])
+      if (!(await apply(model, privately))) return done(false)
+    } catch (error) {
+      fail(error)
+      if (model.isDirty) throw error
+      return
+    }
+    try {
+      await this.#writePrivate(privately, own)
+      const { commits, committed } = await this.#store(own)
+      this.#tell(commits, committed, [])
+      done(commits.length > 0)
     } catch (error) {
       fail(error)
       throw error
+    } finally {
+      for (const one of own) involved.add(one)
     }
-    this.#tell([commit], [lane], [])
-    done(true)
   }
 
   // ── judging ───────────────────────────────────────────────────────────────────────────────────────
@@ -636,7 +669,7 @@ export class Committer {
       lane.life++
       lane.isWaiting = false
       lane.forgetJudged()
-      for (const { done } of lane.changes.splice(0)) done(false)
+      for (const { read, done, fail } of lane.changes.splice(0)) read ? done(false) : fail(error)
       const jobs = [...lane.works, ...lane.queue.splice(0)]
       lane.works = []
       for (const job of jobs) job.fail(error)

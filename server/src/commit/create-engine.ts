@@ -18,10 +18,12 @@ import {
   type StateTransition,
   UpdateViolation,
 } from '@confab/core'
-import type { Engine, Principal, Subscriber, UploadAnswer } from '../engine.ts'
+import type { Engine, Principal, Subscriber, TakingIn, UploadAnswer } from '../engine.ts'
+import type { Exported } from '../import/exported.ts'
 import { emptyBook } from '../services/service-book.ts'
 import { Committer } from './committer.ts'
 import { Compactor } from './compactor.ts'
+import { checkedImport, type Imported, takeIn } from './importing.ts'
 import { answerAgainst, EMPTY_STATE_VECTOR, strangersKnowledge } from './judging.ts'
 import type { Job, Lane } from './lane.ts'
 import { isOpenable, Opening } from './opening.ts'
@@ -71,7 +73,7 @@ const DEFAULTS: Omit<EngineSettings, 'store'> = {
 }
 
 /** Makes the relay's engine on a store. It reaches for nothing but what is given, or its defaults. */
-export function createEngine(options: EngineOptions): Engine {
+export function createEngine(options: EngineOptions): Engine & TakingIn {
   const settings: EngineSettings = { ...DEFAULTS, ...definedOf(options), store: options.store }
   return new RelayEngine(settings)
 }
@@ -82,7 +84,7 @@ function definedOf(options: EngineOptions): EngineOptions {
   ) as unknown as EngineOptions
 }
 
-class RelayEngine implements Engine {
+class RelayEngine implements Engine, TakingIn {
   readonly #settings: EngineSettings
   readonly #readers = new Readers()
   readonly #committer: Committer
@@ -283,7 +285,7 @@ class RelayEngine implements Engine {
   }
 
   async submit(serviceSid: string, document: string, operation: Operation, source: string): Promise<Outcome> {
-    if (this.#isDraining) throw new ConfabError(70502, 'The relay restarts')
+    this.#refuseWhileDraining()
     const name = parseDocumentName(document)
     const isUser = name?.kind === 'user' && name.id === normaliseIdentity(name.id, this.#settings.limits)
     if (name?.kind !== 'conversation' && !isUser)
@@ -311,6 +313,35 @@ class RelayEngine implements Engine {
       this.#committer.enqueue(lane, job)
     })
     return answer.kind === 'taken' ? answer.outcomes[0] : undefined
+  }
+
+  // ── what comes from elsewhere ─────────────────────────────────────────────────────────────────────
+
+  async takeIn(serviceSid: string, exported: Exported): Promise<Imported> {
+    this.#refuseWhileDraining()
+    const { store } = this.#settings
+    const { sid } = exported.record
+    let imported: Imported = { messages: 0, people: 0, warnings: [] }
+    await this.#committer.amend(serviceSid, sid, async (model, privately) => {
+      const checked = await checkedImport(store, model, exported)
+      imported = takeIn(model, checked, privately)
+      return model.isDirty
+    })
+    return imported
+  }
+
+  attach: TakingIn['attach'] = async (serviceSid, document, { sid, messageSid }) => {
+    this.#refuseWhileDraining()
+    return this.#committer.amend(serviceSid, document, async (model) => {
+      const [message] = await this.#settings.store.messages(model.head.key, [messageSid])
+      if (!message) return false
+      model.attach(sid, messageSid)
+      return true
+    })
+  }
+
+  #refuseWhileDraining(): void {
+    if (this.#isDraining) throw new ConfabError(70502, 'The relay restarts')
   }
 
   // ── history ───────────────────────────────────────────────────────────────────────────────────────

@@ -321,6 +321,11 @@ export class DocumentModel implements ConversationState {
     }
   }
 
+  /** A message of it has this attachment, which came after it. */
+  attach(sid: string, messageSid: string): void {
+    this.#gather().media.push({ sid, messageSid })
+  }
+
   #setConversation(values: Partial<ConversationRecord>): void {
     const gathered = this.#gather()
     this.conversation = withValues(this.conversation, values)

@@ -12,6 +12,7 @@ import {
 } from '@confab/core'
 import type { UploadAnswer } from '../engine.ts'
 import type { DocumentModel } from './document.ts'
+import type { PrivateChanges } from './private-changes.ts'
 import type { Author, Work } from './work.ts'
 
 /** An upload or a submission that nobody has looked at yet. */
@@ -27,12 +28,12 @@ export interface Job {
   fail(error: ConfabError): void
 }
 
-/** What the relay changes by itself in a document as it was read. */
+/** What the relay changes by itself, in a commit of its own. */
 export interface Change {
-  readonly model: DocumentModel
-  readonly epoch: number
-  /** False: there was nothing to change. */
-  apply(): boolean
+  /** Only while the document is what was read; null: whatever it is, and if there is none. */
+  readonly read: { model: DocumentModel; epoch: number } | null
+  /** False: there was nothing to change. When it throws before it has changed anything, nothing happens. */
+  apply(model: DocumentModel, privately: PrivateChanges): boolean | Promise<boolean>
   done(changed: boolean): void
   fail(error: unknown): void
 }

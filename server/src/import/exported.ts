@@ -6,10 +6,12 @@ import {
   type MessageRecord,
   messageRecordSchema,
   type ParticipantRecord,
+  type ProfileRecord,
   participantRecordSchema,
   type ReadRecord,
   readRecordSchema,
 } from '@confab/core'
+import * as z from 'zod'
 
 /** The newest that is known here. */
 const VERSION = 1
@@ -19,14 +21,25 @@ export interface Exported {
   /** Messages that the device which wrote it did not have. */
   unseen: number
   participants: { record: ParticipantRecord; read?: ReadRecord }[]
+  /** What people say of themselves. */
+  profiles: ExportedProfile[]
   /** Ascending by index. */
   messages: MessageRecord[]
 }
+
+export type ExportedProfile = Pick<ProfileRecord, 'identity' | 'friendlyName' | 'attributes'>
+
+const profileSchema = z.object({
+  identity: z.string(),
+  friendlyName: z.string().optional(),
+  attributes: z.json().optional(),
+})
 
 /** @throws Error that names the line, and what is wrong with it */
 export function readExported(text: string): Exported {
   let conversation: { record: ConversationRecord; unseen: number } | null = null
   const participants: Exported['participants'] = []
+  const profiles: ExportedProfile[] = []
   const messages: MessageRecord[] = []
   const sids = new Set<string>()
   for (const [at, line] of text.split('\n').entries()) {
@@ -43,6 +56,8 @@ export function readExported(text: string): Exported {
           ...(value.read === undefined ? {} : { read: readRecordSchema.parse(value.read) }),
         })
         once(sids, record.sid, 'MB')
+      } else if (value.type === 'profile') {
+        profiles.push(profileSchema.parse(value.record) as ExportedProfile)
       } else if (value.type === 'message') {
         const record = messageRecordSchema.parse(value.record)
         if (record.index <= (messages.at(-1)?.index ?? -1))
@@ -55,7 +70,40 @@ export function readExported(text: string): Exported {
     }
   }
   if (!conversation) throw new Error('it is empty')
-  return { ...conversation, participants, messages }
+  return { ...conversation, participants, profiles, messages }
+}
+
+/** The same as lines again. */
+export function linesOf({ record, participants, profiles, messages }: Exported): string {
+  const lines = [
+    { type: 'conversation', version: VERSION, record },
+    ...participants.map((one) => ({ type: 'participant', ...one })),
+    ...profiles.map((one) => ({ type: 'profile', record: one })),
+    ...messages.map((one) => ({ type: 'message', record: one })),
+  ]
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+}
+
+/** Messages of one piece, and their bytes about. */
+const PIECE_MESSAGES = 500
+const PIECE_BYTES = 1024 * 1024
+
+/** An import takes one after the other: messages first, people last. Each has the conversation's line. */
+export function* piecesOf(exported: Exported): Iterable<Exported> {
+  const { messages } = exported
+  const rest = { ...exported, participants: [], profiles: [] }
+  let piece: MessageRecord[] = []
+  let bytes = 0
+  for (const message of messages) {
+    piece.push(message)
+    bytes += JSON.stringify(message).length
+    if (piece.length < PIECE_MESSAGES && bytes < PIECE_BYTES) continue
+    yield { ...rest, messages: piece }
+    piece = []
+    bytes = 0
+  }
+  if (piece.length > 0) yield { ...rest, messages: piece }
+  yield { ...exported, messages: [] }
 }
 
 function conversationOf(value: { [key: string]: unknown }): { record: ConversationRecord; unseen: number } {

@@ -1,163 +1,122 @@
 /**
- * Takes an exported conversation into a relay's store: the same sids, indices, dates and horizons, written as the relay
- * writes its own commits. The relay that serves the store must not run meanwhile.
- *
- * A first commit makes the conversation and puts it on its people's lists; messages follow in commits of a bounded
- * size. An import that was cut short goes on where it stopped.
+ * Taking in what a device exported: people's profiles where nothing is said of them yet, the conversation by the
+ * engine's commits, and the content of attachments whose messages are here.
  */
 import { randomBytes } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
-import { type DirectoryRecord, type MessageRecord, userDocument } from '@confab/core'
-import { DocumentModel, type WriterPool } from '../commit/document.ts'
-import { type RunIds, runIds } from '../commit/root-ids.ts'
-import type { DocumentCommit, Store } from '../store/store.ts'
-import type { Exported } from './exported.ts'
+import {
+  ConfabError,
+  diffAttributes,
+  type Json,
+  type MediaRecord,
+  type MessageRecord,
+  type Operation,
+  profileDocument,
+  userDocument,
+  uuidV7,
+} from '@confab/core'
+import type { Imported } from '../commit/importing.ts'
+import type { Engine, TakingIn } from '../engine.ts'
+import type { Media } from '../media/media.ts'
+import type { Store } from '../store/store.ts'
+import type { Exported, ExportedProfile } from './exported.ts'
 
-/** Messages of one commit: some 100 kB. */
-const AT_ONCE = 500
-
-export interface Imported {
-  /** Messages that were written now. */
-  messages: number
-  /** What could not be kept as it was. */
-  warnings: string[]
+export interface ImportingParts {
+  store: Store
+  engine: Pick<Engine, 'submit'> & TakingIn
+  /** Null: attachments aren't taken here. */
+  media: Media | null
+  now(): number
 }
 
-/** @throws Error when another conversation has the sid, and when storage fails */
-export async function importConversation(
-  store: Store,
+export interface Attached {
+  messageSid: string
+  mediaSid: string
+}
+
+export interface Taken extends Imported {
+  /** Attachments of this piece's messages whose content isn't here. */
+  missing: Attached[]
+}
+
+/** Content as it comes. */
+export interface Content {
+  pieces: AsyncIterable<Uint8Array>
+  /** Bytes, if that is said ahead. */
+  length: number | null
+}
+
+/** @throws ConfabError 70105 when another conversation has its sid */
+export async function takePiece(
+  parts: ImportingParts,
   serviceSid: string,
   exported: Exported,
-): Promise<Imported> {
-  const writing = new Writing(store, serviceSid, exported)
-  const begun = await store.load(serviceSid, exported.record.sid)
-  const model = begun ? await writing.goOn(begun) : await writing.begin()
-  const left = exported.messages.filter(({ index }) => index > model.highestIndex)
-  for (let at = 0; at < left.length; at += AT_ONCE) await writing.append(model, left.slice(at, at + AT_ONCE))
-  await writing.finish(model)
-  const attached = exported.messages.reduce((sum, { media = [] }) => sum + media.length, 0)
-  if (attached > 0)
-    writing.warnings.push(
-      `${attached} attachments are named, and their content isn't here: an import takes messages alone`,
-    )
-  return { messages: left.length, warnings: writing.warnings }
+): Promise<Taken> {
+  const refused: string[] = []
+  for (const profile of exported.profiles) {
+    const reason = await takeProfile(parts, serviceSid, profile)
+    if (reason !== null) refused.push(`the profile of ${profile.identity} stays out: ${reason}`)
+  }
+  const { warnings, ...taken } = await parts.engine.takeIn(serviceSid, exported)
+  const missing: Attached[] = []
+  for (const message of exported.messages) {
+    for (const { sid } of message.media ?? []) {
+      const stored = await parts.store.media.find(serviceSid, sid)
+      if (stored?.messageSid !== message.sid) missing.push({ messageSid: message.sid, mediaSid: sid })
+    }
+  }
+  return { ...taken, warnings: [...refused, ...warnings], missing }
 }
 
-class Writing {
-  readonly warnings: string[] = []
-  readonly #store: Store
-  readonly #serviceSid: string
-  readonly #exported: Exported
-  readonly #run: RunIds = runIds((bytes) => randomBytes(bytes))
-  readonly #writers: WriterPool = []
+/** Null when it is here: what somebody has said since is not undone. */
+async function takeProfile(
+  { store, engine, now }: ImportingParts,
+  serviceSid: string,
+  { identity, friendlyName, attributes }: ExportedProfile,
+): Promise<string | null> {
+  if (await store.load(serviceSid, profileDocument(identity))) return null
+  const operation = {
+    type: 'user.update',
+    id: uuidV7(now(), (bytes) => randomBytes(bytes)),
+    dateWritten: now(),
+    identity,
+    ...(friendlyName !== undefined && { friendlyName }),
+    ...(attributes !== undefined && { attributes: diffAttributes({}, attributes as Json) }),
+  } as Operation
+  const outcome = await engine.submit(serviceSid, userDocument(identity), operation, 'import')
+  return outcome.verdict === 'accepted' ? null : outcome.message
+}
 
-  constructor(store: Store, serviceSid: string, exported: Exported) {
-    this.#store = store
-    this.#serviceSid = serviceSid
-    this.#exported = exported
-  }
+/**
+ * Takes the content of an attachment that a message here has. False: it is here.
+ * @throws ConfabError 20404 when no message here has it, 70105 when another one has it, 70607 when it is other content,
+ * and what `Media.bring` does
+ */
+export async function takeAttachment(
+  { store, engine, media }: ImportingParts,
+  serviceSid: string,
+  conversationSid: string,
+  { messageSid, mediaSid }: Attached,
+  { pieces, length }: Content,
+): Promise<boolean> {
+  const record = await recordOf(store, serviceSid, conversationSid, { messageSid, mediaSid })
+  if (!record || !media) throw new ConfabError(20404)
+  const before = await store.media.find(serviceSid, mediaSid)
+  if (before?.messageSid === messageSid) return false
+  if (before && before.messageSid !== null) throw new ConfabError(70105)
+  const { category, filename = null, contentType, sha256 } = record
+  const declared = { serviceSid, sid: mediaSid, conversationSid, category, filename, contentType }
+  await media.bring({ ...declared, ...(sha256 !== undefined && { hash: sha256 }) }, pieces, length)
+  return engine.attach(serviceSid, conversationSid, { sid: mediaSid, messageSid })
+}
 
-  /** The conversation with its people, on their lists. */
-  async begin(): Promise<DocumentModel> {
-    const { record, participants } = this.#exported
-    const model = DocumentModel.fresh(this.#serviceSid, record.sid, 'conversation', this.#run, this.#writers)
-    const { highestIndex: _, ...values } = await this.#withOwnName()
-    const entry: DirectoryRecord = {
-      sid: record.sid,
-      status: 'joined',
-      since: record.dateCreated,
-      ...(values.uniqueName === undefined ? {} : { uniqueName: values.uniqueName }),
-    }
-    model.apply([{ type: 'conversation.set', values }])
-    for (const { record: participant } of participants)
-      model.apply([{ type: 'participant.put', record: participant }])
-    const lists = new Map<string, DirectoryRecord>()
-    if (record.creatorPending) lists.set(record.createdBy, { ...entry, status: 'created' })
-    for (const { record: participant } of participants) {
-      if (participant.identity !== undefined)
-        lists.set(participant.identity, { ...entry, since: participant.dateCreated })
-    }
-    const listed: DocumentModel[] = []
-    for (const [identity, own] of lists) {
-      model.apply([{ type: 'directory.put', identity, record: own }])
-      const list = await this.#listOf(identity)
-      list.putDirectory(own)
-      listed.push(list)
-    }
-    await this.#commit([model, ...listed])
-    return model
-  }
-
-  /** What is there must be the beginning of what is imported. */
-  async goOn(begun: NonNullable<Awaited<ReturnType<Store['load']>>>): Promise<DocumentModel> {
-    const { record, messages } = this.#exported
-    const { head } = begun
-    const there = await this.#store.messageRange(head.key, 0, head.highestIndex + 1)
-    const beginning = messages.filter(({ index }) => index <= head.highestIndex)
-    const same =
-      there.length === beginning.length &&
-      there.every((one, at) => isDeepStrictEqual(one.record, beginning[at]))
-    if (head.deleted || !same)
-      throw new Error(`the service has a conversation ${record.sid}, and it is not the beginning of this one`)
-    return new DocumentModel(begun, this.#run, this.#writers)
-  }
-
-  async append(model: DocumentModel, messages: readonly MessageRecord[]): Promise<void> {
-    for (const record of messages) {
-      model.apply([{ type: 'message.append', record }])
-      // its post was decided: a device that still has it doesn't post it again
-      model.remember({ id: record.sid.slice(2), verdict: 'accepted' }, record.author)
-    }
-    await this.#commit([model])
-  }
-
-  /** Horizons, and that indices of removed messages at the end are not given again. */
-  async finish(model: DocumentModel): Promise<void> {
-    const { record, participants } = this.#exported
-    for (const { read } of participants) {
-      if (read && !isDeepStrictEqual(model.read(read.participantSid), read))
-        model.apply([{ type: 'read.put', record: read }])
-    }
-    if (record.highestIndex !== undefined && record.highestIndex > model.highestIndex) {
-      model.head.highestIndex = record.highestIndex
-      model.apply([{ type: 'conversation.set', values: { highestIndex: record.highestIndex } }])
-    }
-    await this.#commit([model])
-  }
-
-  /** A unique name is one conversation's. */
-  async #withOwnName(): Promise<Exported['record']> {
-    const { record } = this.#exported
-    const { uniqueName, ...others } = record
-    if (
-      uniqueName === undefined ||
-      (await this.#store.uniqueNameOwner(this.#serviceSid, uniqueName)) === null
-    )
-      return record
-    this.warnings.push(`the unique name "${uniqueName}" is taken: the conversation comes without it`)
-    return others
-  }
-
-  async #listOf(identity: string): Promise<DocumentModel> {
-    const document = userDocument(identity)
-    const loaded = await this.#store.load(this.#serviceSid, document)
-    return loaded
-      ? new DocumentModel(loaded, this.#run, this.#writers)
-      : DocumentModel.fresh(this.#serviceSid, document, 'user', this.#run, this.#writers)
-  }
-
-  async #commit(models: readonly DocumentModel[]): Promise<void> {
-    const commits: DocumentCommit[] = []
-    const fresh: DocumentModel[] = []
-    for (const model of models) {
-      const isFresh = model.head.key === 0
-      const commit = model.finish()
-      if (!commit) continue
-      commits.push(commit)
-      if (isFresh) fresh.push(model)
-    }
-    if (commits.length === 0) return
-    const keys = await this.#store.commit(commits)
-    for (const [at, model] of fresh.entries()) model.head.key = keys[at] as number
-  }
+async function recordOf(
+  store: Store,
+  serviceSid: string,
+  conversationSid: string,
+  { messageSid, mediaSid }: Attached,
+): Promise<MediaRecord | undefined> {
+  const key = await store.keyOf(serviceSid, conversationSid)
+  const [found] = key === null ? [] : await store.messages(key, [messageSid])
+  const message: MessageRecord | undefined = found?.record
+  return message?.media?.find(({ sid }) => sid === mediaSid)
 }

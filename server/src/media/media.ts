@@ -36,7 +36,8 @@ export interface Asker {
 }
 
 /** What a server or a channel brings: anybody's message of it may have it. */
-export type Brought = Pick<Declared, 'serviceSid' | 'category' | 'filename' | 'contentType'>
+export type Brought = Pick<Declared, 'serviceSid' | 'category' | 'filename' | 'contentType'> &
+  Partial<Pick<Declared, 'sid' | 'conversationSid' | 'hash'>>
 
 /** Told of what comes, of what goes out, and of what is refused. */
 export interface MediaFigures {
@@ -195,9 +196,9 @@ export class Media {
   }
 
   /**
-   * Takes what a server or a channel brings, as it comes.
+   * Takes what a server or a channel brings, as it comes; under a sid of its own, if it says none.
    * @param length its bytes, if that is known ahead
-   * @throws ConfabError 70608 and 70609 for what isn't taken, 70502 when the relay is full; then nothing of it is left
+   * @throws ConfabError 70607 when its content is not what its hash says, 70608 and 70609 for what isn't taken, 70502 when the relay is full; then nothing of it is left
    */
   async bring(
     brought: Brought,
@@ -211,14 +212,16 @@ export class Media {
       await this.#checkRoom(length ?? 0)
       const { maxBytes } = limitsOf(options, brought.serviceSid)
       const { size, hash } = await written(file, content, maxBytes)
+      if (brought.hash !== undefined && brought.hash !== hash)
+        throw new ConfabError(70607, `The content of ${brought.sid} is not what its hash says`)
       if (length === null) await this.#checkRoom(size)
       const at = now()
       const media: StoredMedia = {
+        sid: `ME${randomBytes(16).toString('hex')}`,
+        conversationSid: null,
         ...brought,
         filename: cleanFileName(brought.filename ?? '') || null,
-        sid: `ME${randomBytes(16).toString('hex')}`,
         identity: null,
-        conversationSid: null,
         messageSid: null,
         size,
         hash,

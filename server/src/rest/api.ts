@@ -178,6 +178,8 @@ const EVERYDAY: ReadonlySet<string> = new Set([
   'Users',
   'Users/Conversations',
   'Media',
+  // the conversation's own import says enough
+  'Imports/Media',
 ])
 
 const isAudited = ({ method, resource }: Route): boolean =>

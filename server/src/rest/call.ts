@@ -13,7 +13,7 @@ import {
   uuidV7,
 } from '@confab/core'
 import type { Accounts } from '../accounts/accounts.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine, TakingIn } from '../engine.ts'
 import type { OpenMedia } from '../media/open-media.ts'
 import type { ServiceBook } from '../services/service-book.ts'
 import type { Services } from '../services/services.ts'
@@ -24,7 +24,7 @@ import type { Webhooks } from '../webhooks/webhooks.ts'
 /** What routes work with. */
 export interface RestRelay {
   store: Store
-  engine: Pick<Engine, 'submit' | 'readMessages' | 'isOnline' | 'reachabilityChanged'>
+  engine: Pick<Engine, 'submit' | 'readMessages' | 'isOnline' | 'reachabilityChanged'> & TakingIn
   book: ServiceBook
   services: Services
   accounts: Accounts

@@ -5,6 +5,7 @@ import { audit } from './resources/audit.ts'
 import { conversationWithParticipants } from './resources/conversation-with-participants.ts'
 import { conversations } from './resources/conversations.ts'
 import { failedEvents } from './resources/failed-events.ts'
+import { imports } from './resources/imports.ts'
 import { keys } from './resources/keys.ts'
 import { media } from './resources/media.ts'
 import { messages } from './resources/messages.ts'
@@ -15,13 +16,14 @@ import { roles } from './resources/roles.ts'
 import { accountConfiguration, serviceConfiguration, services } from './resources/services.ts'
 import { userConversations, users } from './resources/users.ts'
 import { conversationWebhooks, webhookConfigurations } from './resources/webhooks.ts'
-import type { Route } from './route.ts'
+import { matches, type Route } from './route.ts'
 
 export const routes: readonly Route[] = [
   ...conversations,
   ...participants,
   ...messages,
   ...media,
+  ...imports,
   ...users,
   ...userConversations,
   ...participantConversations,
@@ -39,3 +41,11 @@ export const routes: readonly Route[] = [
   ...keys,
   ...audit,
 ]
+
+const withContent = routes.filter(({ takes }) => takes === 'content').map(({ path }) => path.split('/'))
+
+/** Whether a request's body is content, and may take long. */
+export function isContentPath(path: string): boolean {
+  const parts = path.replace(/^\/v1(?:\/Services\/[^/]+)?/, '').split('/')
+  return path.startsWith('/v1/') && withContent.some((template) => matches(template, parts) !== null)
+}

@@ -207,6 +207,7 @@ class LocalEngine implements Engine {
     return {
       conversation: (sid) => this.#conversations.get(sid),
       conversations: () => this.conversations(),
+      profile: (identity) => this.#started.users.base.profile(identity),
       pages: this.#started.store.pages,
       journal: this.#started.journal,
       connection: this.#started.connection,

@@ -2,7 +2,14 @@
  * What search, export and diagnostics read: what is on this device, nothing asked of the relay. They come in chunks of
  * their own, and are handed all that they need of the engine through here.
  */
-import { isGone, type Manifest, type MessageRecord, pageOf, type SealedPage } from '@confab/core'
+import {
+  isGone,
+  type Manifest,
+  type MessageRecord,
+  type ProfileRecord,
+  pageOf,
+  type SealedPage,
+} from '@confab/core'
 import { FILES, type JournalEntry, type MediaStore, type Pages, type StoredPage } from '../storage/storage.ts'
 import type { Attachments } from './attachments.ts'
 import type { Connection } from './connection.ts'
@@ -14,6 +21,8 @@ import type { OperationJournal } from './journal.ts'
 export interface LocalAccess {
   conversation(sid: string): LocalConversation | undefined
   conversations(): ConversationView[]
+  /** What somebody says of themselves, as the relay has it; null when that isn't known here. */
+  profile(identity: string): ProfileRecord | null
   readonly pages: Pages
   readonly journal: Pick<OperationJournal, 'pending' | 'held' | 'allPending' | 'get'>
   readonly connection: Pick<
@@ -72,6 +81,8 @@ export interface LocalReader {
   /** Messages that operations of this device post or change, as they are shown. */
   undecided(conversationSid: string): Promise<MessageView[]>
   participants(conversationSid: string): Promise<ParticipantView[]>
+  /** What somebody says of themselves; null when that isn't known here. */
+  profile(identity: string): ProfileRecord | null
   /** Files for what is made of all this. They may be missing the next time, when the device had no room left. */
   files(): Files
   warn(message: string, details?: unknown): void
@@ -132,6 +143,10 @@ export class Reader implements LocalReader {
 
   async participants(sid: string): Promise<ParticipantView[]> {
     return (await this.#opened(sid))?.participants() ?? []
+  }
+
+  profile(identity: string): ProfileRecord | null {
+    return this.#from.profile(identity)
   }
 
   files(): Files {

@@ -2,7 +2,7 @@
  * The index: shards, each of the messages of one page of history or of one conversation's live document, kept as
  * files. A shard is MiniSearch's, deflated: about half of the bytes of its texts. Those used lately are in memory.
  */
-import MiniSearch, { type AsPlainObject } from 'minisearch'
+import MiniSearch, { type AsPlainObject, type SearchResult } from 'minisearch'
 import type { Files } from '../engine/reader.ts'
 import { indexed, keysOf, type Term } from './words.ts'
 
@@ -145,13 +145,15 @@ export class ShardedIndex implements Index {
     filter: Filter,
   ): Promise<{ found: Candidate[]; damaged: string[] }> {
     const { author, before = Number.POSITIVE_INFINITY, after = Number.NEGATIVE_INFINITY } = filter
-    const queries = terms.flatMap(keysOf)
+    let keys = [...new Set(terms.flatMap(keysOf))]
+    let isOrdered = keys.length < 2
     const found: Candidate[] = []
     for (const shard of shards) {
       if (!this.#newest.has(shard)) continue
       const index = await this.#load(shard)
-      const hits = index.search({ combineWith: 'AND', queries }, { prefix: true, tokenize: (key) => [key] })
-      for (const hit of hits) {
+      if (!isOrdered) keys = rarestFirst(index, keys)
+      isOrdered = true
+      for (const hit of hitsOf(index, keys)) {
         if ((author === undefined || hit.author === author) && hit.at < before && hit.at > after)
           found.push({ shard, index: hit.id, at: hit.at })
       }
@@ -215,6 +217,30 @@ export class ShardedIndex implements Index {
     this.#stored.set(shard, newest)
     if (stored !== undefined && stored !== newest) await this.#files.delete([nameOf(shard, stored)])
   }
+}
+
+/**
+ * What has a word with each of these beginnings. A later one is looked for only where the earlier ones were found: what
+ * takes time is to score each message of a frequent one.
+ */
+function hitsOf(index: Shard, keys: readonly string[]): SearchResult[] {
+  let hits: SearchResult[] | null = null
+  for (const key of keys) {
+    const among: ReadonlySet<number> | null = hits && new Set(hits.map(({ id }) => id))
+    hits = index.search(key, {
+      prefix: true,
+      tokenize: (whole) => [whole],
+      ...(among && { boostDocument: (id: number) => (among.has(id) ? 1 : 0) }),
+    })
+    if (hits.length === 0) break
+  }
+  return hits ?? []
+}
+
+/** By how many messages of one shard they are in: about the same in the others. */
+function rarestFirst(index: Shard, keys: readonly string[]): string[] {
+  const counts = new Map(keys.map((key) => [key, hitsOf(index, [key]).length]))
+  return [...keys].sort((a, b) => (counts.get(a) as number) - (counts.get(b) as number))
 }
 
 /** The time stands first, so that listing the files tells in which the newest are. */

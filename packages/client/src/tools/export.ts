@@ -1,8 +1,14 @@
 /**
  * A conversation as a file, of what is on this device. `jsonl` is what `confab import` takes: a line for the
- * conversation, one for each participant, one for each message in order of its index, as the relay accepted them.
+ * conversation, one for each participant, one for what is known of each person, one for each message in order of its index, as the relay accepted them.
  */
-import { type ConversationRecord, cleanFileName, isGone, type MessageRecord } from '@confab/core'
+import {
+  type ConversationRecord,
+  cleanFileName,
+  isGone,
+  type MessageRecord,
+  type ProfileRecord,
+} from '@confab/core'
 import type { ParticipantView } from '../engine/engine.ts'
 import type { LocalReader } from '../engine/reader.ts'
 import { safeType } from '../media/safe-type.ts'
@@ -19,6 +25,8 @@ const FILES = 'attachments'
 interface Content {
   record: ConversationRecord
   participants: ParticipantView[]
+  /** Of those in it and those who wrote in it, as far as this device knows them. */
+  profiles: ProfileRecord[]
   messages: MessageRecord[]
   unseen: UnseenMessages[]
   /** Attachments that are exported beside it, by their sid. */
@@ -81,7 +89,21 @@ async function contentOf(reader: LocalReader, sid: string): Promise<Content | nu
     unseen.push({ conversationSid: sid, from: 0, to: view.lastMessage.index, messages: view.messageCount })
   const participants = await reader.participants(sid)
   participants.sort((a, b) => (a.record.sid < b.record.sid ? -1 : 1))
-  return { record: view.record, participants, messages, unseen, files: new Map() }
+  const profiles = profilesOf(reader, participants, messages)
+  return { record: view.record, participants, profiles, messages, unseen, files: new Map() }
+}
+
+function profilesOf(
+  reader: LocalReader,
+  participants: ParticipantView[],
+  messages: MessageRecord[],
+): ProfileRecord[] {
+  const people = new Set(messages.map(({ author }) => author))
+  for (const { record } of participants) if (record.identity !== undefined) people.add(record.identity)
+  return [...people]
+    .sort()
+    .flatMap((identity) => reader.profile(identity) ?? [])
+    .filter(({ friendlyName, attributes }) => friendlyName !== undefined || attributes !== undefined)
 }
 
 const FORMATS: {
@@ -92,7 +114,7 @@ const FORMATS: {
   html: { ending: 'html', type: 'text/html', write: html },
 }
 
-function jsonLines({ record, participants, messages, unseen }: Content): string[] {
+function jsonLines({ record, participants, profiles, messages, unseen }: Content): string[] {
   const line = (value: object) => `${JSON.stringify(value, sorted)}\n`
   return [
     line({
@@ -102,6 +124,10 @@ function jsonLines({ record, participants, messages, unseen }: Content): string[
       ...(unseen.length > 0 && { unseen: unseen.map(({ from, to, messages }) => ({ from, to, messages })) }),
     }),
     ...participants.map(({ record, read }) => line({ type: 'participant', record, ...(read && { read }) })),
+    // when they said it, and whether push reaches them, is the relay's own
+    ...profiles.map(({ identity, friendlyName, attributes }) =>
+      line({ type: 'profile', record: { identity, friendlyName, attributes } }),
+    ),
     ...messages.map((record) => line({ type: 'message', record })),
   ]
 }

@@ -10,9 +10,6 @@ import { mediaAnswer, mediaShape } from '../shapes.ts'
 
 const resource = 'Media'
 
-/** Whether a request's body is content, and may take long. */
-export const isContentPath = (path: string): boolean => /^\/v1\/(?:Services\/[^/]+\/)?Media$/.test(path)
-
 /** @throws ConfabError 20404 */
 function mediaOf(call: Call): NonNullable<Call['relay']['media']> {
   if (!call.relay.media) throw call.notFound()
