@@ -29,7 +29,7 @@ import type { Job, Lane } from './lane.ts'
 import { isOpenable, Opening } from './opening.ts'
 import { DEFAULT_SEALING, type EngineLogger, type EngineOptions, type EngineSettings } from './options.ts'
 import { readMessages } from './read-messages.ts'
-import { documentKey, Readers } from './readers.ts'
+import { documentKey, presenceOf, Readers } from './readers.ts'
 import { runIds } from './root-ids.ts'
 import { Sealer } from './sealer.ts'
 import { StateTimers } from './state-timers.ts'
@@ -385,7 +385,7 @@ class RelayEngine implements Engine, TakingIn {
         const { audience } = subscription
         this.#readers.tellPresence(
           audience,
-          audience.presence.receive(subscriber, update, ownerOf),
+          presenceOf(audience).receive(subscriber, update, ownerOf),
           subscriber,
         )
       })

@@ -129,7 +129,8 @@ export class Opening {
     )) {
       points.set(point.document, point)
     }
-    const readings: (Reading | Promise<Reading | null>)[] = queries.map((query, i) => {
+    const changed: Promise<void>[] = []
+    const readings = queries.map((query, i): Reading | null => {
       const stored = points.get(query.document)
       if (!stored) return withoutDocument(query)
       if (isSame(query, stored) && !query.pending) {
@@ -139,9 +140,16 @@ export class Opening {
           point: pointOf(stored),
         }
       }
-      return this.#readChanged(query, stored, subscriptions[i] as Subscription, identity, serviceSid)
+      const reading = this.#readChanged(query, stored, subscriptions[i] as Subscription, identity, serviceSid)
+      changed.push(
+        reading.then((read) => {
+          readings[i] = read
+        }),
+      )
+      return null
     })
-    return Promise.all(readings)
+    await Promise.all(changed)
+    return readings
   }
 
   async #readChanged(
@@ -266,7 +274,7 @@ function live(subscription: Subscription): void {
   subscription.state = 'live'
   subscription.held = []
   for (const happening of held) deliver(subscription, happening)
-  const present = audience.presence.all(subscriber)
+  const present = audience.presence?.all(subscriber)
   if (present && subscription.state === 'live') subscriber.awareness(audience.document, present)
 }
 

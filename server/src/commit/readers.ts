@@ -43,7 +43,8 @@ export interface Audience {
   readonly key: string
   readonly document: string
   readonly subscriptions: Map<Subscriber, Subscription>
-  readonly presence: Presence
+  /** Null until somebody says something of theirs. */
+  presence: Presence | null
   /** A profile's: under which client id the relay says whether its person is connected. */
   readonly reachability: number | null
   /** Odd while the document is being given a new epoch: what is read then may be half of each. */
@@ -73,7 +74,7 @@ export class Readers {
 
   /** Whose a client id is, by its presence. */
   boundTo(key: string, client: number): string | undefined {
-    return this.#audiences.get(key)?.presence.boundTo(client)
+    return this.#audiences.get(key)?.presence?.boundTo(client)
   }
 
   find(subscriber: Subscriber, document: string): Subscription | undefined {
@@ -131,7 +132,7 @@ export class Readers {
     subscription.state = 'closed'
     subscription.held = []
     audience.subscriptions.delete(subscriber)
-    tellPresence(audience, audience.presence.leave(subscriber), subscriber)
+    if (audience.presence) tellPresence(audience, audience.presence.leave(subscriber), subscriber)
     if (audience.subscriptions.size > 0) return
     this.#audiences.delete(audience.key)
     this.#tellReachability(subscriber, audience)
@@ -146,12 +147,19 @@ export class Readers {
 
   #newAudience(serviceSid: string, document: string, key: string): Audience {
     const name = parseDocumentName(document)
-    const presence = new Presence()
     const reachability = name?.kind === 'profile' ? this.draw() : null
-    if (name && reachability !== null && this.isReachabilityTold(serviceSid)) {
-      presence.announce(reachability, { online: this.isConnected(serviceSid, name.id) })
+    const audience: Audience = {
+      key,
+      document,
+      subscriptions: new Map(),
+      presence: null,
+      reachability,
+      epochs: 0,
     }
-    return { key, document, subscriptions: new Map(), presence, reachability, epochs: 0 }
+    if (name && reachability !== null && this.isReachabilityTold(serviceSid)) {
+      presenceOf(audience).announce(reachability, { online: this.isConnected(serviceSid, name.id) })
+    }
+    return audience
   }
 
   /** Tells those who follow somebody's profile that they came or went. */
@@ -176,7 +184,7 @@ export class Readers {
     const state = this.isReachabilityTold(serviceSid)
       ? { online: this.isConnected(serviceSid, identity) }
       : null
-    tellPresence(profile, profile.presence.announce(profile.reachability, state), null)
+    tellPresence(profile, presenceOf(profile).announce(profile.reachability, state), null)
   }
 
   // ── the fan-out ───────────────────────────────────────────────────────────────────────────────────
@@ -251,7 +259,7 @@ export class Readers {
   #lose(subscription: Subscription, outcomes: Outcome[]): void {
     const { subscriber, audience, state } = subscription
     if (state === 'absent' || state === 'closed') return
-    tellPresence(audience, audience.presence.leave(subscriber), subscriber)
+    if (audience.presence) tellPresence(audience, audience.presence.leave(subscriber), subscriber)
     // its answer is still being read: it will be `absent`
     if (state === 'reading') subscription.held.push({ kind: 'absent', outcomes })
     else becomeAbsent(subscription, outcomes)
@@ -261,6 +269,12 @@ export class Readers {
   tellPresence(audience: Audience, update: Uint8Array | null, from: Subscriber): void {
     tellPresence(audience, update, from)
   }
+}
+
+/** Made when it is needed: who resumes a thousand quiet documents says nothing in most of them. */
+export function presenceOf(audience: Audience): Presence {
+  audience.presence ??= new Presence()
+  return audience.presence
 }
 
 /** No byte of the document follows; outcomes of the reader's own operations do. */

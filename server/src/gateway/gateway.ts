@@ -11,7 +11,7 @@ import type { Log, Outlet, Session } from '../session/session.ts'
 import type { PageReaderOf } from './history.ts'
 import { type HttpHandler, httpHandler, isAllowedOrigin, type Origins, pathOf } from './http.ts'
 import { type Route, routeOf } from './routes.ts'
-import { connect, outletOf } from './socket.ts'
+import { connect, SocketOutlet } from './socket.ts'
 
 export interface GatewayOptions {
   host: string
@@ -97,7 +97,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     route: Exclude<Route, { kind: 'none' }>,
     isAllowed: boolean,
   ) => {
-    const outlet = outletOf(ws, socket)
+    const outlet = new SocketOutlet(ws, socket)
     ws.on('error', onWebSocketError)
     if (!isAllowed) {
       // A browser tells its page a close code, but never the status of a refused upgrade.

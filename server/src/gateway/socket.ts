@@ -42,31 +42,41 @@ function write(tcp: Socket, message: Uint8Array): void {
   tcp.write(last.frame)
 }
 
-/** @param tcp the socket under the WebSocket, so that several messages leave in one write */
-export function outletOf(ws: WebSocket, tcp: Socket): Outlet {
-  return {
-    send(messages, written) {
-      // its `close` event follows, or has come
-      if (ws.readyState !== ws.OPEN) return
-      const [only] = messages
-      if (messages.length === 1 && only && only.length < MERGED) write(tcp, only)
-      else {
-        tcp.cork()
-        for (const message of messages) write(tcp, message)
-        tcp.uncork()
-      }
-      // nearly always the system has taken it all by now, and no callback has to be kept
-      if (tcp.writableLength === 0) written()
-      else tcp.write(NOTHING, () => written())
-    },
-    ping() {
-      if (ws.readyState === ws.OPEN) ws.ping()
-    },
-    close(code, reason) {
-      const timer = setTimeout(() => ws.terminate(), CLOSE_TIMEOUT)
-      ws.once('close', () => clearTimeout(timer))
-      ws.close(code, reason)
-    },
+export class SocketOutlet implements Outlet {
+  readonly #ws: WebSocket
+  readonly #tcp: Socket
+
+  /** @param tcp the socket under the WebSocket, so that several messages leave in one write */
+  constructor(ws: WebSocket, tcp: Socket) {
+    this.#ws = ws
+    this.#tcp = tcp
+  }
+
+  send(messages: readonly Uint8Array[], written: () => void): void {
+    const tcp = this.#tcp
+    // its `close` event follows, or has come
+    if (this.#ws.readyState !== this.#ws.OPEN) return
+    const [only] = messages
+    if (messages.length === 1 && only && only.length < MERGED) write(tcp, only)
+    else {
+      tcp.cork()
+      for (const message of messages) write(tcp, message)
+      tcp.uncork()
+    }
+    // nearly always the system has taken it all by now, and no callback has to be kept
+    if (tcp.writableLength === 0) written()
+    else tcp.write(NOTHING, () => written())
+  }
+
+  ping(): void {
+    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.ping()
+  }
+
+  close(code: number, reason: string): void {
+    const ws = this.#ws
+    const timer = setTimeout(() => ws.terminate(), CLOSE_TIMEOUT)
+    ws.once('close', () => clearTimeout(timer))
+    ws.close(code, reason)
   }
 }
 

@@ -13,17 +13,27 @@ export interface Clock {
 // Node takes longer delays as 1 ms.
 const LONGEST_TIMEOUT = 2 ** 31 - 1
 
+/** Every connection has two of them, for as long as it lasts: nothing is kept beside the timer. */
+function afterShort(milliseconds: number, run: () => void): () => void {
+  const timer = setTimeout(run, milliseconds)
+  return () => clearTimeout(timer)
+}
+
+function afterLong(milliseconds: number, run: () => void): () => void {
+  let timer: NodeJS.Timeout
+  const wait = (left: number) => {
+    const step = Math.min(left, LONGEST_TIMEOUT)
+    timer = setTimeout(() => (left > step ? wait(left - step) : run()), step)
+  }
+  wait(milliseconds)
+  return () => clearTimeout(timer)
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
   after(milliseconds, run) {
-    let timer: NodeJS.Timeout
-    const wait = (left: number) => {
-      const step = Math.min(left, LONGEST_TIMEOUT)
-      timer = setTimeout(() => (left > step ? wait(left - step) : run()), step)
-    }
-    wait(milliseconds)
-    return () => clearTimeout(timer)
+    return milliseconds > LONGEST_TIMEOUT ? afterLong(milliseconds, run) : afterShort(milliseconds, run)
   },
   defer: (run) => setImmediate(run),
 }

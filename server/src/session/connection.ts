@@ -6,7 +6,8 @@ import { Budget } from './budget.ts'
 import { Outflow } from './outflow.ts'
 import type { SessionOptions } from './session.ts'
 
-interface Listener {
+/** What a protocol has to do with its connection's life. */
+export interface Listener {
   /** The token ends at this time (milliseconds since the epoch); said once per token. */
   tokenExpiring(expiresAt: number): void
   /** Something must be said now and then, so that the peer knows us alive. */

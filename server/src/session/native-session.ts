@@ -19,7 +19,7 @@ import {
 } from '@confab/core'
 import type { News, OpenAnswer, Principal, Subscriber, UploadAnswer } from '../engine.ts'
 import { type Channel, Channels } from './channels.ts'
-import { Connection } from './connection.ts'
+import { Connection, type Listener } from './connection.ts'
 import { inGroups } from './open-groups.ts'
 import { OutQueue, outcomesFrame, outcomesOnly } from './out-queue.ts'
 import type { Session, SessionOptions } from './session.ts'
@@ -34,7 +34,7 @@ const INFLATE_COST = 4
 const inflated = promisify(inflate)
 const NOTHING = new Uint8Array(0)
 
-export class NativeSession implements Session, Subscriber {
+export class NativeSession implements Session, Subscriber, Listener {
   readonly #options: SessionOptions
   readonly #connection: Connection
   readonly #bounds: WireBounds
@@ -54,14 +54,7 @@ export class NativeSession implements Session, Subscriber {
     this.#options = options
     this.#bounds = upBounds(options.limits)
     this.#channels = new Channels(options.limits.openDocuments)
-    this.#connection = new Connection(options, {
-      tokenExpiring: (expiresAt) => this.#send({ type: 'tokenExpiring', expiresAt }),
-      beat: () => {},
-      closing: () => {
-        this.#flush()
-        options.engine.leave(this)
-      },
-    })
+    this.#connection = new Connection(options, this)
     this.#connection.timer('hello', options.timing.hello, () =>
       this.close(CLOSE_CODES.silent, 'No hello for too long'),
     )
@@ -104,6 +97,19 @@ export class NativeSession implements Session, Subscriber {
 
   ended(): void {
     this.#connection.ended()
+  }
+
+  // ── the connection's side ─────────────────────────────────────────────────────────────────────────
+
+  tokenExpiring(expiresAt: number): void {
+    this.#send({ type: 'tokenExpiring', expiresAt })
+  }
+
+  beat(): void {}
+
+  closing(): void {
+    this.#flush()
+    this.#options.engine.leave(this)
   }
 
   // ── the engine's side ─────────────────────────────────────────────────────────────────────────────

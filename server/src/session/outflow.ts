@@ -12,7 +12,8 @@ export class Outflow {
   #waiting = 0
   /** The part of what is waiting that the reader asked for. */
   #asked = 0
-  #ready: (() => void)[] = []
+  /** Who waits for room: null when nobody does. */
+  #ready: (() => void)[] | null = null
 
   /** @param most bytes that may wait beside what the reader asked for; beyond, `slow` is called */
   constructor(outlet: Outlet, most: number, slow: () => void) {
@@ -36,7 +37,10 @@ export class Outflow {
   /** Resolves when a reader that asked for more has taken most of what it was sent before. */
   room(): Promise<void> {
     if (this.#hasRoom) return Promise.resolve()
-    return new Promise((resolve) => this.#ready.push(resolve))
+    return new Promise((resolve) => {
+      this.#ready ??= []
+      this.#ready.push(resolve)
+    })
   }
 
   get #hasRoom(): boolean {
@@ -48,7 +52,7 @@ export class Outflow {
     if (!this.#hasRoom) return
     this.#asked = 0
     const ready = this.#ready
-    this.#ready = []
-    for (const resolve of ready) resolve()
+    this.#ready = null
+    if (ready) for (const resolve of ready) resolve()
   }
 }
