@@ -77,6 +77,41 @@ describe.skipIf(!available)('the web app', () => {
     await message(back.page, 'nobody knows').waitFor()
   })
 
+  test('closed before its first documents are on disk, it lists all that was shown, and the rest comes with the network', async () => {
+    const writer = await stage.client('writer')
+    const names = Array.from({ length: 6 }, (_, i) => `Pier ${i}`)
+    for (const name of names) {
+      const one = await (await writer.createConversation({ friendlyName: name })).join()
+      await one.add('newcomer')
+      await one.sendMessage(`first of ${name}`)
+      await one.sendMessage(`last of ${name}`)
+    }
+    const { context, page } = await stage.person()
+    // one that takes so long to make databases for documents that nobody waits for it
+    await page.addInitScript(() => {
+      const { open } = IDBFactory.prototype
+      IDBFactory.prototype.open = function (name, ...rest) {
+        const isDocument = /^confab-[0-9a-f]+-[0-9a-f]+-[1-9]/.test(name)
+        return isDocument ? ({} as IDBOpenDBRequest) : open.call(this, name, ...rest)
+      }
+    })
+    await stage.signIn(page, 'newcomer')
+    await isInstalled(page)
+    const row = (of: Page, name: string) =>
+      of.getByRole('option').filter({ has: of.getByText(name, { exact: true }) })
+    for (const name of names) await row(page, name).getByText(`last of ${name}`).waitFor()
+    const summaries = () => page.evaluate(countSummaries)
+    await eventually(summaries).toBeGreaterThanOrEqual(names.length)
+    await page.close()
+
+    await context.setOffline(true)
+    const again = await context.newPage()
+    await again.goto(stage.url)
+    for (const name of names) await row(again, name).getByText('Not on this device yet').waitFor()
+    await context.setOffline(false)
+    for (const name of names) await row(again, name).getByText(`last of ${name}`).waitFor()
+  })
+
   test('three tabs of one person are one: no duplicates, with a network and without', async () => {
     const alice = await stage.signedIn('alice')
     await begin(alice.page, 'Tabs', 'bob')
@@ -144,3 +179,23 @@ describe.skipIf(!available)('the web app', () => {
     expect(isWhole(sent)).toBeGreaterThanOrEqual(seen)
   })
 })
+
+/** In the page: how many conversations its store has on disk by their summaries. */
+async function countSummaries(): Promise<number> {
+  let count = 0
+  for (const { name } of await indexedDB.databases()) {
+    const db = await new Promise<IDBDatabase>((resolve) => {
+      const request = indexedDB.open(name ?? '')
+      request.onsuccess = () => resolve(request.result)
+    })
+    if (db.objectStoreNames.contains('summaries')) {
+      const keys = await new Promise<IDBValidKey[]>((resolve) => {
+        const request = db.transaction('summaries').objectStore('summaries').getAllKeys()
+        request.onsuccess = () => resolve(request.result)
+      })
+      count += keys.filter((key) => String(key).startsWith('CH')).length
+    }
+    db.close()
+  }
+  return count
+}

@@ -13,7 +13,7 @@ export function ConversationRow(props: { conversation: Conversation; isSelected:
   const conversation = useConversation(props.conversation) ?? props.conversation
   const { identity } = useSession()
   const unread = useUnread(conversation)
-  const { messages } = useMessages(conversation, { pageSize: 1 })
+  const { messages, isLoading } = useMessages(conversation, { pageSize: 1 })
   const last = messages.at(-1)
   const name = nameOf(conversation)
   // what one has just written oneself is no news
@@ -40,7 +40,12 @@ export function ConversationRow(props: { conversation: Conversation; isSelected:
         </span>
         <span className="row-bottom">
           <span className="row-line" dir="auto">
-            <Line conversation={conversation} last={last} isSelected={props.isSelected} />
+            <Line
+              conversation={conversation}
+              last={last}
+              isLoading={isLoading}
+              isSelected={props.isSelected}
+            />
           </span>
           {count > 0 && (
             <span className={isMuted ? 'badge quiet' : 'badge'}>
@@ -55,8 +60,13 @@ export function ConversationRow(props: { conversation: Conversation; isSelected:
 }
 
 /** Who is typing, what one has begun to write there, or what was said last. */
-function Line(props: { conversation: Conversation; last: Message | undefined; isSelected: boolean }) {
-  const { conversation, last, isSelected } = props
+function Line(props: {
+  conversation: Conversation
+  last: Message | undefined
+  isLoading: boolean
+  isSelected: boolean
+}) {
+  const { conversation, last, isLoading, isSelected } = props
   const { identity } = useSession()
   const names = useNames()
   const draft = useDraft(identity ?? '', conversation.sid)
@@ -70,6 +80,7 @@ function Line(props: { conversation: Conversation; last: Message | undefined; is
     )
   }
   if (last) return <Said message={last} />
+  if (isLoading) return null
   return <i>{conversation.lastMessage ? 'Not on this device yet' : 'Nothing said yet'}</i>
 }
 

@@ -18,6 +18,24 @@ import { keepDocument, type Rows } from './stored-document.ts'
 export const documentDatabaseName = (store: string, document: string, epoch: number): string =>
   `${store}-${shortHash(document)}-${epoch}`
 
+/** Databases that are opened at once, at most: a browser makes what is written to others meanwhile wait for all of them. */
+const AT_ONCE = 8
+let opening = 0
+const waiting: (() => void)[] = []
+
+/** Runs the task in its turn; of those that wait the newest is first, because somebody may be looking at it. */
+async function inTurn<T>(task: () => Promise<T>): Promise<T> {
+  if (opening >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
+  else opening++
+  try {
+    return await task()
+  } finally {
+    const next = waiting.pop()
+    if (next) next()
+    else opening--
+  }
+}
+
 /** The documents of one store, each in a database of its own, named without the document's name. */
 export function indexedDBDocuments(store: string): Documents {
   return {
@@ -49,7 +67,7 @@ const openDocumentDatabase = (name: string): Promise<IDBDatabase> =>
   })
 
 async function openRows(name: string, doc: Y.Doc): Promise<Rows> {
-  const db = await openDocumentDatabase(name)
+  const db = await inTurn(() => openDocumentDatabase(name))
   /** As much of an `IndexeddbPersistence` as its functions use. Also the origin of their transactions. */
   const persistence = { db, doc, name, _dbref: 0, _dbsize: 0, _destroyed: false }
   const fetch = (before?: () => void, after?: () => void) =>

@@ -54,6 +54,38 @@ export const indexedDBSentences: readonly Sentence[] = [
     },
   },
   {
+    sentence:
+      'of a hundred documents few are opened at once, the newest asked for first: others write meanwhile',
+    async prove({ storage }) {
+      const { open } = IDBFactory.prototype
+      let now = 0
+      let most = 0
+      IDBFactory.prototype.open = function (...given) {
+        const request = open.apply(this, given)
+        most = Math.max(most, ++now)
+        const done = () => void now--
+        request.addEventListener('success', done)
+        request.addEventListener('error', done)
+        return request
+      }
+      try {
+        await withStore(storage(), freshOwner(), async ({ documents }) => {
+          const loaded: number[] = []
+          const all = Array.from({ length: 100 }, (_, i) => {
+            const stored = documents.open(`CH${i}`, 1, new Y.Doc())
+            return { stored, told: stored.loaded.then(() => loaded.push(i)) }
+          })
+          await Promise.all(all.map(({ told }) => told))
+          check(most <= 10, `${most} were opened at once`)
+          check(loaded.indexOf(99) < loaded.indexOf(50), 'the newest comes before those that waited longer')
+          for (const { stored } of all) await stored.close()
+        })
+      } finally {
+        IDBFactory.prototype.open = open
+      }
+    },
+  },
+  {
     sentence: 'opening a document writes nothing',
     async prove({ storage }) {
       const owner = freshOwner()
