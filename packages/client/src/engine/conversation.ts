@@ -90,6 +90,8 @@ export class LocalConversation {
   /** Messages that are known to be removed, until what was written of them is erased. */
   readonly #removed = new Set<string>()
   #erasing: Promise<void> = Promise.resolve()
+  /** What is here shows half of some news, and is about to be replaced: nothing is told of it. */
+  #isReloading = false
   #retryTimer: unknown = null
   #retryDelay = RETRY_FIRST
   #answered: (() => void)[] = []
@@ -700,8 +702,11 @@ export class LocalConversation {
       const lost = replica.conversation === null && this.#summary !== null
       if (replica.conversation === null) replica.epoch = epoch
       if (replica.epoch === epoch && !lost) replica.apply(updates, PEER)
-      this.#baseChanged(replica, known)
-      this.#catchUp()
+      // one that lacks what the news stands on shows half of it: what it was before is compared with the next one
+      if (replica.complete) {
+        this.#baseChanged(replica, known)
+        this.#catchUp()
+      }
       // it missed what came before: the other's stored copy has it, or the relay
       if (lost || replica.epoch !== epoch || !replica.complete) return this.#reload(epoch, updates)
     })
@@ -718,6 +723,7 @@ export class LocalConversation {
 
   /** Says what is due. */
   flush(events: EngineEvents): void {
+    if (this.#isReloading) return
     const seen = this.#seen
     const due = this.#ledger.tell({
       view: this.#view,
@@ -1023,13 +1029,19 @@ export class LocalConversation {
 
   /** Goes on with what another client on this store keeps. */
   async #reload(epoch: number, updates: readonly Uint8Array[]): Promise<void> {
-    await this.#kept.close()
-    const next = await this.#kept.load(epoch, (number) => this.#make(number))
-    next.apply(updates, PEER)
-    if (next.conversation && next.complete) this.#adopt(next)
-    else {
+    this.#isReloading = true
+    try {
       await this.#kept.close()
-      this.#reopen()
+      const next = await this.#kept.load(epoch, (number) => this.#make(number))
+      next.apply(updates, PEER)
+      if (next.point.commitsId !== 0 && next.complete) this.#adopt(next)
+      else {
+        await this.#kept.close()
+        this.#reopen()
+      }
+    } finally {
+      this.#isReloading = false
+      this.#refresh()
     }
   }
 
@@ -1043,10 +1055,12 @@ export class LocalConversation {
     const changes = changesTo(next, old)
     const seen = this.#goOn(next)
     const edited = new Set(changes.edited)
-    for (const record of [...old.ordered, ...next.ordered]) {
-      if (!edited.has(record)) this.#note(record.sid, was.message(record.sid), history)
-    }
-    for (const sid of [...was.touched(), ...seen.touched()]) this.#note(sid, was.message(sid), history)
+    const before = (sid: string) => changes.messages.get(sid) ?? old.recalled.get(sid)
+    const note = (sid: string) =>
+      this.#note(sid, was.base === old ? was.message(sid, before) : was.message(sid), history)
+    for (const sid of changes.messages.keys()) note(sid)
+    for (const record of next.ordered) if (!edited.has(record)) note(record.sid)
+    for (const sid of [...was.touched(), ...seen.touched()]) note(sid)
     if (history !== null) this.#ledger.takeParticipants(this.#participants())
     this.#history.follow(changes, was, known)
     this.#adopted()
@@ -1310,18 +1324,25 @@ export class LocalConversation {
 /** How the history changes when another document takes the place of one. */
 function changesTo(next: Replica, old: Replica): ReplicaChanges {
   const here = new Set(next.ordered.map(({ sid }) => sid))
-  const before = new Set(old.ordered.map(({ sid }) => sid))
-  const sealed = old.ordered.filter(({ sid, index }) => !here.has(sid) && next.isSealed(index))
+  const before = new Map(old.ordered.map((record) => [record.sid, record]))
+  // as it was before news that it could take only half of
+  const half = old.takeChanges(true)
+  for (const record of half.sealed) before.set(record.sid, record)
+  for (const [sid, record] of half.messages) {
+    if (record) before.set(sid, record)
+    else before.delete(sid)
+  }
+  const records = [...before.values()].sort((a, b) => a.index - b.index)
+  const sealed = records.filter(({ sid, index }) => !here.has(sid) && next.isSealed(index))
   for (const record of [...old.recalled.values(), ...sealed]) {
     if (next.isSealed(record.index)) next.recalled.set(record.sid, record)
   }
   const edited = next.ordered.filter(({ sid, index }) => index < next.manifest.end && !before.has(sid))
-  const { manifest } = old
   return {
-    messages: new Map(old.ordered.map((record) => [record.sid, record])),
+    messages: before,
     sealed,
     edited,
-    manifest,
+    manifest: half.manifest ?? old.manifest,
     removed: [],
     any: true,
   }

@@ -63,6 +63,8 @@ export class Replica extends YDocument implements OrderedState {
   /** Ascending by index. */
   #ordered: MessageRecord[] = []
   #changes: ReplicaChanges = noChanges()
+  /** Messages that left the document since: they were edited, sealed or removed. */
+  readonly #dropped: MessageRecord[] = []
 
   constructor(epoch: number, clientId: number, identity: string) {
     super(epoch, clientId)
@@ -154,9 +156,15 @@ export class Replica extends YDocument implements OrderedState {
     }
   }
 
-  /** What changed since the last call. */
-  takeChanges(): ReplicaChanges {
+  /**
+   * What changed since the last call. Nothing while the document lacks what a change stands on: of such a change only
+   * half shows, and a message that was sealed looks removed.
+   * @param isLast it is asked for the last time: another document takes the place of this one
+   */
+  takeChanges(isLast = false): ReplicaChanges {
+    if (!isLast && !this.complete) return noChanges()
     const changes = this.#changes
+    for (const record of this.#dropped.splice(0)) this.#tellDropped(record, changes)
     this.#changes = noChanges()
     return changes
   }
@@ -208,7 +216,6 @@ export class Replica extends YDocument implements OrderedState {
 
   #followMessages(transaction: Y.Transaction): void {
     const parent: unknown = this.#messageArray
-    const dropped: MessageRecord[] = []
     Y.iterateDeletedStructs(transaction, transaction.deleteSet, (struct) => {
       if (!(struct instanceof Y.Item) || struct.parent !== parent) return
       if (!(struct.content instanceof Y.ContentAny)) return
@@ -216,7 +223,7 @@ export class Replica extends YDocument implements OrderedState {
         // an edit deletes the old record and appends the new: only the one that is known may go
         if (this.#messages.get(record.sid) !== record) continue
         this.#drop(record)
-        dropped.push(record)
+        this.#dropped.push(record)
       }
     })
     for (const [client, end] of transaction.afterState) {
@@ -235,16 +242,13 @@ export class Replica extends YDocument implements OrderedState {
         }
       }
     }
-    for (const record of dropped) this.#dropped(record)
   }
 
-  /** A message left the document: it was edited, sealed or removed. */
-  #dropped(record: MessageRecord): void {
+  #tellDropped(record: MessageRecord, { messages, sealed, removed }: ReplicaChanges): void {
     const { sid, index } = record
-    const { messages, sealed } = this.#changes
     if (this.#messages.has(sid)) return
     if (!this.isSealed(index)) {
-      this.#changes.removed.push(sid)
+      removed.push(sid)
       return
     }
     // being sealed is no news: who looks for it meanwhile finds it
