@@ -186,7 +186,11 @@ class LocalEngine implements Engine {
       await this.#queue.told()
       await conversation.opened()
       const page = conversation.page(query, (one) => loaded.get(nameOf(one)))
-      if ('items' in page) return page
+      if ('items' in page) {
+        // whoever asks on and on for what isn't here keeps out nothing that may bring it
+        if (page.absent) await new Promise<void>((turn) => this.#platform.setTimeout(turn, 0))
+        return page
+      }
       loaded.set(nameOf(page), await conversation.load(page))
     }
   }
