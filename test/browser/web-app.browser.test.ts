@@ -199,6 +199,49 @@ describe.skipIf(!available)('the web app', () => {
     await message(page, 'and then 119').waitFor()
   })
 
+  test('what was written offline, and came days later, says both: written Tuesday, delivered Thursday', async () => {
+    const DAY = 24 * 60 * 60 * 1000
+    const weekday = (at: number) => new Intl.DateTimeFormat('en-US', { weekday: 'long' }).format(at)
+    /** Somebody whose clock is the test's: before the app takes hold of it. */
+    const withClock = async (name: string) => {
+      const { page } = await stage.person()
+      await page.clock.setFixedTime(Date.now())
+      await stage.signIn(page, name)
+      return page
+    }
+    const alice = await withClock('alice')
+    await begin(alice, 'Down in the hold', 'bob')
+    await say(alice, 'in time')
+    await message(alice, 'in time').locator('.mark.check').waitFor()
+    await toggle(alice)
+    await isOffline(alice)
+    const written = Date.now() - 2 * DAY
+    await alice.clock.setFixedTime(written)
+    await say(alice, 'no signal here')
+    await message(alice, 'no signal').locator('.mark.clock').waitFor()
+    await alice.clock.setFixedTime(written + 2 * DAY)
+    await toggle(alice)
+    await message(alice, 'no signal').locator('.mark.check').waitFor()
+    await message(alice, 'no signal')
+      .getByText(`written ${weekday(written)}, delivered today`)
+      .waitFor()
+    const delivered = Date.now()
+
+    // two days after that, somebody looks
+    const bob = await withClock('bob')
+    await bob.clock.setFixedTime(delivered + 2 * DAY)
+    await open(bob, /Down in the hold/)
+    await message(bob, 'no signal')
+      .getByText(`written ${weekday(written)}, delivered ${weekday(delivered)}`)
+      .waitFor()
+    expect(await message(bob, 'in time').getByText('delivered').count()).toBe(0)
+    expect(await message(alice, 'in time').getByText('delivered').count()).toBe(0)
+    await choose(bob, 'no signal', 'Details')
+    const facts = bob.getByRole('dialog').getByRole('definition')
+    await facts.filter({ hasText: weekday(written) }).waitFor()
+    await facts.filter({ hasText: weekday(delivered) }).waitFor()
+  })
+
   test('all of it goes by keys alone', async () => {
     const { page } = await stage.signedIn('keys')
     await page.getByRole('button', { name: 'New conversation' }).focus()
