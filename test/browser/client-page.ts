@@ -110,12 +110,12 @@ export async function post(body: string): Promise<string> {
   }
 }
 
-/** Posts one after the other, and tells of each when its promise has resolved. Ends with the page. */
-export function postAndTell(prefix: string, count: number): void {
+/** Posts, twenty at a time, for as long as the page lives, and tells of each when its promise has resolved. */
+export async function postAndTell(prefix: string): Promise<void> {
   const { acknowledge } = globalThis as unknown as { acknowledge(body: string): void }
-  for (let at = 0; at < count; at++) {
-    const body = `${prefix} ${at}`
-    void conversation?.sendMessage(body).then(() => acknowledge(body))
+  for (let at = 0; ; at += 20) {
+    const bodies = Array.from({ length: 20 }, (_, i) => `${prefix} ${at + i}`)
+    await Promise.all(bodies.map((body) => conversation?.sendMessage(body).then(() => acknowledge(body))))
   }
 }
 
