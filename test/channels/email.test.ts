@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { defaultServiceSid } from '../../packages/core/src/sid.ts'
 import { connected, decided, relayOf, shows, together, when } from '../conformance/stage.ts'
 import { ACCOUNT } from '../support/relay.ts'
-import { answerTo, type Letter, MailServer, sendTo } from './mail-server.ts'
+import { channelSuite } from './channel-suite.ts'
+import { answerTo, deliveryReport, type Letter, MailServer, sendTo } from './mail-server.ts'
 
 const OURS = 'support@relay.test'
 const EVE = 'eve@people.test'
@@ -17,6 +18,32 @@ beforeEach(async () => {
 afterEach(() => server.stop())
 
 const portOf = (channel: Channel) => (channel as Channel & { port: number }).port
+
+channelSuite('e-mail', async () => {
+  const people = await MailServer.start()
+  return {
+    ours: OURS,
+    theirs: EVE,
+    channel: (perSecond = 1000) =>
+      email({
+        addresses: [OURS],
+        smtp: { host: '127.0.0.1', port: people.port },
+        receive: { smtp: { port: 0 } },
+        acceptUnverified: true,
+        perSecond,
+      }),
+    taken: () => people.letters.map(({ to, mail }) => ({ to, body: mail.text?.trim() ?? '' })),
+    until: (condition) => people.until(condition),
+    refuse: (kind) => people.refusals.push(kind === 'temporary' ? 452 : 550),
+    says: async ({ channel }, id, text) =>
+      (await sendTo(portOf(channel), { from: EVE, to: OURS, messageId: `<${id}@people.test>`, text })) ===
+      250,
+    reports: ({ channel }, name, status) =>
+      sendTo(portOf(channel), deliveryReport(name, OURS, status === 'early' ? 'delayed' : status, '2.0.0')),
+    namesInbound: true,
+    stop: () => people.stop(),
+  }
+})
 
 async function scene(options: Partial<EmailOptions> = {}, channels: object = {}) {
   const channel = email({
@@ -101,14 +128,6 @@ describe('receiving', () => {
     expect((await message!.getParticipant()).type).toBe('email')
   })
 
-  test('the same mail handed over twice is one message', async () => {
-    const { conversation, port } = await scene()
-    const answer = { ...answerTo(await posted(conversation, 'hello'), 'once'), messageId: '<1@people.test>' }
-    expect([await sendTo(port, answer), await sendTo(port, answer)]).toEqual([250, 250])
-    expect(await sendTo(port, { ...answer, messageId: '<2@people.test>', text: 'twice' })).toBe(250)
-    await shows(conversation, ['0 hello', '1 once', '2 twice'])
-  })
-
   test('a mail that says it is from Eve and answers nothing is refused', async () => {
     const { conversation, port } = await scene()
     const letter = await posted(conversation, 'hello')
@@ -155,39 +174,7 @@ describe('receiving', () => {
   test('a mail that bounces later makes its message undelivered, with the code of the bounce', async () => {
     const { conversation, port } = await scene()
     const { mail, envelopeFrom } = await posted(conversation, 'hello')
-    const report = [
-      'Reporting-MTA: dns; mx.people.test',
-      '',
-      `Final-Recipient: rfc822; ${EVE}`,
-      'Action: failed',
-      'Status: 5.1.1',
-      '',
-    ].join('\r\n')
-    const code = await sendTo(port, {
-      envelope: { from: '', to: [envelopeFrom] },
-      raw: [
-        'From: Mail Delivery <postmaster@people.test>',
-        `To: <${envelopeFrom}>`,
-        'Subject: Undelivered',
-        'MIME-Version: 1.0',
-        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
-        '',
-        '--b',
-        'Content-Type: text/plain',
-        '',
-        'Sorry.',
-        '--b',
-        'Content-Type: message/delivery-status',
-        '',
-        report,
-        '--b',
-        'Content-Type: text/rfc822-headers',
-        '',
-        `Message-ID: ${mail.messageId}`,
-        '--b--',
-        '',
-      ].join('\r\n'),
-    })
+    const code = await sendTo(port, deliveryReport(mail.messageId ?? '', envelopeFrom, 'failed', '5.1.1'))
     expect(code).toBe(250)
     await when(async () => (await statusOf(conversation))?.[0] === 'undelivered')
     expect(await statusOf(conversation)).toEqual(['undelivered', '511'])

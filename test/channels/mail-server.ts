@@ -36,8 +36,10 @@ export class MailServer {
         const refusal = mailServer?.refusals.shift()
         const { mailFrom, rcptTo } = session.envelope
         simpleParser(stream).then((mail) => {
-          if (refusal !== undefined)
+          if (refusal !== undefined) {
+            mailServer?.tell()
             return done(Object.assign(new Error('Refused'), { responseCode: refusal }))
+          }
           mailServer?.take({
             envelopeFrom: mailFrom ? mailFrom.address : '',
             to: rcptTo[0]?.address ?? '',
@@ -58,6 +60,10 @@ export class MailServer {
 
   take(letter: Letter): void {
     this.letters.push(letter)
+    this.tell()
+  }
+
+  tell(): void {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
@@ -87,4 +93,41 @@ export const answerTo = (letter: Letter, text: string): SendMailOptions => ({
   inReplyTo: letter.mail.messageId ?? '',
   references: [letter.mail.references ?? [], letter.mail.messageId ?? ''].flat(),
   text: `${text}\n\nOn Thu, Jan 1, 2026 at 9:00 AM alice <support@relay.test> wrote:\n> ${letter.mail.text?.trim().replaceAll('\n', '\n> ')}\n`,
+})
+
+/** What a mail server says became of a mail (RFC 3464), by its `Message-ID`. */
+export const deliveryReport = (
+  messageId: string,
+  to: string,
+  action: string,
+  status: string,
+): SendMailOptions => ({
+  envelope: { from: '', to: [to] },
+  raw: [
+    'From: Mail Delivery <postmaster@people.test>',
+    `To: <${to}>`,
+    'Subject: Delivery report',
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
+    '',
+    '--b',
+    'Content-Type: text/plain',
+    '',
+    'This is what became of it.',
+    '--b',
+    'Content-Type: message/delivery-status',
+    '',
+    'Reporting-MTA: dns; mx.people.test',
+    '',
+    'Final-Recipient: rfc822; eve@people.test',
+    `Action: ${action}`,
+    `Status: ${status}`,
+    '',
+    '--b',
+    'Content-Type: text/rfc822-headers',
+    '',
+    `Message-ID: ${messageId}`,
+    '--b--',
+    '',
+  ].join('\r\n'),
 })

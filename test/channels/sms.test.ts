@@ -1,12 +1,10 @@
 /** SMS by SMPP: a relay, a message centre on a real socket, and people with the SDK who watch. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type RelayOptions, smpp } from '@confab/relay'
 import { afterEach, describe, expect, test } from 'vitest'
 import { defaultServiceSid } from '../../packages/core/src/sid.ts'
 import { connected, decided, relayOf, shows, together, when } from '../conformance/stage.ts'
 import { ACCOUNT } from '../support/relay.ts'
+import { channelSuite } from './channel-suite.ts'
 import { Smsc } from './smsc.ts'
 
 const OURS = '+15550009999'
@@ -14,11 +12,7 @@ const PHONE = '+15550001111'
 const OTHER = '+15550002222'
 
 let smsc: Smsc
-const folders: string[] = []
-afterEach(async () => {
-  await smsc.stop()
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => smsc?.stop())
 
 const channelTo = (centre: Smsc, options: object = {}): NonNullable<RelayOptions['channels']> => ({
   serviceSid: defaultServiceSid(ACCOUNT),
@@ -50,6 +44,24 @@ async function scene(more: Partial<RelayOptions> = {}) {
 
 const receiptOf = async (conversation: Awaited<ReturnType<typeof scene>>['conversation'], at = -1) =>
   (await (await conversation.getMessages(100)).items.at(at)!.getDetailedDeliveryReceipts())[0]
+
+channelSuite('SMPP', async () => {
+  const centre = await Smsc.start()
+  centre.stat = undefined
+  return {
+    ours: OURS,
+    theirs: PHONE,
+    channel: (perSecond = 1000) => channelTo(centre, { perSecond }).channels[0]!,
+    taken: () => centre.delivered.map(({ to, text }) => ({ to, body: text })),
+    until: (condition) => centre.until(condition),
+    refuse: (kind) => centre.refusals.push(kind === 'temporary' ? 0x58 : 0x0b),
+    says: async (_, __, body) => (await centre.sendAs(PHONE, OURS, body)) === 0,
+    reports: async (_, name, status) =>
+      centre.receipt(centre.sessions.at(-1)!, name, status === 'early' ? 'ENROUTE' : 'DELIVRD'),
+    namesInbound: false,
+    stop: () => centre.stop(),
+  }
+})
 
 describe('sending', () => {
   test('a message reaches the phone once, and its receipt goes from queued to delivered', async () => {
@@ -121,25 +133,6 @@ describe('sending', () => {
     smsc = await Smsc.start(port)
     await smsc.until(() => smsc.delivered.length === 1)
     expect(smsc.delivered[0]?.text).toBe('patience')
-  })
-
-  test('a relay that restarts sends what it had not, and nothing twice', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'confab-sms-'))
-    folders.push(folder)
-    const database = join(folder, 'relay.sqlite')
-    const { relay, alice, conversation } = await scene({ database })
-    await conversation.sendMessage('before')
-    await smsc.until(() => smsc.acknowledged === 1)
-    const { port } = smsc
-    await smsc.stop()
-    await conversation.sendMessage('while it is away')
-    await decided(alice)
-    await alice.shutdown()
-    await relay.close()
-    smsc = await Smsc.start(port)
-    await relayOf({ database, channels: channelTo(smsc) })
-    await smsc.until(() => smsc.delivered.length === 1)
-    expect(smsc.delivered.map(({ text }) => text)).toEqual(['while it is away'])
   })
 
   test('in a group each message says who wrote it, and goes to everybody but its author', async () => {

@@ -21,6 +21,8 @@ export class Smsc {
   /** What becomes of delivered messages: the receipt's `stat`; none while undefined. */
   stat: string | undefined = 'DELIVRD'
   acknowledged = 0
+  /** Receipts that nobody has acknowledged: told again to whoever binds next. */
+  readonly #untold = new Map<string, object>()
   readonly #server: Server
   readonly #parts = new Map<string, { total: number; texts: Map<number, string> }>()
   #lastId = 0
@@ -75,7 +77,10 @@ export class Smsc {
     session.on('bind_transceiver', (pdu: Pdu) => {
       const isRight = pdu.system_id === 'confab' && pdu.password === 'secret'
       session.send(pdu.response(isRight ? {} : { command_status: 0x0e }))
-      if (isRight) this.sessions.push(session)
+      if (isRight) {
+        this.sessions.push(session)
+        for (const [id, pdu] of this.#untold) this.#tellReceipt(session, id, pdu)
+      }
       this.#tell()
     })
     session.on('close', () => {
@@ -114,8 +119,16 @@ export class Smsc {
   }
 
   receipt(session: Session, id: string, stat: string): void {
-    const text = `id:${id} sub:001 dlvrd:001 submit date:2601010000 done date:2601010001 stat:${stat} err:${stat === 'DELIVRD' ? '000' : '042'} text:`
-    session.deliver_sm({ esm_class: 4, short_message: { message: text } }, () => {
+    const text = `id:${id} sub:001 dlvrd:001 submit date:2601010000 done date:2601010001 stat:${stat} err:${/DELIVRD|ENROUTE/.test(stat) ? '000' : '042'} text:`
+    const pdu = { esm_class: 4, short_message: { message: text } }
+    this.#untold.set(id, pdu)
+    this.#tellReceipt(session, id, pdu)
+  }
+
+  #tellReceipt(session: Session, id: string, pdu: object): void {
+    session.deliver_sm(pdu, (answer) => {
+      if (answer.command_status !== 0) return
+      this.#untold.delete(id)
       this.acknowledged++
       this.#tell()
     })

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { defaultServiceSid } from '../../packages/core/src/sid.ts'
 import { connected, decided, relayOf, shows, together, when } from '../conformance/stage.ts'
 import { ACCOUNT } from '../support/relay.ts'
+import { channelSuite } from './channel-suite.ts'
 import { TWILIO, TwilioServer } from './twilio-server.ts'
 
 let provider: TwilioServer
@@ -14,6 +15,40 @@ beforeEach(async () => {
 afterEach(() => provider.stop())
 
 const PUBLIC = 'https://relay.example.org'
+
+channelSuite('Twilio', async () => {
+  const server = await TwilioServer.start()
+  const [ours, theirs] = ['+15550007777', '+15550001111']
+  const tell = (webhook: string, parameters: { [name: string]: string }) =>
+    server.tell(`${PUBLIC}/channels/twilio-sms`, webhook, parameters)
+  return {
+    ours,
+    theirs,
+    channel: (perSecond = 100) =>
+      twilioMessaging({
+        ...TWILIO,
+        type: 'sms',
+        addresses: [ours],
+        publicUrl: PUBLIC,
+        apiUrl: server.url,
+        perSecond,
+      }),
+    taken: () => server.sent.map(({ To = '', Body = '' }) => ({ to: To, body: Body })),
+    until: (condition) => server.until(condition),
+    refuse: (kind) => server.refusals.push(kind === 'temporary' ? [429, 20429] : [400, 21211]),
+    says: async ({ webhook }, id, body) =>
+      (await tell(webhook, { MessageSid: id, From: theirs, To: ours, Body: body, NumMedia: '0' })) === 200,
+    reports: ({ webhook }, name, status) =>
+      tell(webhook, {
+        MessageSid: name,
+        MessageStatus: status === 'early' ? 'sent' : status,
+        From: ours,
+        To: theirs,
+      }),
+    namesInbound: true,
+    stop: () => server.stop(),
+  }
+})
 
 async function scene(type: 'sms' | 'whatsapp') {
   const [ours, phone] = ['+15550007777', '+15550001111'].map((n) =>

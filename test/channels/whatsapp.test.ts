@@ -5,9 +5,28 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { defaultServiceSid } from '../../packages/core/src/sid.ts'
 import { connected, decided, relayOf, shows, together, when } from '../conformance/stage.ts'
 import { ACCOUNT } from '../support/relay.ts'
+import { channelSuite } from './channel-suite.ts'
 import { GraphServer, WHATSAPP } from './graph-server.ts'
 
 const PHONE = 'whatsapp:+15550001111'
+
+channelSuite('WhatsApp', async () => {
+  const provider = await GraphServer.start()
+  return {
+    ours: WHATSAPP.address,
+    theirs: PHONE,
+    channel: (perSecond) =>
+      whatsAppCloud({ ...WHATSAPP, graphUrl: provider.url, ...(perSecond && { perSecond }) }),
+    taken: () => provider.sent.map(({ to, text }) => ({ to: `whatsapp:+${to}`, body: text.body })),
+    until: (condition) => provider.until(condition),
+    refuse: (kind) => provider.refusals.push(kind === 'temporary' ? [429, 130429] : [400, 131026]),
+    says: async ({ webhook }, id, body) => (await provider.says(webhook, id, PHONE, body)) === 200,
+    reports: ({ webhook }, name, status) =>
+      provider.reports(webhook, name, status === 'early' ? 'sent' : status),
+    namesInbound: true,
+    stop: () => provider.stop(),
+  }
+})
 
 let graph: GraphServer
 beforeEach(async () => {
@@ -43,16 +62,6 @@ test('a message goes out once, and its statuses come back, in whichever order', 
   expect(await graph.reports(webhook, 'wamid.1', 'read')).toBe(200)
   expect(await graph.reports(webhook, 'wamid.1', 'delivered')).toBe(200)
   await when(async () => (await statusOf(conversation))?.[0] === 'read')
-})
-
-test('what a person writes is a message by them, once, however often the webhook tells it', async () => {
-  const { conversation, webhook } = await scene()
-  expect(await graph.says(webhook, 'wamid.in1', PHONE, 'こんにちは')).toBe(200)
-  expect(await graph.says(webhook, 'wamid.in1', PHONE, 'こんにちは')).toBe(200)
-  expect(await graph.says(webhook, 'wamid.in2', PHONE, 'again')).toBe(200)
-  await shows(conversation, ['0 こんにちは', '1 again'])
-  const [message] = (await conversation.getMessages()).items
-  expect((await message!.getParticipant()).type).toBe('whatsapp')
 })
 
 test('pictures, places and answers to buttons are named, so that nobody misses them', async () => {

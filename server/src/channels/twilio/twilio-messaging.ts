@@ -92,6 +92,7 @@ class TwilioMessagingChannel implements Channel {
 
   async stop(): Promise<void> {
     this.#events = null
+    this.#twilio = null
   }
 
   status(): { isConnected: boolean; detail: string } {
@@ -119,10 +120,10 @@ class TwilioMessagingChannel implements Channel {
 
   async webhook({ method, headers, body }: WebhookRequest): Promise<WebhookAnswer> {
     const parameters = Object.fromEntries(new URLSearchParams(new TextDecoder().decode(body)))
-    if (method !== 'POST' || !this.#twilio?.isSigned(headers['x-twilio-signature'] ?? '', parameters)) {
+    if (!this.#twilio || !this.#events) return { status: 503, body: 'The relay restarts' }
+    if (method !== 'POST' || !this.#twilio.isSigned(headers['x-twilio-signature'] ?? '', parameters)) {
       return { status: 403, body: 'The signature is not right' }
     }
-    if (!this.#events) return { status: 503, body: 'The relay restarts' }
     await this.#take(this.#events, parameters)
     // an answer in TwiML that says nothing
     return { status: 200, type: 'text/xml', body: '<Response/>' }

@@ -82,6 +82,8 @@ class WhatsAppCloudChannel implements Channel {
   }
 
   async send({ to, body, idempotencyKey }: OutboundMessage): Promise<SentMessage> {
+    if (!this.#events)
+      throw new ChannelError('temporary', DELIVERY_ERRORS.unknown, 'The channel has not started')
     if (body.length > MOST_CHARACTERS) {
       throw new ChannelError(
         'permanent',
