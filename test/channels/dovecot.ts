@@ -1,13 +1,12 @@
 /** Dovecot, the IMAP server of Debian (package `dovecot-imapd`): one mailbox, in a folder and at a port of its own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-
-export const hasDovecot = spawnSync('dovecot', ['--version']).status === 0
+import { freePort } from './servers.ts'
 
 export const PASSWORD = 'open-sesame'
 
@@ -16,19 +15,33 @@ const NOBODY = 65534
 
 export class Dovecot {
   readonly port: number
+  /** With TLS from the start; 0 without. */
+  readonly tlsPort: number
+  /** PEM of its certificate, which is its own authority. */
+  readonly certificate: string
   readonly #folder: string
   #process: ChildProcess
   #count = 0
 
-  private constructor(folder: string, port: number, child: ChildProcess) {
+  private constructor(
+    folder: string,
+    [port, tlsPort]: [number, number],
+    certificate: string,
+    child: ChildProcess,
+  ) {
     this.#folder = folder
     this.port = port
+    this.tlsPort = tlsPort
+    this.certificate = certificate
     this.#process = child
   }
 
-  static async start(): Promise<Dovecot> {
+  /** @param options.tls STARTTLS at `port`, which a login needs, and TLS at `tlsPort` */
+  static async start({ tls = false } = {}): Promise<Dovecot> {
     const folder = await mkdtemp(join(tmpdir(), 'confab-dovecot-'))
     const port = await freePort()
+    const tlsPort = tls ? await freePort() : 0
+    const certificate = tls ? certify(folder) : ''
     const { uid, gid, username } = userInfo()
     const [owner, group] = uid === 0 ? [NOBODY, NOBODY] : [uid, gid]
     for (const name of ['', 'mail', 'mail/new', 'mail/cur', 'mail/tmp']) {
@@ -44,8 +57,8 @@ state_dir = ${folder}/state
 log_path = ${folder}/log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
+${tls ? `ssl = yes\nssl_cert = <${folder}/cert.pem\nssl_key = <${folder}/key.pem` : 'ssl = no'}
+disable_plaintext_auth = ${tls ? 'yes' : 'no'}
 default_internal_user = ${internal}
 default_internal_group = ${spawnSync('id', ['-gn', internal]).stdout.toString().trim()}
 default_login_user = ${internal}
@@ -65,7 +78,7 @@ service imap-login {
     port = ${port}
   }
   inet_listener imaps {
-    port = 0
+    port = ${tlsPort}
   }
 }
 service anvil {
@@ -73,9 +86,14 @@ service anvil {
 }
 `,
     )
-    const dovecot = new Dovecot(folder, port, run(folder))
+    const dovecot = new Dovecot(folder, [port, tlsPort], certificate, run(folder))
     await dovecot.#listens()
     return dovecot
+  }
+
+  /** Where its maildir is, and whose. */
+  get maildir(): string {
+    return join(this.#folder, 'mail')
   }
 
   /** A mail server delivers a mail into the mailbox (maildir: written aside, then moved). */
@@ -132,10 +150,13 @@ service anvil {
 const run = (folder: string): ChildProcess =>
   spawn('dovecot', ['-F', '-c', join(folder, 'dovecot.conf')], { stdio: ['ignore', 'ignore', 'inherit'] })
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+/** A certificate for `localhost` and 127.0.0.1, signed by itself. */
+function certify(folder: string): string {
+  const made = spawnSync('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
+    ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem'), '-subj', '/CN=localhost'],
+    ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+  ])
+  if (made.status !== 0) throw new Error(`openssl: ${made.stderr}`)
+  return readFileSync(join(folder, 'cert.pem'), 'utf8')
 }

@@ -3,10 +3,11 @@ import type { Conversation } from '@confab/client'
 import { type Channel, type EmailOptions, email } from '@confab/relay'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { defaultServiceSid } from '../../packages/core/src/sid.ts'
-import { connected, decided, relayOf, shows, together, when } from '../conformance/stage.ts'
+import { connected, decided, relayOf, shown, shows, together, when } from '../conformance/stage.ts'
 import { ACCOUNT } from '../support/relay.ts'
 import { channelSuite } from './channel-suite.ts'
 import { answerTo, deliveryReport, type Letter, MailServer, sendTo } from './mail-server.ts'
+import { poisons } from './poisons.ts'
 
 const OURS = 'support@relay.test'
 const EVE = 'eve@people.test'
@@ -107,6 +108,14 @@ describe('sending', () => {
     ])
   })
 
+  test('a password is not said to a server without TLS', async () => {
+    const smtp = { host: '127.0.0.1', port: server.port, user: 'support', password: 'secret' }
+    const { channel, conversation } = await scene({ smtp })
+    await conversation.sendMessage('hello')
+    await when(() => channel.status().detail.includes('a password is said over TLS alone'))
+    expect(server.letters).toEqual([])
+  })
+
   test('nothing that a person names a conversation gets out of its header', async () => {
     const { conversation } = await scene()
     await conversation.updateFriendlyName('Tea\r\nBcc: victim@people.test\r\n\r\nbody')
@@ -184,6 +193,18 @@ describe('receiving', () => {
     const { port } = await scene({ mailBytes: 10_000, acceptUnverified: true })
     expect(await sendTo(port, { from: EVE, to: 'nobody@relay.test', text: 'x' })).toBe(550)
     expect(await sendTo(port, { from: EVE, to: OURS, text: 'x'.repeat(20_000) })).toBe(552)
+  })
+
+  test('a mail that breaks parsers is taken or refused for good, and the next one is taken', async () => {
+    const { conversation, port, relay } = await scene({ acceptUnverified: true })
+    for (const poison of poisons(EVE, OURS)) {
+      const code = await sendTo(port, { envelope: { from: EVE, to: [OURS] }, raw: poison })
+      // 451 would have it told again for ever
+      expect([250, 550]).toContain(code)
+    }
+    expect(await sendTo(port, { from: EVE, to: OURS, text: 'and a good one' })).toBe(250)
+    await when(async () => (await shown(conversation)).at(-1)?.endsWith('and a good one') ?? false)
+    expect(relay.failures).toEqual([])
   })
 
   test('a stranger begins a conversation where the address says so', async () => {

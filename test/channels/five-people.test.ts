@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Client, Conversation, Message } from '@confab/client'
@@ -13,6 +12,7 @@ import { ACCOUNT, KEY, SECRET } from '../support/relay.ts'
 import { until } from '../support/until.ts'
 import { GraphServer, WHATSAPP } from './graph-server.ts'
 import { answerTo, MailServer, sendTo } from './mail-server.ts'
+import { freePort } from './servers.ts'
 import { Smsc } from './smsc.ts'
 
 const SMS = { ours: '+15550009999', theirs: '+15550001111' }
@@ -121,16 +121,6 @@ const described = (mailPort: number) => ({
     },
   ],
 })
-
-/** A port that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** What each of the three was sent, in order. */
 const received = () => ({

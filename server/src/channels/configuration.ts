@@ -66,7 +66,10 @@ const channel = z.discriminatedUnion('kind', [
       secure: z.boolean().optional(),
       user: text.optional(),
       password: secret.optional(),
+      plaintext: z.boolean().optional(),
+      ca: secret.optional(),
     }),
+    mailBytes: positive.optional(),
     receive: z
       .union([
         z.strictObject({ smtp: z.strictObject({ port: port.optional(), host: text.optional() }) }),
@@ -77,6 +80,8 @@ const channel = z.discriminatedUnion('kind', [
             secure: z.boolean().optional(),
             user: text,
             password: secret,
+            plaintext: z.boolean().optional(),
+            ca: secret.optional(),
             mailbox: text.optional(),
             every: positive.optional(),
           }),
@@ -170,10 +175,20 @@ function channelOf(described: Described, secretOf: (from: z.infer<typeof secret>
       return email(
         defined({
           ...described,
-          smtp: defined({ ...smtp, password: smtp.password && secretOf(smtp.password) }),
+          smtp: defined({
+            ...smtp,
+            password: smtp.password && secretOf(smtp.password),
+            ca: smtp.ca && secretOf(smtp.ca),
+          }),
           receive:
             receive && 'imap' in receive
-              ? { imap: defined({ ...receive.imap, password: secretOf(receive.imap.password) }) }
+              ? {
+                  imap: defined({
+                    ...receive.imap,
+                    password: secretOf(receive.imap.password),
+                    ca: receive.imap.ca && secretOf(receive.imap.ca),
+                  }),
+                }
               : receive && { smtp: defined(receive.smtp) },
         }),
       )

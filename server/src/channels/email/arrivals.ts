@@ -57,6 +57,7 @@ export interface Receiving {
 const MOST_CONNECTIONS = 50
 
 export async function smtpArrivals(options: SmtpServerOptions, receiving: Receiving): Promise<Arrivals> {
+  await mailParser()
   const { SMTPServer } = await optionalPackage('smtp-server', () => import('smtp-server'))
   const { addresses, mailBytes, take, log } = receiving
   const { port = 2525, host = '127.0.0.1', tls } = options
@@ -86,7 +87,8 @@ export async function smtpArrivals(options: SmtpServerOptions, receiving: Receiv
           const { mailFrom, rcptTo } = session.envelope
           const recipients = rcptTo.map(({ address }) => address)
           const envelopeFrom = mailFrom ? mailFrom.address : ''
-          const taken = await take(await arrivalOf(Buffer.concat(chunks), { envelopeFrom, recipients }))
+          const arrival = await arrivalOf(Buffer.concat(chunks), { envelopeFrom, recipients })
+          const taken = arrival ? await take(arrival) : UNREADABLE
           done(taken.kind === 'taken' ? null : smtpError(550, taken.reason))
         } catch (error) {
           log.warn({ err: error }, 'an inbound mail could not be stored')
@@ -120,17 +122,37 @@ export const isOurs = (address: string, addresses: readonly string[]): boolean =
   return addresses.some((ours) => ours.toLowerCase() === bare)
 }
 
-/** @param envelope null where there is none: then the headers count */
+/** @throws ConfabError 20001 when the package is missing */
+export const mailParser = () => optionalPackage('mailparser', () => import('mailparser'))
+
+/** A mail that no parser makes sense of: it comes out the same however often it is told. */
+export const UNREADABLE: Taken = { kind: 'refused', reason: 'This is no mail that can be read' }
+
+/** Bytes of all headers of a mail together: some hundred servers on its way. */
+const MOST_HEADER_BYTES = 256 * 1024
+/** Characters of a mail's text that are looked at. */
+const MOST_TEXT = 200_000
+
+/**
+ * Null for what can't be read, or would take too long to.
+ * @param envelope null where there is none: then the headers count
+ */
 export async function arrivalOf(
   bytes: Buffer,
   envelope: { envelopeFrom: string | null; recipients: string[] | null },
-): Promise<Arrival> {
-  const { simpleParser } = await optionalPackage('mailparser', () => import('mailparser'))
-  const mail = await simpleParser(bytes, {
-    skipImageLinks: true,
-    skipTextToHtml: true,
-    maxHtmlLengthToParse: 1_000_000,
-  })
+): Promise<Arrival | null> {
+  const { simpleParser } = await mailParser()
+  if (headerBytes(bytes) > MOST_HEADER_BYTES) return null
+  let mail: ParsedMail
+  try {
+    mail = await simpleParser(bytes, {
+      skipImageLinks: true,
+      skipTextToHtml: true,
+      maxHtmlLengthToParse: 1_000_000,
+    })
+  } catch {
+    return null
+  }
   const headers = headersOf(mail)
   const sender = mail.from?.value[0]?.address ?? ''
   const parts = mail.attachments
@@ -142,7 +164,7 @@ export async function arrivalOf(
     recipients: envelope.recipients ?? addressesIn(mail),
     from: sender,
     subject: mail.subject ?? '',
-    text: mail.text ?? '',
+    text: (mail.text ?? '').slice(0, MOST_TEXT),
     attachments: parts
       .filter(
         ({ contentType }) =>
@@ -156,6 +178,12 @@ export async function arrivalOf(
     report: isReport(mail) ? (mail.text ?? '') : null,
     returned: textOf('message/rfc822') ?? textOf('text/rfc822-headers') ?? '',
   }
+}
+
+/** Of the mail itself, not of its parts. */
+function headerBytes(bytes: Buffer): number {
+  const ends = [bytes.indexOf('\r\n\r\n'), bytes.indexOf('\n\n')].filter((at) => at >= 0)
+  return ends.length === 0 ? bytes.length : Math.min(...ends)
 }
 
 /** RFC 6522: what a mail server says became of a mail. */

@@ -33,8 +33,12 @@ export interface EmailOptions {
     host: string
     /** 587 by default; 465 with TLS from the start. */
     port?: number
-    /** TLS from the start; STARTTLS is used whenever it is offered. */
+    /** TLS from the start. Without it STARTTLS is used, and must be offered before a password is said. */
     secure?: boolean
+    /** Says the password to a server without TLS, for everybody between to read. */
+    plaintext?: boolean
+    /** PEM of an authority of your own. */
+    ca?: string
     user?: string
     password?: string
     /** Milliseconds to connect; 10,000 by default. */
@@ -84,11 +88,14 @@ class EmailChannel implements Channel {
   async start(events: ChannelEvents): Promise<void> {
     const { smtp, receive, mailBytes = 5 * 1024 * 1024 } = this.#options
     const { default: nodemailer } = await optionalPackage('nodemailer', () => import('nodemailer'))
-    const { host, secure = false, port = secure ? 465 : 587, user, password, timeout = 10_000 } = smtp
+    const { host, secure = false, user, password, plaintext = false, ca, timeout = 10_000 } = smtp
+    const port = smtp.port ?? (secure ? 465 : 587)
     this.#transporter = nodemailer.createTransport({
       host,
       port,
       secure,
+      requireTLS: user !== undefined && !secure && !plaintext,
+      ...(ca !== undefined && { tls: { ca } }),
       ...(user !== undefined && { auth: { user, pass: password ?? '' } }),
       pool: true,
       maxConnections: 5,
@@ -166,14 +173,24 @@ class EmailChannel implements Channel {
 
 /** RFC 5321: 4xx may go later, 5xx won't; what didn't come to an answer may. */
 function failureOf(cause: unknown): ChannelError {
-  const { responseCode, message } = cause as { responseCode?: number; message: string }
+  const { responseCode, message, code } = cause as { responseCode?: number; message: string; code?: string }
   // a login that is refused is ours to mend, not the recipient's
   const isPermanent =
     responseCode !== undefined && responseCode >= 500 && ![530, 534, 535].includes(responseCode)
   return new ChannelError(
     isPermanent ? 'permanent' : 'temporary',
     responseCode ?? DELIVERY_ERRORS.unknown,
-    `The mail server: ${message}`,
+    `The mail server: ${message}${hintOf(code)}`,
     { cause },
   )
+}
+
+/** What to mend, by the code of the library's error. */
+function hintOf(code: string | undefined): string {
+  if (code === 'EAUTH') return ': are user and password right?'
+  if (code === 'ETLS')
+    return ': a password is said over TLS alone; "secure": true begins with it, "plaintext": true does without'
+  if (code === 'EDNS' || code === 'ECONNECTION' || code === 'ESOCKET' || code === 'ETIMEDOUT')
+    return ': are host, port and "secure" right?'
+  return ''
 }

@@ -1,14 +1,18 @@
 /** Mails that are fetched from a mailbox by IMAP, as it announces them. */
 import { optionalPackage } from '../optional-package.ts'
-import { type Arrivals, arrivalOf, isOurs, type Receiving } from './arrivals.ts'
+import { type Arrivals, arrivalOf, isOurs, mailParser, type Receiving, UNREADABLE } from './arrivals.ts'
 import type { Taken } from './receive.ts'
 
 export interface ImapOptions {
   host: string
   /** 993 by default. */
   port?: number
-  /** TLS; true by default. */
+  /** TLS from the start; true by default. Without it, STARTTLS, which must be offered before the password is said. */
   secure?: boolean
+  /** Says the password to a server without TLS, for everybody between to read. */
+  plaintext?: boolean
+  /** PEM of an authority of your own. */
+  ca?: string
   user: string
   password: string
   /** `INBOX` by default. What was taken is marked as seen; what was refused is flagged as well. */
@@ -28,10 +32,13 @@ export async function imapArrivals(options: ImapOptions, receiving: Receiving): 
     port = secure ? 993 : 143,
     user,
     password,
+    plaintext = false,
+    ca,
     mailbox = 'INBOX',
     every = 60_000,
   } = options
   const { addresses, mailBytes, take, log } = receiving
+  await mailParser()
   let isStopped = false
   let detail = 'connecting'
   let wake = () => {}
@@ -59,6 +66,7 @@ export async function imapArrivals(options: ImapOptions, receiving: Receiving): 
   const judge = async (source: Buffer, size: number): Promise<Taken> => {
     if (size > mailBytes) return { kind: 'refused', reason: 'it is too large' }
     const arrival = await arrivalOf(source, { envelopeFrom: null, recipients: null })
+    if (!arrival) return UNREADABLE
     arrival.recipients = arrival.recipients.filter((address) => isOurs(address, addresses))
     return take(arrival)
   }
@@ -86,6 +94,8 @@ export async function imapArrivals(options: ImapOptions, receiving: Receiving): 
       host,
       port,
       secure,
+      ...(!secure && !plaintext && { doSTARTTLS: true }),
+      ...(ca !== undefined && { tls: { ca } }),
       auth: { user, pass: password },
       logger: false,
       connectionTimeout: PATIENCE,
@@ -155,6 +165,8 @@ function imapProblem(
     responseText?: string
     authenticationFailed?: boolean
   }
+  if (/STARTTLS/i.test(message))
+    return `${host}:${port} offers no STARTTLS, and a password is said over TLS alone: "secure": true begins with it, "plaintext": true does without`
   if (authenticationFailed) return `${host} refuses the login of ${user}: are user and password right?`
   if (code === 'ECONNREFUSED') return `nothing listens at ${host}:${port}: are host and port right?`
   if (code === 'ENOTFOUND') return `there is no host ${host}`
