@@ -3,7 +3,7 @@ import { type Channel, type EmailOptions, email } from '@confab/relay'
 import { simpleParser } from 'mailparser'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { defaultServiceSid } from '../../packages/core/src/sid.ts'
-import { connected, decided, relayOf, shows, together, when } from '../conformance/stage.ts'
+import { connected, decided, relayOf, shown, together } from '../conformance/stage.ts'
 import { ACCOUNT } from '../support/relay.ts'
 import { Dovecot, PASSWORD } from './dovecot.ts'
 import { answerTo, type Letter, MailServer, sendTo } from './mail-server.ts'
@@ -47,7 +47,10 @@ async function scene(postfix: Postfix, receive: NonNullable<EmailOptions['receiv
 }
 
 // Debian's script looks at every file before it starts a server
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
+
+const when = (condition: () => Promise<boolean>) =>
+  vi.waitFor(async () => expect(await condition()).toBe(true), { timeout: 100_000, interval: 20 })
 
 describe.skipIf(!hasPostfix)('Postfix', () => {
   test('carries a mail to a person, and their answer back to the relay', async () => {
@@ -59,7 +62,10 @@ describe.skipIf(!hasPostfix)('Postfix', () => {
     expect(arrived.mail.text?.trim()).toBe('Hello Eve, こんにちは 👋')
     expect(arrived.envelopeFrom).toMatch(/^support\+mb[0-9a-f]{32}@relay\.test$/)
     expect(await sendTo(postfix.port, answerTo(arrived, 'Hello from Postfix'))).toBe(250)
-    await shows(conversation, ['0 Hello Eve, こんにちは 👋', '1 Hello from Postfix'])
+    await when(
+      async () =>
+        (await shown(conversation)).join() === ['0 Hello Eve, こんにちは 👋', '1 Hello from Postfix'].join(),
+    )
   })
 
   test('refuses a mailbox that is not there at once, and the message fails', async () => {
@@ -102,7 +108,9 @@ describe.skipIf(!hasPostfix)('Postfix', () => {
       await conversation.sendMessage('Hello Eve')
       const answer = answerTo(await letter(), 'Hello from a mailbox')
       expect(await sendTo(postfix.port, answer)).toBe(250)
-      await shows(conversation, ['0 Hello Eve', '1 Hello from a mailbox'])
+      await when(
+        async () => (await shown(conversation)).join() === ['0 Hello Eve', '1 Hello from a mailbox'].join(),
+      )
     },
   )
 })
