@@ -175,16 +175,6 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
       const at = { host: checked.metrics.host ?? checked.host, port: checked.metrics.port }
       watchPort = await openWatchPort(at, watchEndpoints(watched, null))
     }
-    if (checked.channels) {
-      channels = new Channels(checked.channels, {
-        store,
-        engine,
-        log,
-        ...(metrics && { sent: (type, result) => metrics.channelSent(type, result) }),
-      })
-      await channels.start()
-    }
-    await webhooks.start()
     if (checked.media !== false) {
       media = await openMedia({
         database,
@@ -198,6 +188,17 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
         log,
       })
     }
+    if (checked.channels) {
+      channels = new Channels(checked.channels, {
+        store,
+        engine,
+        log,
+        media: media?.media ?? null,
+        ...(metrics && { sent: (type, result) => metrics.channelSent(type, result) }),
+      })
+      await channels.start()
+    }
+    await webhooks.start()
     gateway = await openGateway({
       ...checked,
       version: VERSION,

@@ -1,6 +1,6 @@
 /** E-mail: a relay, a mail server on a real socket, and people with the SDK who watch. */
 import type { Conversation } from '@confab/client'
-import { type Channel, type EmailOptions, email } from '@confab/relay'
+import { type Channel, type EmailOptions, email, type RelayOptions } from '@confab/relay'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { defaultServiceSid } from '../../packages/core/src/sid.ts'
 import { connected, decided, relayOf, shown, shows, together, when } from '../conformance/stage.ts'
@@ -46,7 +46,11 @@ channelSuite('e-mail', async () => {
   }
 })
 
-async function scene(options: Partial<EmailOptions> = {}, channels: object = {}) {
+async function scene(
+  options: Partial<EmailOptions> = {},
+  channels: object = {},
+  more: Partial<RelayOptions> = {},
+) {
   const channel = email({
     addresses: [OURS],
     smtp: { host: '127.0.0.1', port: server.port },
@@ -57,6 +61,7 @@ async function scene(options: Partial<EmailOptions> = {}, channels: object = {})
   const relay = await relayOf({
     channels: { serviceSid: defaultServiceSid(ACCOUNT), channels: [channel], ...channels },
     metrics: { port: 0 },
+    ...more,
   })
   const alice = await connected('alice', relay)
   const [conversation] = await together(alice)
@@ -220,10 +225,63 @@ describe('receiving', () => {
     await shows(begun, ['0 Help'])
   })
 
-  test('attachments are named', async () => {
+  test('what is attached is an attachment of the message, once', async () => {
     const { conversation, port } = await scene()
+    const letter = await posted(conversation, 'hello')
+    const mail = {
+      ...answerTo(letter, 'see'),
+      messageId: '<with-a-file@people.test>',
+      attachments: [{ filename: 'a.pdf', content: Buffer.from([0, 1, 2, 255]) }],
+    }
+    expect([await sendTo(port, mail), await sendTo(port, mail)]).toEqual([250, 250])
+    await shows(conversation, ['0 hello', '1 see'])
+    const message = (await conversation.getMessages()).items.at(-1)
+    const [media] = message?.attachedMedia ?? []
+    expect(media).toMatchObject({ filename: 'a.pdf', contentType: 'application/pdf', size: 4 })
+    const content = await media!.getContent()
+    expect([...new Uint8Array(await content.arrayBuffer())]).toEqual([0, 1, 2, 255])
+  })
+
+  test('an attachment that the relay does not take is named, and the text is there', async () => {
+    const { conversation, port } = await scene({}, {}, { media: { types: ['image/*'] } })
     const letter = await posted(conversation, 'hello')
     await sendTo(port, { ...answerTo(letter, 'see'), attachments: [{ filename: 'a.pdf', content: 'x' }] })
     await shows(conversation, ['0 hello', '1 see\n[a.pdf]'])
+  })
+})
+
+describe('attachments', () => {
+  test('go with the mail, as they are', async () => {
+    const { conversation } = await scene()
+    const content = new Uint8Array([255, 0, 13, 10, 46, 13, 10])
+    const before = server.letters.length
+    await conversation
+      .prepareMessage()
+      .setBody('Look')
+      .addMedia({ contentType: 'image/png', filename: 'cat.png', media: content })
+      .build()
+      .send()
+    await server.until(() => server.letters.length > before)
+    const { mail } = server.letters[before]!
+    expect(mail.text?.trim()).toBe('Look')
+    expect(mail.attachments.map(({ filename, contentType }) => [filename, contentType])).toEqual([
+      ['cat.png', 'image/png'],
+    ])
+    expect([...mail.attachments[0]!.content]).toEqual([...content])
+  })
+
+  test('that are too large stay, and the mail says so', async () => {
+    const { conversation } = await scene({ attachmentBytes: 5 })
+    const before = server.letters.length
+    await conversation
+      .prepareMessage()
+      .setBody('Look')
+      .addMedia({ contentType: 'image/png', filename: 'cat.png', media: new Uint8Array(6) })
+      .build()
+      .send()
+    await server.until(() => server.letters.length > before)
+    const { mail } = server.letters[before]!
+    expect(mail.attachments).toEqual([])
+    expect(mail.text?.trim()).toMatch(/^Look\n\[cat\.png: not sent, too large/)
   })
 })

@@ -27,8 +27,35 @@ export interface Channel {
   send(message: OutboundMessage): Promise<SentMessage>
   /** Takes the provider's webhooks, for a channel that has any: those below `/channels/<name>`. */
   webhook?(request: WebhookRequest): Promise<WebhookAnswer>
+  /** What it carries beside text; none by default. What it doesn't carry is named in the text. */
+  readonly carries?: MediaRules
   /** What it is doing, for people. */
   status(): { isConnected: boolean; detail: string }
+}
+
+/** Which attachments a channel carries. */
+export interface MediaRules {
+  /** Bytes of one message's, together. */
+  maxBytes: number
+  /** Types, such as `image/*`. */
+  types: readonly string[]
+}
+
+/** How many attachments one message has, at most, in or out. */
+export const MOST_ATTACHMENTS = 10
+
+export interface OutboundMedia {
+  readonly filename: string
+  readonly contentType: string
+  readonly size: number
+  /** @throws ConfabError 20404 when the relay has lost it */
+  read(): Promise<AsyncIterable<Uint8Array>>
+}
+
+export interface InboundMedia {
+  readonly filename?: string
+  readonly contentType: string
+  readonly content: AsyncIterable<Uint8Array>
 }
 
 /** What a provider asks of a channel's webhook. */
@@ -54,6 +81,8 @@ export interface OutboundMessage {
   readonly from: string
   readonly to: string
   readonly body: string
+  /** What it carries, by its rules. */
+  readonly media?: readonly OutboundMedia[]
   readonly subject?: string
   readonly conversation: { readonly sid: string; readonly friendlyName?: string }
   readonly messageSid: string
@@ -77,6 +106,8 @@ export interface InboundMessage {
   /** Ours. */
   to: string
   body: string
+  /** What the relay doesn't take of it is named in the text. */
+  media?: readonly InboundMedia[]
   subject?: string
   /** When it was sent, milliseconds since the epoch, if the channel says so. */
   at?: number

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { ConfabError, type MessageRecord, type ParticipantRecord } from '@confab/core'
 import type { Engine } from '../engine.ts'
 import type { CommittedOperation } from '../hooks.ts'
+import { cleanType } from '../media/content-types.ts'
+import { type Media, recordOf } from '../media/media.ts'
 import type { Store } from '../store/store.ts'
 import type { Channel, ChannelEvents, ChannelType, SendResult } from './channel.ts'
 import type { ConversationInfo, Desk } from './desk.ts'
@@ -47,14 +49,16 @@ export class Channels {
       store: Store
       engine: Pick<Engine, 'submit'>
       log: Log
+      /** Null when the relay takes no attachments. */
+      media?: Media | null
       sent?(type: ChannelType, result: SendResult): void
     },
   ) {
-    const { store, engine, log, sent } = relay
+    const { store, engine, log, sent, media = null } = relay
     this.#options = options
     this.#store = store
     this.#log = log
-    this.#desk = deskOf(store, engine)
+    this.#desk = deskOf(store, engine, media)
     const names = new Set<string>()
     for (const channel of options.channels) {
       if (!/^[a-z0-9-]{1,32}$/i.test(channel.name) || names.has(channel.name)) {
@@ -147,8 +151,12 @@ export class Channels {
   }
 }
 
+/** How often an app is waited for that judges attachments, and milliseconds between. Its provider tells it again. */
+const APP_ASKED = 200
+const APP_EVERY = 50
+
 /** Conversations as they are stored. */
-export function deskOf(store: Store, engine: Pick<Engine, 'submit'>): Desk {
+export function deskOf(store: Store, engine: Pick<Engine, 'submit'>, media: Media | null): Desk {
   return {
     async conversation(serviceSid, sid): Promise<ConversationInfo | null> {
       const loaded = await store.load(serviceSid, sid)
@@ -167,6 +175,31 @@ export function deskOf(store: Store, engine: Pick<Engine, 'submit'>): Desk {
       if (key === null) return null
       const [found] = await store.messages(key, [messageSid])
       return found?.record ?? null
+    },
+    async content(serviceSid, mediaSid) {
+      const found = await media?.ofService(serviceSid, mediaSid)
+      return found && media ? media.read(found) : null
+    },
+    async bring(serviceSid, conversationSid, { filename = null, contentType: given, content }) {
+      const contentType = cleanType(given) ?? 'application/octet-stream'
+      try {
+        const brought = await media?.bring(
+          { serviceSid, category: 'media', filename, contentType },
+          content,
+          null,
+        )
+        if (!media || !brought) return null
+        let taken: typeof brought | null = brought
+        for (let asked = 0; taken?.state === 'checking'; asked++) {
+          if (asked === APP_ASKED) throw new ConfabError(70502, 'The app has not judged an attachment yet')
+          await new Promise((resolve) => setTimeout(resolve, APP_EVERY))
+          taken = await media.ofService(serviceSid, brought.sid)
+        }
+        return taken && (await media.assign(taken, conversationSid)) ? recordOf(taken) : null
+      } catch (error) {
+        if (error instanceof ConfabError && [70607, 70608, 70609].includes(error.code)) return null
+        throw error
+      }
     },
     bindingOwner: (serviceSid, address, proxyAddress) =>
       store.bindingOwner(serviceSid, address, proxyAddress),

@@ -70,6 +70,7 @@ const channel = z.discriminatedUnion('kind', [
       ca: secret.optional(),
     }),
     mailBytes: positive.optional(),
+    attachmentBytes: positive.optional(),
     receive: z
       .union([
         z.strictObject({ smtp: z.strictObject({ port: port.optional(), host: text.optional() }) }),

@@ -1,6 +1,13 @@
 /** What channels see of the relay, and what they keep there: two narrow views, so that no channel knows the rest. */
-import type { ConversationRecord, MessageRecord, Operation, Outcome, ParticipantRecord } from '@confab/core'
-import type { InboundPart } from './channel.ts'
+import type {
+  ConversationRecord,
+  MediaRecord,
+  MessageRecord,
+  Operation,
+  Outcome,
+  ParticipantRecord,
+} from '@confab/core'
+import type { InboundMedia, InboundPart } from './channel.ts'
 
 export interface ConversationInfo {
   record: ConversationRecord
@@ -12,6 +19,13 @@ export interface Desk {
   /** Null when there is none with this sid in the service. */
   conversation(serviceSid: string, sid: string): Promise<ConversationInfo | null>
   message(serviceSid: string, conversationSid: string, messageSid: string): Promise<MessageRecord | null>
+  /** The content of an attachment; null when it is gone, or the relay takes none. */
+  content(serviceSid: string, mediaSid: string): Promise<AsyncIterable<Uint8Array> | null>
+  /**
+   * Takes an attachment for a message of this conversation; null when the relay, or its app, doesn't take this one.
+   * @throws ConfabError 70502 when there is no room for it now
+   */
+  bring(serviceSid: string, conversationSid: string, media: InboundMedia): Promise<MediaRecord | null>
   /** Sid of the open conversation in which this pair of addresses is bound. */
   bindingOwner(serviceSid: string, address: string, proxyAddress: string): Promise<string | null>
   /** Does an operation as the channel; resolves when it is on disk. */

@@ -4,9 +4,16 @@
  * under an id that is a hash of the provider's, so that what a provider tells twice is one message.
  */
 import { createHash } from 'node:crypto'
-import { conversationSid, type Operation, type Outcome, participantSid } from '@confab/core'
+import {
+  conversationSid,
+  type MediaRecord,
+  messageSidOf,
+  type Operation,
+  type Outcome,
+  participantSid,
+} from '@confab/core'
 import { normaliseAddress } from '../address.ts'
-import type { Channel, InboundMessage, StatusReport } from './channel.ts'
+import { type Channel, type InboundMessage, MOST_ATTACHMENTS, type StatusReport } from './channel.ts'
 import type { ChannelStore, Desk } from './desk.ts'
 import type { Reports } from './reports.ts'
 import { wishOf } from './text.ts'
@@ -73,14 +80,19 @@ export class Inbound {
       )
       return 'refused'
     }
+    const id = idOf('inbound', channel.name, message.id)
+    // told again: what is attached isn't taken again
+    if (message.media?.length && (await desk.message(serviceSid, sid, messageSidOf(id)))) return 'posted'
+    const { media, body } = await this.#bring(serviceSid, sid, message)
     const outcome = await this.#submit(
       serviceSid,
       channel,
       sid,
-      idOf('inbound', channel.name, message.id),
+      id,
       {
         type: 'message.post',
-        body: message.body,
+        body,
+        ...(media.length > 0 && { media }),
         ...(message.subject !== undefined && { subject: message.subject }),
         author: from,
       },
@@ -92,6 +104,22 @@ export class Inbound {
       'an inbound message was refused',
     )
     return 'refused'
+  }
+
+  /** What is attached, as the message has it, and the text, which names what the relay doesn't take. */
+  async #bring(
+    serviceSid: string,
+    sid: string,
+    { body, media = [] }: InboundMessage,
+  ): Promise<{ media: MediaRecord[]; body: string }> {
+    const records: MediaRecord[] = []
+    const lines = [body]
+    for (const [at, one] of media.entries()) {
+      const record = at < MOST_ATTACHMENTS ? await this.#options.desk.bring(serviceSid, sid, one) : null
+      if (record) records.push(record)
+      else lines.push(`[${one.filename ?? one.contentType}]`)
+    }
+    return { media: records, body: lines.filter(Boolean).join('\n') }
   }
 
   async reported(channel: Channel, report: StatusReport): Promise<void> {

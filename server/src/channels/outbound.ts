@@ -5,13 +5,17 @@
  *
  * To one participant messages go in their order, one after the other; participants don't wait for each other.
  */
-import type { MessageRecord, ParticipantRecord } from '@confab/core'
+import type { MediaRecord, MessageRecord, ParticipantRecord } from '@confab/core'
 import type { CommittedOperation } from '../hooks.ts'
+import { isTaken } from '../media/options.ts'
 import {
   type Channel,
   ChannelError,
   type ChannelType,
   DELIVERY_ERRORS,
+  type MediaRules,
+  MOST_ATTACHMENTS,
+  type OutboundMedia,
   type OutboundMessage,
   type SendResult,
 } from './channel.ts'
@@ -227,7 +231,7 @@ export class Outbound {
     }
     try {
       const { channelMessageSid, status = 'sent' } = await channel.send(
-        this.#letter(message, conversation, participant),
+        this.#letter(serviceSid, message, conversation, participant, channel),
       )
       this.#options.sent?.(channel.type, 'sent')
       await this.#options.reports.report(parcel, channel.name, {
@@ -247,17 +251,27 @@ export class Outbound {
   }
 
   #letter(
+    serviceSid: string,
     message: MessageRecord,
     { record, participants }: ConversationInfo,
     participant: ParticipantRecord,
+    { carries }: Channel,
   ): OutboundMessage {
     const { naming, timeZone } = this.#options
     const { address, proxyAddress } = participant.binding as NonNullable<ParticipantRecord['binding']>
+    const media = carries && carriedOf(carries, message.media ?? [])
+    const carried = media && new Set(media.map(({ sid }) => sid))
     return {
       idempotencyKey: `${message.sid}-${participant.sid}`,
       from: proxyAddress,
       to: address,
-      body: bodyFor(message, { naming, participants: participants.length, timeZone }),
+      body: bodyFor(message, {
+        naming,
+        participants: participants.length,
+        timeZone,
+        ...(carried && { carried }),
+      }),
+      ...(media?.length && { media: media.map((one) => this.#outboundMedia(serviceSid, one)) }),
       ...(message.subject !== undefined && { subject: message.subject }),
       conversation: {
         sid: record.sid,
@@ -266,6 +280,23 @@ export class Outbound {
       messageSid: message.sid,
       participantSid: participant.sid,
       author: message.author,
+    }
+  }
+
+  #outboundMedia(
+    serviceSid: string,
+    { sid, filename = 'file', contentType, size }: MediaRecord,
+  ): OutboundMedia {
+    return {
+      filename,
+      contentType,
+      size,
+      read: async () => {
+        const content = await this.#options.desk.content(serviceSid, sid)
+        if (!content)
+          throw new ChannelError('permanent', DELIVERY_ERRORS.unknown, `The content of ${sid} is gone`)
+        return content
+      },
     }
   }
 
@@ -281,4 +312,16 @@ export class Outbound {
     parcel.attempts++
     return most / 2 + (most / 2) * this.#options.random()
   }
+}
+
+/** Those that the channel carries, in their order, as many as fit. */
+function carriedOf({ maxBytes, types }: MediaRules, media: readonly MediaRecord[]): MediaRecord[] {
+  const carried: MediaRecord[] = []
+  let left = maxBytes
+  for (const one of media) {
+    if (carried.length === MOST_ATTACHMENTS || one.size > left || !isTaken(types, one.contentType)) continue
+    carried.push(one)
+    left -= one.size
+  }
+  return carried
 }

@@ -10,19 +10,25 @@ export type Naming = 'group' | 'always' | 'never'
 /**
  * The body as a recipient without the SDK reads it: who wrote it, where that isn't clear, and when, where that was
  * long before it was sent (somebody had no network).
+ * @param carried sids of attachments that go with it; none is named that does. Not given: the way carries none
  * @param timeZone IANA name of the zone to say it in; UTC by default
  */
 export function bodyFor(
   message: MessageRecord,
-  options: { naming: Naming; participants: number; timeZone?: string },
+  options: { naming: Naming; participants: number; timeZone?: string; carried?: ReadonlySet<string> },
 ): string {
-  const { naming, participants, timeZone = 'UTC' } = options
+  const { naming, participants, timeZone = 'UTC', carried } = options
   const isNamed = naming === 'always' || (naming === 'group' && participants > 2)
   const written = message.dateWritten
   const isOld = written !== undefined && message.dateCreated - written > LONG_AGO
   const parts = [
     message.body ?? '',
-    ...(message.media ?? []).map(({ filename }) => `[${filename ?? 'file'}]`),
+    ...(message.media ?? [])
+      .filter(({ sid }) => !carried?.has(sid))
+      .map(
+        ({ filename }) =>
+          `[${filename ?? 'file'}${carried ? ': not sent, too large or of a kind that this way does not carry' : ''}]`,
+      ),
   ]
   const body = parts.filter((part) => part !== '').join('\n')
   const said = isNamed ? `${message.author}: ${body}` : body

@@ -18,8 +18,7 @@ export interface Arrival {
   from: string
   subject: string
   text: string
-  /** Names of what is attached. */
-  attachments: string[]
+  attachments: { filename: string; contentType: string; content: Buffer }[]
   /** Milliseconds since the epoch. */
   date: number | null
   headers: Headers
@@ -170,7 +169,11 @@ export async function arrivalOf(
         ({ contentType }) =>
           !/^(message|multipart)\//.test(contentType) && contentType !== 'text/rfc822-headers',
       )
-      .map(({ filename, contentType }) => (filename ?? contentType).slice(0, 100)),
+      .map(({ filename, contentType, content }) => ({
+        filename: (filename ?? contentType).slice(0, 100).toWellFormed(),
+        contentType,
+        content,
+      })),
     date: mail.date && Number.isFinite(mail.date.getTime()) ? mail.date.getTime() : null,
     headers,
     authenticationResults: topmost(mail, 'authentication-results'),

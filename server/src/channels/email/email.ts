@@ -6,6 +6,7 @@
  * it is for have the participant's sid, which only that person was sent), or if a mail server that we trust says that
  * the sender is genuine (DMARC). Everything else is refused, unless the options accept it.
  */
+import { Readable } from 'node:stream'
 import { ConfabError } from '@confab/core'
 import type { Transporter } from 'nodemailer'
 import {
@@ -13,6 +14,7 @@ import {
   ChannelError,
   type ChannelEvents,
   DELIVERY_ERRORS,
+  type MediaRules,
   type OutboundMessage,
   type SentMessage,
 } from '../channel.ts'
@@ -52,6 +54,8 @@ export interface EmailOptions {
   acceptUnverified?: boolean
   /** Bytes of one mail; 5 MiB by default. */
   mailBytes?: number
+  /** Bytes of one mail's attachments, together; 10 MiB by default. */
+  attachmentBytes?: number
   /** Mails per second; 5 by default. */
   perSecond?: number
 }
@@ -71,6 +75,7 @@ class EmailChannel implements Channel {
   readonly type = 'email'
   readonly name: string
   readonly addresses: readonly string[]
+  readonly carries: MediaRules
   readonly #options: EmailOptions
   readonly #throttle: Throttle
   #transporter: Transporter | null = null
@@ -82,6 +87,7 @@ class EmailChannel implements Channel {
     this.#options = options
     this.name = options.name ?? 'email'
     this.addresses = options.addresses
+    this.carries = { maxBytes: options.attachmentBytes ?? 10 * 1024 * 1024, types: ['*/*'] }
     this.#throttle = new Throttle(5, options.perSecond ?? 5)
   }
 
@@ -136,12 +142,13 @@ class EmailChannel implements Channel {
     const transporter = this.#transporter
     if (!transporter)
       throw new ChannelError('temporary', DELIVERY_ERRORS.unknown, 'The channel has not started')
-    const { from, to, body, subject, conversation, messageSid, participantSid, author } = message
+    const { from, to, body, media = [], subject, conversation, messageSid, participantSid, author } = message
     const domain = from.slice(from.lastIndexOf('@') + 1)
     const messageId = messageIdOf({ messageSid, participantSid }, domain)
     const thread = threadIdOf(conversation.sid, domain)
     const reply = replyAddressOf(from, participantSid)
     try {
+      const contents = await Promise.all(media.map((one) => one.read()))
       await this.#throttle.run(() =>
         transporter.sendMail({
           // bounces come to the address that names the participant
@@ -151,6 +158,12 @@ class EmailChannel implements Channel {
           replyTo: { name: '', address: reply },
           subject: headerText(subject ?? conversation.friendlyName ?? 'Conversation'),
           text: body,
+          attachments: media.map(({ filename, contentType }, at) => ({
+            filename: headerText(filename),
+            contentType: contentType.split(';', 1)[0] as string,
+            contentDisposition: 'attachment',
+            content: Readable.from(contents[at] as AsyncIterable<Uint8Array>),
+          })),
           messageId,
           inReplyTo: thread,
           references: [thread],
@@ -163,7 +176,7 @@ class EmailChannel implements Channel {
       this.#last = 'the last mail was taken'
       return { channelMessageSid: messageId }
     } catch (cause) {
-      const error = failureOf(cause)
+      const error = cause instanceof ChannelError ? cause : failureOf(cause)
       this.#isWell = error.kind === 'permanent'
       this.#last = error.message
       throw error

@@ -49,9 +49,14 @@ export async function takeLetter(
     id: arrival.messageId,
     from,
     to,
-    body: [newPartOf(arrival.text), ...arrival.attachments.map((name) => `[${name}]`)]
-      .filter(Boolean)
-      .join('\n'),
+    body: newPartOf(arrival.text),
+    ...(arrival.attachments.length > 0 && {
+      media: arrival.attachments.map(({ filename, contentType, content }) => ({
+        filename,
+        contentType,
+        content: pieces(content),
+      })),
+    }),
     ...(arrival.subject !== '' && { subject: arrival.subject.slice(0, 256) }),
     ...(participantSid !== undefined && { participantSid }),
     ...(arrival.date !== null && { at: arrival.date }),
@@ -72,4 +77,8 @@ async function bounced(arrival: Arrival, report: string, events: ChannelEvents):
     })
   }
   return TAKEN
+}
+
+async function* pieces(content: Buffer): AsyncGenerator<Uint8Array> {
+  yield content
 }
