@@ -1,6 +1,6 @@
-/** A local server that keeps to the published contract of WhatsApp's Cloud API, as far as text goes. */
+/** A local server that keeps to the published contract of WhatsApp's Cloud API, as far as text and media go. */
 import { createHmac } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export const WHATSAPP = {
@@ -16,6 +16,7 @@ interface SentText {
   to: string
   type: string
   text: { body: string }
+  [kind: string]: unknown
   biz_opaque_callback_data: string
 }
 
@@ -23,6 +24,10 @@ export class GraphServer {
   readonly sent: (SentText & { id: string })[] = []
   /** Answers to the next requests, in place of a success: [HTTP status, error code]. */
   readonly refusals: [status: number, code: number][] = []
+  /** Attachments by id: what was put here, and what people sent. */
+  readonly media = new Map<string, { type: string; filename?: string; content: Uint8Array }>()
+  /** Ids of attachments that the next uploads are refused as. */
+  readonly mediaRefusals: [status: number, code: number][] = []
   readonly url: string
   readonly #server: Server
   #waiting: (() => void)[] = []
@@ -35,8 +40,20 @@ export class GraphServer {
   static async start(): Promise<GraphServer> {
     let graph: GraphServer | undefined
     const server = createServer(async (request, response) => {
-      let body = ''
-      for await (const chunk of request) body += chunk
+      const chunks: Buffer[] = []
+      for await (const chunk of request) chunks.push(chunk as Buffer)
+      const bytes = Buffer.concat(chunks)
+      const content = graph?.contentAt(request.url ?? '', request.headers.authorization)
+      if (content) {
+        response.writeHead(200, { 'content-type': content.type }).end(content.content)
+        return
+      }
+      const form = await graph?.upload(request.url ?? '', request.headers, bytes)
+      if (form) {
+        response.writeHead(form[0], { 'content-type': 'application/json' }).end(JSON.stringify(form[1]))
+        return
+      }
+      const body = bytes.toString()
       const [status, answer] = graph?.answer(request.url ?? '', request.headers.authorization, body) ?? [
         500,
         {},
@@ -57,7 +74,34 @@ export class GraphServer {
     while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
+  contentAt(path: string, authorization: string | undefined) {
+    const [, id = ''] = /^\/content\/(.+)$/.exec(path) ?? []
+    return authorization === `Bearer ${WHATSAPP.accessToken}` ? this.media.get(id) : undefined
+  }
+
+  async upload(
+    path: string,
+    headers: IncomingHttpHeaders,
+    body: Buffer,
+  ): Promise<[number, object] | undefined> {
+    if (path !== `/v21.0/${WHATSAPP.phoneNumberId}/media`) return undefined
+    const refusal = this.mediaRefusals.shift()
+    if (refusal) return [refusal[0], { error: { message: 'Refused', code: refusal[1] } }]
+    const type = headers['content-type'] ?? ''
+    const form = await new Response(new Uint8Array(body), { headers: { 'content-type': type } }).formData()
+    const file = form.get('file') as File
+    const id = `media-${this.media.size + 1}`
+    const content = new Uint8Array(await file.arrayBuffer())
+    this.media.set(id, { type: String(form.get('type')), filename: file.name, content })
+    return [200, { id }]
+  }
+
   answer(path: string, authorization: string | undefined, body: string): [number, object] {
+    const media = this.media.get(path.replace('/v21.0/', ''))
+    if (media && authorization === `Bearer ${WHATSAPP.accessToken}`) {
+      const url = `${new URL(this.url).origin}/content/${path.replace('/v21.0/', '')}`
+      return [200, { url, mime_type: media.type, file_size: media.content.length }]
+    }
     const isKnown = path === `/v21.0/${WHATSAPP.phoneNumberId}/messages`
     if (!isKnown) return [404, { error: { message: 'Unknown path', type: 'OAuthException', code: 803 } }]
     if (authorization !== `Bearer ${WHATSAPP.accessToken}`) {

@@ -64,7 +64,7 @@ test('a message goes out once, and its statuses come back, in whichever order', 
   await when(async () => (await statusOf(conversation))?.[0] === 'read')
 })
 
-test('pictures, places and answers to buttons are named, so that nobody misses them', async () => {
+test('attachments that are gone, places and answers to buttons are named, so that nobody misses them', async () => {
   const { conversation, webhook } = await scene()
   const base = { from: '15550001111', timestamp: '1767225600' }
   await graph.tell(webhook, {
@@ -74,7 +74,7 @@ test('pictures, places and answers to buttons are named, so that nobody misses t
       { ...base, id: 'c', type: 'interactive', interactive: { button_reply: { id: '1', title: 'Yes' } } },
     ],
   })
-  await shows(conversation, ['0 the meter\n[image]', '1 [form.pdf]', '2 Yes'])
+  await shows(conversation, ['0 the meter\n[an attachment that is gone]', '1 [form.pdf]', '2 Yes'])
 })
 
 test('a webhook without a valid signature is refused, and nothing of it is taken', async () => {
@@ -127,4 +127,44 @@ test('webhooks that are none, or too large, are answered and change nothing', as
   expect((await fetch(webhook, { method: 'POST', body: 'x'.repeat(1024 * 1024 + 1) })).status).toBe(413)
   expect((await fetch(`${relay.httpUrl}/channels/nobody`, { method: 'POST' })).status).toBe(404)
   expect(relay.failures).toEqual([])
+})
+
+test('a picture that a person sends is an attachment of their message, once', async () => {
+  const { conversation, webhook } = await scene()
+  graph.media.set('photo', { type: 'image/jpeg', content: new Uint8Array([255, 216, 255, 0]) })
+  const image = { caption: 'the meter', mime_type: 'image/jpeg', id: 'photo' }
+  const told = { messages: [{ from: '15550001111', timestamp: '1767225600', id: 'a', type: 'image', image }] }
+  expect([await graph.tell(webhook, told), await graph.tell(webhook, told)]).toEqual([200, 200])
+  await shows(conversation, ['0 the meter'])
+  const [message] = (await conversation.getMessages()).items
+  const [media] = message?.attachedMedia ?? []
+  expect(media).toMatchObject({ contentType: 'image/jpeg', size: 4 })
+  expect([...new Uint8Array(await (await media!.getContent()).arrayBuffer())]).toEqual([255, 216, 255, 0])
+})
+
+const withFiles = (conversation: Conversation, types: string[]) => {
+  const draft = conversation.prepareMessage().setBody('Look')
+  for (const [at, contentType] of types.entries())
+    draft.addMedia({ contentType, filename: `file-${at}`, media: new Uint8Array([at, 255]) })
+  return draft.build().send()
+}
+
+test('attachments go behind the text, each as its kind; what WhatsApp does not carry is named', async () => {
+  const { conversation } = await scene()
+  await withFiles(conversation, ['image/png', 'application/pdf', 'application/x-thing'])
+  await graph.until(() => graph.sent.length === 3)
+  expect(graph.sent.map(({ type }) => type)).toEqual(['text', 'image', 'document'])
+  expect(graph.sent[0]!.text.body).toMatch(/^Look\n\[file-2: not sent, [^\]]+\]$/)
+  expect(graph.sent[2]!.document).toEqual({ id: 'media-2', filename: 'file-1' })
+  expect([...graph.media.get('media-1')!.content]).toEqual([0, 255])
+  expect(graph.media.get('media-1')!.type).toBe('image/png')
+})
+
+test('a file that WhatsApp refuses leaves the text delivered, which says so', async () => {
+  const { conversation } = await scene()
+  graph.mediaRefusals.push([400, 131053])
+  await withFiles(conversation, ['image/png'])
+  await graph.until(() => graph.sent.length === 1)
+  expect(graph.sent[0]!.text.body).toBe('Look\n[file-0: not sent, WhatsApp refuses it]')
+  await when(async () => (await statusOf(conversation))?.[0] === 'sent')
 })

@@ -39,6 +39,8 @@ export interface MediaRules {
   maxBytes: number
   /** Types, such as `image/*`. */
   types: readonly string[]
+  /** Bytes of one, at most, by its type; `maxBytes` by default. */
+  mostOf?(contentType: string): number
 }
 
 /** How many attachments one message has, at most, in or out. */

@@ -315,11 +315,12 @@ export class Outbound {
 }
 
 /** Those that the channel carries, in their order, as many as fit. */
-function carriedOf({ maxBytes, types }: MediaRules, media: readonly MediaRecord[]): MediaRecord[] {
+function carriedOf({ maxBytes, types, mostOf }: MediaRules, media: readonly MediaRecord[]): MediaRecord[] {
   const carried: MediaRecord[] = []
   let left = maxBytes
   for (const one of media) {
     if (carried.length === MOST_ATTACHMENTS || one.size > left || !isTaken(types, one.contentType)) continue
+    if (mostOf && one.size > mostOf(one.contentType)) continue
     carried.push(one)
     left -= one.size
   }

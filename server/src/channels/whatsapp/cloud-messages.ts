@@ -1,6 +1,12 @@
 /** What WhatsApp's Cloud API sends and answers (Meta's "WhatsApp Business Platform", v21.0). Pure. */
 import * as z from 'zod'
-import { ChannelError, DELIVERY_ERRORS, type InboundMessage, type StatusReport } from '../channel.ts'
+import {
+  ChannelError,
+  DELIVERY_ERRORS,
+  type InboundMessage,
+  type MediaRules,
+  type StatusReport,
+} from '../channel.ts'
 
 const inbound = z.looseObject({
   from: z.string(),
@@ -20,7 +26,16 @@ const inbound = z.looseObject({
     .optional(),
   reaction: z.looseObject({ emoji: z.string().optional() }).optional(),
 })
-const media = z.looseObject({ caption: z.string().optional(), filename: z.string().optional() })
+const media = z.looseObject({
+  id: z.string().optional(),
+  caption: z.string().optional(),
+  filename: z.string().optional(),
+})
+
+/** A message, and the attachment that it has: the Graph API gives that by its id. */
+export interface Told extends InboundMessage {
+  attachment?: { id: string; filename?: string }
+}
 
 const status = z.looseObject({
   id: z.string(),
@@ -59,13 +74,14 @@ export function readWebhook(
   webhook: Webhook,
   phoneNumberId: string,
   address: string,
-): { messages: InboundMessage[]; reports: StatusReport[] } {
-  const messages: InboundMessage[] = []
+): { messages: Told[]; reports: StatusReport[] } {
+  const messages: Told[] = []
   const reports: StatusReport[] = []
   for (const { value } of webhook.entry.flatMap(({ changes }) => changes)) {
     if (value.metadata?.phone_number_id !== phoneNumberId) continue
     for (const message of value.messages ?? []) {
       messages.push({
+        ...attachmentOf(message),
         id: message.id,
         from: `whatsapp:+${message.from}`,
         to: address,
@@ -83,6 +99,49 @@ export function readWebhook(
   return { messages, reports }
 }
 
+function attachmentOf(message: z.infer<typeof inbound>): Pick<Told, 'attachment'> {
+  const { id, filename } = media.safeParse(message[message.type]).data ?? {}
+  if (id === undefined || !ATTACHMENTS.has(message.type)) return {}
+  return { attachment: { id, ...(filename !== undefined && { filename }) } }
+}
+
+const ATTACHMENTS = new Set(['image', 'video', 'audio', 'document', 'sticker'])
+
+/** What the Graph API says of an attachment (`GET /<id>`). */
+export const mediaSchema = z.looseObject({ url: z.url(), mime_type: z.string() })
+/** What it answers to one that is put there. */
+export const uploadSchema = z.looseObject({ id: z.string() })
+
+const MB = 1024 * 1024
+/** Kinds of message by type of content, and bytes of one (Meta's "Supported media types"). */
+const KINDS: readonly [kind: 'image' | 'audio' | 'video', types: readonly string[], bytes: number][] = [
+  ['image', ['image/jpeg', 'image/png'], 5 * MB],
+  ['audio', ['audio/aac', 'audio/amr', 'audio/mpeg', 'audio/mp4', 'audio/ogg'], 16 * MB],
+  ['video', ['video/mp4', 'video/3gpp'], 16 * MB],
+]
+/** Types that go as documents. */
+const DOCUMENTS = [
+  'text/plain',
+  'application/pdf',
+  'application/msword',
+  'application/vnd.ms-excel',
+  'application/vnd.ms-powerpoint',
+  'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+  'application/vnd.openxmlformats-officedocument.presentationml.presentation',
+]
+
+const essenceOf = (contentType: string) => (contentType.split(';', 1)[0] as string).trim().toLowerCase()
+const kindRow = (contentType: string) => KINDS.find(([, types]) => types.includes(essenceOf(contentType)))
+
+export const kindOf = (contentType: string) => kindRow(contentType)?.[0] ?? 'document'
+
+export const CARRIES: MediaRules = {
+  maxBytes: 100 * MB,
+  types: [...KINDS.flatMap(([, types]) => types), ...DOCUMENTS],
+  mostOf: (contentType) => kindRow(contentType)?.[2] ?? 100 * MB,
+}
+
 /** The message as text: what has none is named, so that nobody misses that something came. */
 function bodyOf(message: z.infer<typeof inbound>): string {
   const { type, text, button, interactive, location, reaction } = message
@@ -97,6 +156,7 @@ function bodyOf(message: z.infer<typeof inbound>): string {
   if (reaction) return reaction.emoji ?? '[reaction removed]'
   const attachment = media.safeParse(message[type])
   const { caption, filename } = attachment.success ? attachment.data : {}
+  if (attachmentOf(message).attachment) return caption ?? ''
   const named = `[${filename ?? type}]`
   return caption ? `${caption}\n${named}` : named
 }

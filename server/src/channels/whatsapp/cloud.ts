@@ -8,6 +8,8 @@ import {
   ChannelError,
   type ChannelEvents,
   DELIVERY_ERRORS,
+  type InboundMessage,
+  type OutboundMedia,
   type OutboundMessage,
   type SentMessage,
   type WebhookAnswer,
@@ -15,7 +17,17 @@ import {
 } from '../channel.ts'
 import { isSame, isSignedBy } from '../signatures.ts'
 import { Throttle } from '../throttle.ts'
-import { failureOf, readWebhook, sentSchema, webhookSchema } from './cloud-messages.ts'
+import {
+  CARRIES,
+  failureOf,
+  kindOf,
+  mediaSchema,
+  readWebhook,
+  sentSchema,
+  type Told,
+  uploadSchema,
+  webhookSchema,
+} from './cloud-messages.ts'
 
 export interface WhatsAppCloudOptions {
   /** Letters, digits and dashes; the webhook's path has it. */
@@ -36,6 +48,7 @@ export interface WhatsAppCloudOptions {
   perSecond?: number
 }
 
+const GRAPH = 'https://graph.facebook.com/v21.0'
 /** Milliseconds for an answer. */
 const TIMEOUT = 15_000
 /** Characters of one text message. */
@@ -56,6 +69,7 @@ class WhatsAppCloudChannel implements Channel {
   readonly type = 'whatsapp'
   readonly name: string
   readonly addresses: readonly string[]
+  readonly carries = CARRIES
   readonly #options: WhatsAppCloudOptions
   readonly #throttle: Throttle
   #events: ChannelEvents | null = null
@@ -81,7 +95,8 @@ class WhatsAppCloudChannel implements Channel {
     return { isConnected: this.#isWell, detail: this.#last }
   }
 
-  async send({ to, body, idempotencyKey }: OutboundMessage): Promise<SentMessage> {
+  async send(message: OutboundMessage): Promise<SentMessage> {
+    const { body } = message
     if (!this.#events)
       throw new ChannelError('temporary', DELIVERY_ERRORS.unknown, 'The channel has not started')
     if (body.length > MOST_CHARACTERS) {
@@ -92,7 +107,7 @@ class WhatsAppCloudChannel implements Channel {
       )
     }
     try {
-      const sent = await this.#throttle.run(() => this.#post(to, body, idempotencyKey))
+      const sent = await this.#sendAll(message)
       this.#isWell = true
       this.#last = 'the last message was taken'
       return sent
@@ -103,23 +118,78 @@ class WhatsAppCloudChannel implements Channel {
     }
   }
 
-  async #post(to: string, body: string, reference: string): Promise<SentMessage> {
-    const { graphUrl = 'https://graph.facebook.com/v21.0', phoneNumberId, accessToken } = this.#options
-    let response: Response
+  /** Text first, then each attachment: one message of WhatsApp's has one. The last one's name is the message's. */
+  async #sendAll({ to, body, media = [], idempotencyKey }: OutboundMessage): Promise<SentMessage> {
+    const uploaded: { one: OutboundMedia; id: string }[] = []
+    const lines = [body]
+    for (const one of media) {
+      try {
+        uploaded.push({ one, id: await this.#upload(one) })
+      } catch (error) {
+        if (!(error instanceof ChannelError && error.kind === 'permanent')) throw error
+        lines.push(`[${one.filename}: not sent, WhatsApp refuses it]`)
+      }
+    }
+    const text = lines.filter(Boolean).join('\n')
+    const contents: object[] = uploaded.map(({ one, id }) => {
+      const kind = kindOf(one.contentType)
+      return { type: kind, [kind]: { id, ...(kind === 'document' && { filename: one.filename }) } }
+    })
+    if (text !== '' || contents.length === 0)
+      contents.unshift({ type: 'text', text: { preview_url: false, body: text } })
+    let sent: SentMessage | null = null
+    for (const content of contents)
+      sent = await this.#throttle.run(() => this.#post(to, content, idempotencyKey))
+    return sent as SentMessage
+  }
+
+  async #upload(media: OutboundMedia): Promise<string> {
+    const pieces: BlobPart[] = []
+    for await (const piece of await media.read()) pieces.push(piece as Uint8Array<ArrayBuffer>)
+    const type = (media.contentType.split(';', 1)[0] as string).trim()
+    const form = new FormData()
+    form.append('messaging_product', 'whatsapp')
+    form.append('type', type)
+    form.append('file', new Blob(pieces, { type }), media.filename)
+    const { response, answer } = await this.#ask(`${this.#options.phoneNumberId}/media`, {
+      method: 'POST',
+      body: form,
+    })
+    const { data } = uploadSchema.safeParse(answer)
+    if (response.ok && data) return data.id
+    throw refusalOf(response, answer)
+  }
+
+  async #post(to: string, content: object, reference: string): Promise<SentMessage> {
+    const { response, answer } = await this.#ask(`${this.#options.phoneNumberId}/messages`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        messaging_product: 'whatsapp',
+        recipient_type: 'individual',
+        to: to.slice('whatsapp:+'.length),
+        ...content,
+        biz_opaque_callback_data: reference,
+      }),
+    })
+    const id = sentSchema.safeParse(answer).data?.messages[0]?.id
+    if (response.ok && id !== undefined) return { channelMessageSid: id }
+    throw refusalOf(response, answer)
+  }
+
+  async #ask(path: string, init: RequestInit): Promise<{ response: Response; answer: unknown }> {
+    const { graphUrl = GRAPH } = this.#options
+    const response = await this.#fetch(`${graphUrl}/${path}`, init)
+    return { response, answer: (await response.json().catch(() => null)) as unknown }
+  }
+
+  async #fetch(url: string, init: RequestInit = {}): Promise<Response> {
     try {
-      response = await fetch(`${graphUrl}/${phoneNumberId}/messages`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
-        body: JSON.stringify({
-          messaging_product: 'whatsapp',
-          recipient_type: 'individual',
-          to: to.slice('whatsapp:+'.length),
-          type: 'text',
-          text: { preview_url: false, body },
-          biz_opaque_callback_data: reference,
-        }),
+      return await fetch(url, {
+        ...init,
+        headers: { ...(init.headers as object), authorization: `Bearer ${this.#options.accessToken}` },
         redirect: 'error',
-        signal: AbortSignal.timeout(TIMEOUT),
+        signal: AbortSignal.timeout(init.body instanceof FormData ? 10 * TIMEOUT : TIMEOUT),
       })
     } catch (cause) {
       throw new ChannelError(
@@ -129,12 +199,30 @@ class WhatsAppCloudChannel implements Channel {
         { cause },
       )
     }
-    const answer: unknown = await response.json().catch(() => null)
-    const sent = sentSchema.safeParse(answer)
-    const id = sent.data?.messages[0]?.id
-    if (response.ok && id !== undefined) return { channelMessageSid: id }
-    const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
-    throw failureOf(response.status, answer, Number.isFinite(seconds) ? seconds * 1000 : undefined)
+  }
+
+  /** An attachment that came, as the Graph API has it; what is gone there is named in the text. */
+  async #withMedia({ attachment, ...message }: Told): Promise<InboundMessage> {
+    if (!attachment) return message
+    const { id, filename } = attachment
+    const { response, answer } = await this.#ask(encodeURIComponent(id), {})
+    const { data } = mediaSchema.safeParse(answer)
+    const content = response.ok && data && this.#isMetas(data.url) ? await this.#fetch(data.url) : null
+    if (response.status >= 500 || (content && content.status >= 500))
+      throw new ChannelError('temporary', DELIVERY_ERRORS.unknown, 'WhatsApp gives no attachment now')
+    if (!content?.ok || !content.body || !data) {
+      const lines = [message.body, `[${filename ?? 'an attachment that is gone'}]`]
+      return { ...message, body: lines.filter(Boolean).join('\n') }
+    }
+    const one = { contentType: data.mime_type, content: content.body as AsyncIterable<Uint8Array> }
+    return { ...message, media: [{ ...one, ...(filename !== undefined && { filename }) }] }
+  }
+
+  /** The token goes to Meta alone: content lies at hosts of these, or where the Graph API is. */
+  #isMetas(url: string): boolean {
+    const { origin, hostname, protocol } = new URL(url)
+    if (origin === new URL(this.#options.graphUrl ?? GRAPH).origin) return true
+    return protocol === 'https:' && /(^|\.)(fbsbx|facebook|fbcdn|whatsapp)\.(com|net)$/.test(hostname)
   }
 
   async webhook({ method, query, headers, body }: WebhookRequest): Promise<WebhookAnswer> {
@@ -147,7 +235,7 @@ class WhatsAppCloudChannel implements Channel {
     const webhook = webhookSchema.safeParse(jsonOf(body))
     if (!webhook.success) return { status: 400, body: 'This is no webhook of WhatsApp' }
     const { messages, reports } = readWebhook(webhook.data, phoneNumberId, address)
-    for (const message of messages) await events.received(message)
+    for (const message of messages) await events.received(await this.#withMedia(message))
     await Promise.all(reports.map((report) => events.reported(report)))
     return { status: 200 }
   }
@@ -168,4 +256,9 @@ function jsonOf(body: Uint8Array): unknown {
   } catch {
     return null
   }
+}
+
+function refusalOf(response: Response, answer: unknown): ChannelError {
+  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
+  return failureOf(response.status, answer, Number.isFinite(seconds) ? seconds * 1000 : undefined)
 }
