@@ -111,7 +111,7 @@ async function whileStarted<Result>(channel: Channel, work: () => Promise<Result
 async function connected(channel: Channel): Promise<void> {
   const until = performance.now() + CONNECTING
   while (!channel.status().isConnected && performance.now() < until) {
-    if (/refused the binding|no connection/.test(channel.status().detail)) return
+    if (/refused the binding|no connection|no mailbox/.test(channel.status().detail)) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

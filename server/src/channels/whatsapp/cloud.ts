@@ -195,7 +195,7 @@ class WhatsAppCloudChannel implements Channel {
       throw new ChannelError(
         'temporary',
         DELIVERY_ERRORS.unknown,
-        `WhatsApp can't be reached: ${(cause as Error).message}`,
+        `WhatsApp can't be reached: ${((cause as Error).cause as Error | undefined)?.message ?? (cause as Error).message}`,
         { cause },
       )
     }
