@@ -594,8 +594,9 @@ export class DocumentModel implements ConversationState {
 
   #privateParts({ structs, outcomes, writer }: Gathered): PrivatePart[] {
     const parts: PrivatePart[] = []
-    for (const identity of new Set([...structs.keys(), ...outcomes.keys()])) {
-      const own = structs.get(identity) ?? []
+    // an author's items are decided with an outcome each, but for those that have no id to be told by
+    for (const identity of outcomes.keys()) if (!structs.has(identity)) structs.set(identity, [])
+    for (const [identity, own] of structs) {
       const outbox = outboxName(identity)
       for (const struct of own) writer.outboxDeleted(outbox, struct)
       parts.push({
