@@ -84,6 +84,21 @@ describe('resuming', () => {
     expect(late.messages(sid)).toEqual(ada.messages(sid))
   })
 
+  it('finds nothing to compact at a start: the relay before it has done so when it was closed', async () => {
+    const store = openSqliteStore(':memory:')
+    const engine = createEngine({ store })
+    const ada = new Device(engine, 'ada')
+    const sid = await ada.create()
+    for (let i = 0; i < 200; i++) await ada.submit(sid, post(`${i}`))
+    const key = (await store.keyOf(SERVICE, sid)) ?? 0
+    expect((await store.compactionInput(key)).entries.length).toBeGreaterThan(200)
+    await engine.drain()
+    expect((await store.compactionInput(key)).entries).toEqual([])
+    const late = new Device(createEngine({ store }), 'ada')
+    await late.open(sid)
+    expect(late.messages(sid)).toEqual(ada.messages(sid))
+  })
+
   it('goes on after a restart of the relay, under new ids', async () => {
     const store = openSqliteStore(':memory:')
     const first = createEngine({ store })

@@ -11,6 +11,11 @@ export function utf8Length(text: string): number {
   return encoder.encode(text).length
 }
 
+/** Whether the text has more UTF-8 bytes than these; nearly always its length says so. */
+export function isLonger(text: string, bytes: number): boolean {
+  return text.length > bytes || (3 * text.length > bytes && utf8Length(text) > bytes)
+}
+
 /** UTF-8 bytes of the value's JSON text; `undefined` counts 0. */
 export function jsonBytes(value: unknown): number {
   return value === undefined ? 0 : utf8Length(JSON.stringify(value))
@@ -45,9 +50,12 @@ export function isPlainJson(value: unknown, depth: number): value is Json {
       }
       const prototype = Object.getPrototypeOf(value)
       if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return false
-      return Object.entries(value).every(
-        ([key, entry]) => !isForbiddenKey(key) && key.isWellFormed() && isPlainJson(entry, depth - 1),
-      )
+      // every operation passes here: no pair is made for each key
+      for (const key of Object.keys(value)) {
+        if (isForbiddenKey(key) || !key.isWellFormed()) return false
+        if (!isPlainJson((value as JsonObject)[key], depth - 1)) return false
+      }
+      return true
     }
     default:
       return false

@@ -7,7 +7,7 @@
  */
 import { PATCH_ENTRIES, patchBytes, patchEntries } from './attributes.ts'
 import { ConfabError, type ErrorCode } from './error.ts'
-import { isJsonObject, isPlainJson, type Json, jsonBytes, utf8Length } from './json.ts'
+import { isJsonObject, isLonger, isPlainJson, type Json } from './json.ts'
 import type { Limits } from './limits.ts'
 import { readOperation } from './operation-shape.ts'
 import type { Operation } from './operations.ts'
@@ -28,7 +28,8 @@ export function parseOperation(value: unknown, limits: Limits): ParsedOperation 
     if (!isJsonObject(value)) return against(id, 70104, 'An operation is an object')
     // an own key that is not a person's to set must not survive the copy
     if (Object.hasOwn(value, '__proto__')) return against(id, 70104, 'An operation has no key __proto__')
-    const present = Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined))
+    const present: { [key: string]: Json } = {}
+    for (const key of Object.keys(value)) if (value[key] !== undefined) present[key] = value[key]
     if (typeof present.id === 'string' && isHexId(present.id)) id = present.id
     if (!isPlainJson(present, limits.jsonDepth)) {
       return against(
@@ -55,21 +56,22 @@ const against = (id: string | null, code: ErrorCode, message: string): ParsedOpe
 
 /** Sizes first: a body that is too long is that, before it makes the whole operation too large. */
 function sizeProblem(value: { [key: string]: Json }, limits: Limits): Problem | null {
-  if (typeof value.body === 'string' && utf8Length(value.body) > limits.bodyBytes) {
+  if (typeof value.body === 'string' && isLonger(value.body, limits.bodyBytes)) {
     return { code: 70101, message: `A message body has at most ${limits.bodyBytes} bytes of UTF-8` }
   }
   const ofConversation = value.type === 'conversation.create' || value.type === 'conversation.update'
   const most = ofConversation ? limits.conversationAttributesBytes : limits.attributesBytes
   const isPatch = typeof value.type === 'string' && PATCHING.has(value.type)
   // what a patch gives is measured where it is applied; here only what `diffAttributes` may need to say it
-  if (jsonBytes(value.attributes) > (isPatch ? patchBytes(most) : most)) {
+  const { attributes } = value
+  if (attributes !== undefined && isLonger(JSON.stringify(attributes), isPatch ? patchBytes(most) : most)) {
     return { code: 70102, message: `Attributes have at most ${most} bytes of JSON` }
   }
   // reading would go through each of them
   if (isPatch && isJsonObject(value.attributes) && patchEntries(value.attributes) > PATCH_ENTRIES) {
     return { code: 70106, message: `A patch has at most ${PATCH_ENTRIES} entries` }
   }
-  if (jsonBytes(value) > limits.operationBytes) {
+  if (isLonger(JSON.stringify(value), limits.operationBytes)) {
     return { code: 70106, message: `An operation has at most ${limits.operationBytes} bytes of JSON` }
   }
   return null

@@ -410,7 +410,7 @@ export class Committer {
       if (lane.isWaiting) continue
       const model = lane.model as DocumentModel
       const ids: string[] = []
-      const sids = new Set<string>()
+      let sids: Set<string> | null = null
       for (const { work, author } of lane.works) {
         if (!work) continue
         for (let i = work.next; i < work.operations.length; i++) {
@@ -419,7 +419,10 @@ export class Committer {
           if (id !== null) ids.push(id)
           if (!('ok' in parsed)) continue
           const amended = i === work.next && work.hook?.stage === 'agreed' ? work.hook.operation : parsed.ok
-          if (NAMES_A_MESSAGE.has(amended.type) && 'sid' in amended) sids.add(amended.sid)
+          if (NAMES_A_MESSAGE.has(amended.type) && 'sid' in amended) {
+            sids ??= new Set()
+            sids.add(amended.sid)
+          }
           if (amended.type === 'message.restore' || amended.type === 'message.remove')
             ids.push(postOf(amended.sid))
           lookups.want(lane.serviceSid, author.identity, amended)
@@ -437,7 +440,7 @@ export class Committer {
           for (const operation of found) known.set(operation.id, operation)
         }),
       )
-      if (sids.size > 0) fetching.push(store.messages(key, [...sids]).then((found) => model.know(found)))
+      if (sids) fetching.push(store.messages(key, [...sids]).then((found) => model.know(found)))
     }
     const looking = lookups.fetched()
     if (looking) fetching.push(looking)

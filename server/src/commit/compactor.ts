@@ -11,6 +11,10 @@ import type { EngineSettings } from './options.ts'
 const SLICE = 128
 /** Commits below the snapshot that stay in the log. */
 const KEPT_TAIL = 256
+/** The part of `compactAfter` from which on a relay that closes compacts a log: less is quick for who opens it next. */
+const LEFT = 1 / 4
+/** Milliseconds that a relay that closes takes for it; what is left then is the next start's. */
+const CLOSING = 1000
 /** Documents looked up at a time. */
 const AT_A_TIME = 8
 
@@ -25,6 +29,8 @@ export class Compactor {
   readonly #wanted = new Set<number>()
   #running: Promise<void> | null = null
   #isStopped = false
+  /** Snapshots from before a sealing are to be looked for. */
+  #isStaleDue = false
   /** Key of the document at work, and whether its result is still wanted. */
   #current: { key: number; isWanted: boolean } | null = null
 
@@ -54,16 +60,26 @@ export class Compactor {
   /** Takes up what the run before left over. */
   start(): void {
     this.#erasing = 'due'
+    this.#isStaleDue = true
     this.#begin()
   }
 
-  /** What was removed is erased before it resolves; nothing else is begun. */
+  /** What was removed is erased before it resolves, and what is long is compacted, so that a start finds it so. */
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#cancel()
     if (this.#erasing === 'waiting') this.#erasing = 'due'
     this.#begin()
     await this.idle()
+    const { store, now, logger, compactAfter } = this.#options
+    const end = now() + CLOSING
+    try {
+      await this.#compactAll((limit) => store.compactable(LEFT * compactAfter, limit), end)
+      await this.#compactAll((limit) => store.stale(limit), end)
+    } catch (error) {
+      logger.error({ err: error }, 'compaction failed')
+    }
+    this.#current = null
   }
 
   #eraseLater(): void {
@@ -115,10 +131,10 @@ export class Compactor {
         for (const { key } of due) await this.#erase(key)
         if (due.length < AT_A_TIME) break
       }
-      while (isCompacting) {
-        const due = await store.compactable(compactAfter, AT_A_TIME)
-        for (const { key } of due) await this.#compact(key)
-        if (due.length < AT_A_TIME) break
+      if (isCompacting) await this.#compactAll((limit) => store.compactable(compactAfter, limit))
+      if (this.#isStaleDue) {
+        this.#isStaleDue = false
+        await this.#compactAll((limit) => store.stale(limit))
       }
     } catch (error) {
       // the log goes on growing, and everything can still be read from it
@@ -129,6 +145,21 @@ export class Compactor {
       await this.#compact(key).catch((error) => logger.error({ err: error }, 'compaction failed'))
     }
     this.#current = null
+  }
+
+  /** @param end milliseconds since 1970, after which no other document is begun */
+  async #compactAll(
+    find: (limit: number) => Promise<{ key: number }[]>,
+    end = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
+    for (;;) {
+      const due = await find(AT_A_TIME)
+      for (const { key } of due) {
+        if (this.#options.now() > end) return
+        await this.#compact(key)
+      }
+      if (due.length < AT_A_TIME) return
+    }
   }
 
   async #erase(key: number): Promise<void> {

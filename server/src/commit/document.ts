@@ -77,6 +77,7 @@ export interface Gathered {
   /** What the timers do next, if that has changed. */
   transition: StateTransition | null | undefined
   deleted: boolean
+  seals: boolean
   removes: boolean
   pages: NonNullable<DocumentCommit['pages']>
   edits: NonNullable<DocumentCommit['edits']>
@@ -125,8 +126,7 @@ export class DocumentModel implements ConversationState {
     for (const read of loaded.reads) this.#reads.set(read.record.participantSid, read)
     for (const client of loaded.outboxClients) this.#bind(client)
     this.#history = new History((key) => this.value('history', key))
-    // when isn't stored: the newest commit may have been it
-    if (this.#history.end > 0) this.sealedAt = loaded.head.seq - 1
+    this.sealedAt = loaded.sealedAt ?? -1
     this.#mapItems = loaded.head.roots.reduce(
       (sum, { root, clock }) => sum + (ARRAYS.has(root) ? 0 : clock),
       0,
@@ -489,7 +489,7 @@ export class DocumentModel implements ConversationState {
     if (!isLost) pages.put.push({ hash, deflated })
     history.sealedTo = this.#history.end
     history.unmade = this.#history.unmade
-    this.sealedAt = this.head.seq
+    this.#sealed()
   }
 
   /**
@@ -517,8 +517,13 @@ export class DocumentModel implements ConversationState {
     pages.put.push({ hash, deflated })
     this.#history.replace(number, made)
     history.unmade = this.#history.unmade
-    this.sealedAt = this.head.seq
+    this.#sealed()
     return true
+  }
+
+  #sealed(): void {
+    this.sealedAt = this.head.seq
+    this.#gather().seals = true
   }
 
   #takeChanged(): Map<number, number | null> {
@@ -577,6 +582,7 @@ export class DocumentModel implements ConversationState {
     if (pages.put.length + pages.delete.length > 0) commit.pages = pages
     if (edits.live.length + edits.sealed.length > 0) commit.edits = edits
     if (gathered.media.length > 0) commit.media = gathered.media
+    if (gathered.seals) commit.seals = true
     if (gathered.removes) commit.removes = true
     if (gathered.deleted) {
       commit.deleted = true
@@ -588,8 +594,9 @@ export class DocumentModel implements ConversationState {
 
   #privateParts({ structs, outcomes, writer }: Gathered): PrivatePart[] {
     const parts: PrivatePart[] = []
-    for (const identity of new Set([...structs.keys(), ...outcomes.keys()])) {
-      const own = structs.get(identity) ?? []
+    // an author's items are decided with an outcome each, but for those that have no id to be told by
+    for (const identity of outcomes.keys()) if (!structs.has(identity)) structs.set(identity, [])
+    for (const [identity, own] of structs) {
       const outbox = outboxName(identity)
       for (const struct of own) writer.outboxDeleted(outbox, struct)
       parts.push({
@@ -672,7 +679,7 @@ export class DocumentModel implements ConversationState {
       used.uniqueNameBefore = this.conversation?.uniqueName ?? null
       used.invitesBefore = this.conversation?.invites
       used.transition = undefined
-      used.deleted = used.removes = false
+      used.deleted = used.seals = used.removes = false
       used.pages = { put: [], delete: [] }
       used.edits = { live: [], sealed: [] }
       used.media = []
@@ -696,6 +703,7 @@ export class DocumentModel implements ConversationState {
       invitesBefore: this.conversation?.invites,
       transition: undefined,
       deleted: false,
+      seals: false,
       removes: false,
       pages: { put: [], delete: [] },
       edits: { live: [], sealed: [] },

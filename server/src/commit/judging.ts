@@ -27,13 +27,15 @@ export function answerAgainst(admission: Exclude<Judged, { kind: 'admitted' }>):
 /** Whether a judged work still stands on what is committed: something that it builds on may have been turned away. */
 export function stands(work: Work, model: DocumentModel): boolean {
   if (!work.admission || work.stranger) return true
-  const clocks = new Map<number, number>()
-  const clockOf = (client: number) => clocks.get(client) ?? model.clock(client)
-  for (const { client, clock, length, origin, rightOrigin } of work.admission.structs) {
+  const { structs } = work.admission
+  // one alone stands before nothing
+  const clocks = structs.length > 1 ? new Map<number, number>() : null
+  const clockOf = (client: number) => clocks?.get(client) ?? model.clock(client)
+  for (const { client, clock, length, origin, rightOrigin } of structs) {
     if (clock !== clockOf(client)) return false
     if (origin && origin[0] !== client && origin[1] >= clockOf(origin[0])) return false
     if (rightOrigin && rightOrigin[0] !== client && rightOrigin[1] >= clockOf(rightOrigin[0])) return false
-    clocks.set(client, clock + length)
+    clocks?.set(client, clock + length)
   }
   return true
 }

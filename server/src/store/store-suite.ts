@@ -340,6 +340,24 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       expect((await store.load(SERVICE, conversation(2)))?.head.transition).toBe(undefined)
     })
 
+    it('knows which snapshots are from before a sealing, until there is a newer one or an epoch', async () => {
+      const key = await create(first)
+      const at = async () => [(await store.load(SERVICE, first))?.sealedAt, await store.stale(5)]
+      expect(await at()).toEqual([-1, []])
+      await store.commit([commit(first, 1, { head: head(first, 2, { key }), seals: true })])
+      await store.commit([commit(first, 2, { head: head(first, 3, { key }) })])
+      expect(await at()).toEqual([1, [{ key }]])
+      await store.compact(key, { seq: 1, update: bytes(1) }, [], 0)
+      expect(await at()).toEqual([1, [{ key }]])
+      await store.compact(key, { seq: 2, update: bytes(1) }, [], 0)
+      expect(await at()).toEqual([1, []])
+      await store.commit([commit(first, 3, { head: head(first, 4, { key }), seals: true })])
+      expect(await at()).toEqual([3, [{ key }]])
+      const epoch = { snapshot: { seq: 1, update: bytes(9) }, messages: [], mapItems: [], reads: [] }
+      await store.commit([commit(first, 4, { head: head(first, 1, { key, epoch: 2 }), epoch })])
+      expect(await at()).toEqual([-1, []])
+    })
+
     it('compacts: a snapshot per identity, and a tail of the log', async () => {
       const key = await create(first)
       for (let seq = 1; seq < 200; seq++) {

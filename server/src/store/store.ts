@@ -127,6 +127,8 @@ export interface LoadedDocument {
   outboxClients: OutboxClient[]
   /** `dateCreated` of the newest message that exists: no later one is dated before it. */
   newestMessageAt?: number
+  /** Sequence number of the newest commit that `seals`; −1, or left out: there was none in this epoch. */
+  sealedAt?: number
 }
 
 /** What one author's devices get beside the common update of a commit. */
@@ -173,6 +175,8 @@ export interface DocumentCommit {
    * page was made), and those that no longer are because their page has them as they are.
    */
   edits?: { live: number[]; sealed: number[] }
+  /** It takes messages out of the live document: a snapshot from before it still has their content. */
+  seals?: true
   /** It removed messages: until `erase` their text is in the log and in the snapshot. */
   removes?: true
   reads: { put: StoredRead[]; delete: string[] }
@@ -282,6 +286,8 @@ export interface Store {
    * never more than 4,096. `seq` is the snapshot's. The newest commits, up to a quarter of `atLeast`, may not be counted yet.
    */
   compactable(atLeast: number, limit: number): Promise<{ key: number; seq: number; entries: number }[]>
+  /** Documents whose snapshot, or lack of one, is from before their newest sealing; found by an index. */
+  stale(limit: number): Promise<{ key: number }[]>
   /** Replaces the snapshots (common and per identity) up to `seq` and trims log entries below `keepFrom`. */
   compact(
     key: number,

@@ -66,8 +66,9 @@ export function orAbsent(attributes: Json | undefined): Json | undefined {
 
 /** An object without the keys whose value is undefined: records are plain JSON. */
 export function defined<Shape extends object>(shape: Shape): Shape {
-  const result: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(shape)) if (value !== undefined) result[key] = value
+  const result: Partial<Shape> = {}
+  for (const key of Object.keys(shape) as (keyof Shape)[])
+    if (shape[key] !== undefined) result[key] = shape[key]
   return result as Shape
 }
 

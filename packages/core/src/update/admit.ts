@@ -185,6 +185,7 @@ function judgeNeighbour(
 
 /** Throws for ranges that no honest client can hold. True when one names items that haven't arrived. */
 function judgeDeletions(update: ParsedUpdate, knowledge: AdmissionKnowledge): boolean {
+  if (update.deletes.length === 0) return false
   const arriving = new Map<number, number>()
   for (const block of update.blocks) {
     const last = block.structs[block.structs.length - 1] as ParsedStruct

@@ -51,7 +51,8 @@ export function compactUpdates(updates: readonly Uint8Array[]): Uint8Array {
       for (const struct of structs) list.push({ update, struct })
     }
   }
-  const output = new ByteWriter(4096)
+  // as much as it may become: growing to it would copy a long document again and again
+  const output = new ByteWriter(read.reduce((sum, { bytes }) => sum + bytes.length, 64))
   output.varuint(sources.size)
   for (const client of [...sources.keys()].sort((a, b) => b - a)) {
     writeBlock(output, client, runsOf(client, sources.get(client) as Source[], deletes.rangesOf(client)))

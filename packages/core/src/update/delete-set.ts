@@ -25,6 +25,7 @@ export class DeleteSet {
 
   write(to: ByteWriter): void {
     to.varuint(this.byClient.size)
+    if (this.byClient.size === 0) return
     const clients = [...this.byClient.keys()].sort((a, b) => b - a)
     for (const client of clients) {
       const ranges = this.rangesOf(client)

@@ -77,13 +77,15 @@ const scratch = new ByteWriter()
 
 /** The fields of most `changes` without a closure for each: every commit passes here. */
 function writeShared({ point, updates, outcomes }: Shared): Uint8Array {
-  if (outcomes.some(({ verdict, ...rest }) => verdict !== 'accepted' || 'warnings' in rest)) {
+  if (outcomes.some((outcome) => outcome.verdict !== 'accepted' || 'warnings' in outcome)) {
     const encoder = encoding.createEncoder()
     shared.write(encoder, { point, updates, outcomes })
     return encoding.toUint8Array(encoder)
   }
   scratch.clear()
-  for (const number of [point.epoch, point.commitsId, point.clock]) scratch.varuint(checked(number))
+  scratch.varuint(checked(point.epoch))
+  scratch.varuint(checked(point.commitsId))
+  scratch.varuint(checked(point.clock))
   scratch.varuint(updates.length)
   for (const update of updates) {
     scratch.varuint(update.length)

@@ -37,20 +37,28 @@ function rowText(commit: DocumentCommit): string {
   const { key, epoch, seq, roots, highestIndex, messageCount, history } = head
   let text = `[[${key},${epoch},${seq},${rootsText(roots)},${highestIndex},${messageCount},[${countsOf(history)}]],${commit.expectedSeq},`
   text += mapItems.length === 0 ? '[],[' : `${JSON.stringify(mapItems.map(itemRow))},[`
-  for (const [i, { record, item }] of messages.put.entries())
-    text += `${i > 0 ? ',' : ''}[${JSON.stringify(record)},[${item[0]},${item[1]}]]`
+  let between = ''
+  for (const { record, item } of messages.put) {
+    text += `${between}[${JSON.stringify(record)},[${item[0]},${item[1]}]]`
+    between = ','
+  }
   text +=
     reads.put.length === 0
       ? '],[],'
       : `],${JSON.stringify(reads.put.map(({ record, item }) => [record, item]))},`
   text += `${outboxClients.length === 0 ? '[]' : JSON.stringify(outboxClients)},[`
-  for (const [i, { id, identity, outcome }] of decided.entries()) {
+  between = ''
+  for (const { id, identity, outcome } of decided) {
     const told = outcomeText(outcome)
-    text += `${i > 0 ? ',' : ''}["${id}",${JSON.stringify(identity)}${told === null ? '' : `,${told}`}]`
+    text += `${between}["${id}",${JSON.stringify(identity)}${told === null ? '' : `,${told}`}]`
+    between = ','
   }
   text += `],${entry.update.length},[`
-  for (const [i, { identity, update, outcomes }] of entry.private.entries())
-    text += `${i > 0 ? ',' : ''}[${JSON.stringify(identity)},${update.length},${outcomesText(outcomes) || '[]'}]`
+  between = ''
+  for (const { identity, update, outcomes } of entry.private) {
+    text += `${between}[${JSON.stringify(identity)},${update.length},${outcomesText(outcomes) || '[]'}]`
+    between = ','
+  }
   return `${text}]${transition === undefined ? '' : `,${JSON.stringify(transition)}`}]`
 }
 

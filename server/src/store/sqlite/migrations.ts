@@ -248,6 +248,13 @@ const MIGRATIONS: readonly string[] = [
   MEDIA_TABLES,
   // 13: how many attachments there are, and uploads that are over
   MEDIA_COUNTS,
+  // 14: sequence number of the newest commit that took messages out of the live document, so that a start knows which
+  // snapshots still have them. Of those before this step it isn't known: it may have been the last one.
+  `
+  ALTER TABLE documents ADD COLUMN sealed_at INTEGER NOT NULL DEFAULT -1;
+  UPDATE documents SET sealed_at = seq - 1 WHERE sealed_to > 0;
+  CREATE INDEX documents_stale ON documents (key) WHERE sealed_at >= snapshot_seq;
+  `,
 ]
 
 /** Bounds from which on the index of step 10 has every document, and its condition. */

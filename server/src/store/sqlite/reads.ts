@@ -21,7 +21,7 @@ import { decodePrivate, idBytes, idText, outcomeFrom, retiredFrom, rootsFrom } f
 type Row = SQLInputValue[]
 
 const HEAD = `key, epoch, seq, roots, retired, highest_index, message_count, deleted, kind, due_at, due_to,
-  sealed_to, live, live_bytes, edited, edited_bytes, unmade`
+  sealed_at, sealed_to, live, live_bytes, edited, edited_bytes, unmade`
 
 /** A message's columns; its item is null when it is sealed and not in the live document. */
 const MESSAGE = `m.record, m.clock, CASE WHEN m.edited = 1 OR m.position >= d.sealed_to THEN m.client END`
@@ -48,6 +48,7 @@ export class SqliteReads {
   private readonly toSeal: StatementSync
   private readonly toSealByScan: StatementSync
   private readonly toErase: StatementSync
+  private readonly staleSnapshots: StatementSync
   private readonly seqOf: StatementSync
   private readonly totalChanges: StatementSync
   private readonly nameByKey: StatementSync
@@ -102,6 +103,7 @@ export class SqliteReads {
     this.toSeal = this.prepare(toSeal(`(${INDEXED_SEALING.TO_SEAL}) AND (${beyond})`))
     this.toSealByScan = this.prepare(toSeal(beyond))
     this.toErase = this.prepare('SELECT key FROM documents WHERE removed_at IS NOT NULL LIMIT ?')
+    this.staleSnapshots = this.prepare('SELECT key FROM documents WHERE sealed_at >= snapshot_seq LIMIT ?')
     this.keyByName = this.prepare('SELECT key FROM documents WHERE service = ? AND name = ?')
     this.nameByKey = this.prepare(
       'SELECT s.sid, d.name FROM documents d JOIN services s ON s.key = d.service WHERE d.key = ?',
@@ -176,6 +178,7 @@ export class SqliteReads {
       kind,
       dueAt,
       dueTo,
+      sealedAt,
       ...counts
     ] = row as [
       number,
@@ -189,6 +192,7 @@ export class SqliteReads {
       DocumentKind,
       number | null,
       StateTransition['to'],
+      number,
       ...counts: [number, number, number, number, number, number],
     ]
     const [sealedTo, live, liveBytes, edited, editedBytes, unmade] = counts
@@ -210,6 +214,7 @@ export class SqliteReads {
     const newest = this.newestMessage.get(key) as [number] | undefined
     return {
       ...(newest ? { newestMessageAt: newest[0] } : {}),
+      sealedAt,
       head,
       mapItems: (this.mapItems.all(key) as unknown as [string, string, number, number, string | null][]).map(
         ([root, name, client, clock, value]) => ({
@@ -298,6 +303,10 @@ export class SqliteReads {
 
   erasable(limit: number): { key: number }[] {
     return (this.toErase.all(limit) as unknown as [number][]).map(([key]) => ({ key }))
+  }
+
+  stale(limit: number): { key: number }[] {
+    return (this.staleSnapshots.all(limit) as unknown as [number][]).map(([key]) => ({ key }))
   }
 
   decided(key: number, ids: readonly string[]): DecidedOperation[] {

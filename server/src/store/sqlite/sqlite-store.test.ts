@@ -145,6 +145,24 @@ describe('a database file', () => {
     await store.close()
   })
 
+  it('of before sealings were noted takes every snapshot of what is sealed for an old one', async () => {
+    const path = file()
+    const db = new DatabaseSync(path)
+    migrate(db, 13)
+    db.exec(`INSERT INTO services (sid) VALUES ('IS');
+      INSERT INTO documents (service, name, kind, epoch, seq, commits_id, commits_clock, roots, highest_index,
+          message_count, snapshot_seq, sealed_to)
+        VALUES (1, 'CH1', 'conversation', 1, 9, 1, 1, '[]', -1, 0, 5, 0),
+          (1, 'CH2', 'conversation', 1, 9, 1, 1, '[]', -1, 0, 5, 4),
+          (1, 'CH3', 'conversation', 1, 9, 1, 1, '[]', -1, 0, 9, 4)`)
+    db.close()
+    const store = openSqliteStore(path)
+    expect(await store.stale(9)).toEqual([{ key: 2 }])
+    const sealedAt = async (document: string) => (await store.load('IS', document))?.sealedAt
+    expect([await sealedAt('CH1'), await sealedAt('CH2'), await sealedAt('CH3')]).toEqual([-1, 8, 8])
+    await store.close()
+  })
+
   it('is for its owner’s eyes only, and so is all beside it; one that is there keeps its rights', async () => {
     const path = file()
     const rights = (name: string) => statSync(name).mode & 0o777

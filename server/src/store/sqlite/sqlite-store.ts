@@ -45,7 +45,7 @@ export function storeOn(db: DatabaseSync, bounds?: JournalBounds): Store {
       return work()
     })
   // what the journal never holds: names, members, addresses, invites, pages, events for webhooks,
-  // attachments, the audit trail
+  // attachments, the audit trail, when messages were sealed
   const unfolded = trying
 
   return {
@@ -76,6 +76,7 @@ export function storeOn(db: DatabaseSync, bounds?: JournalBounds): Store {
     // asked again and again while much is written: what is a little late is found the next time
     compactable: async (atLeast, limit) =>
       trying(() => journal.readingAbout(atLeast / 4, () => reads.compactable(atLeast, limit, INDEXED_TAIL))),
+    stale: async (limit) => unfolded(() => reads.stale(limit)),
     compact: async (key, snapshot, outboxes, keepFrom) =>
       writing(key, () => writes.compact(key, snapshot, outboxes, keepFrom)),
     compactionInput: async (key, withTail) => guardedOf(key, () => reads.compactionInput(key, withTail)),

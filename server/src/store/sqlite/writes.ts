@@ -149,7 +149,7 @@ export class SqliteWrites {
     noteUser(this.follow, this.serviceKey(serviceSid), serviceSid, document.slice('profile/'.length))
   }
 
-  private putHead({ head, expectedSeq, epoch, deleted, removes }: DocumentCommit): number {
+  private putHead({ head, expectedSeq, epoch, deleted, removes, seals }: DocumentCommit): number {
     const { sealedTo, live, liveBytes, edited, editedBytes, unmade } = head.history
     const commits = newestCommits(head)
     const roots = rootsText(head.roots)
@@ -208,10 +208,11 @@ export class SqliteWrites {
         `somebody else wrote ${head.document}: commit ${expectedSeq} isn't its next one`,
       )
     }
+    if (seals) this.run('UPDATE documents SET sealed_at = ? WHERE key = ?', expectedSeq, head.key)
     if (removes) this.run('UPDATE documents SET removed_at = ? WHERE key = ?', expectedSeq, head.key)
     if (epoch) {
       this.run(
-        'UPDATE documents SET snapshot_seq = ?, log_from = ?, retired = ?, removed_at = min(removed_at, 0) WHERE key = ?',
+        'UPDATE documents SET snapshot_seq = ?, log_from = ?, sealed_at = -1, retired = ?, removed_at = min(removed_at, 0) WHERE key = ?',
         head.seq,
         head.seq,
         retired,
@@ -220,7 +221,7 @@ export class SqliteWrites {
     }
     if (deleted) {
       this.run(
-        'UPDATE documents SET snapshot_seq = ?, log_from = ?, deleted = 1 WHERE key = ?',
+        'UPDATE documents SET snapshot_seq = ?, log_from = ?, sealed_at = -1, deleted = 1 WHERE key = ?',
         head.seq,
         head.seq,
         head.key,
