@@ -3,6 +3,8 @@ import type { ResumePoint } from '@confab/core'
 import * as Y from 'yjs'
 import type { RootArray } from './root-types.ts'
 
+/** The resume point of who has nothing. */
+export const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
 /** Origin of every transaction that applies what the relay wrote. */
 export const RELAY = { relay: true }
 /** Origin of every transaction that applies what another client on the same store wrote. */
