@@ -580,7 +580,8 @@ export class LocalConversation {
     for (const entry of entries) this.#host.journal.add(entry)
     this.#undecided.sendable(entries.map(({ operation }) => operation))
     this.#withReplica((replica) => {
-      replica.apply(updates, PEER)
+      // stands on what only the other has: then it is written here as well, and the relay takes it once
+      if (!replica.applyOwn(updates)) this.#restoreOutbox()
       this.#rebuild(null)
       this.#openChannel()
       // the one that wrote it may have no connection

@@ -302,7 +302,7 @@ export class Directory {
       case 'appended':
         for (const id of message.removed) this.#host.journal.forget(id)
         for (const entry of message.entries) this.#host.journal.add(entry)
-        this.#document.apply(message.updates, PEER)
+        if (!this.#document.applyOwn(message.updates)) this.#restoreOutbox()
         // the one that wrote it may have no connection
         for (const update of message.updates) if (this.#isOpen) this.#host.link.update(this.name, update)
         break

@@ -59,6 +59,19 @@ export class YDocument {
       false,
     )
   }
+
+  /**
+   * Applies updates of another client on the same store. What they stand on may be in that one's document alone: then
+   * as much of them as can be is applied, nothing waits for the rest, and it gives false.
+   */
+  applyOwn(updates: readonly Uint8Array[]): boolean {
+    const { complete } = this
+    this.apply(updates, PEER)
+    if (this.complete || !complete) return true
+    const { store } = this.doc
+    store.pendingStructs = store.pendingDs = null
+    return false
+  }
 }
 
 /** Whether a copy at `point` holds everything up to `asked`, as far as that can be told without the relay. */
