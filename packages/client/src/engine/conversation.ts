@@ -1,35 +1,29 @@
 /**
- * One conversation on this device: its document (opened when needed), the operations of this identity that are
- * undecided, what is seen of both, and what the app was told. Longer than two screens because everything here turns
- * on the same few fields; what can stand alone stands in `replica`, `seen`, `ledger`, `kept-document`, `decided`.
+ * One conversation on this device: its document, opened when needed, and which of the relay's words, other tabs' and
+ * this person's it goes on with. Longer than two screens because each of them turns on the same few fields: the
+ * document, what is seen of it, and how far the relay believes it to be. What they do stands in rooms of its own:
+ * `undecided` (this person's operations), `uplink` (their way to the relay), `seen`, `history`, `awaited-posts`,
+ * `teller` (what the app is told), `eraser` and `restored`.
  */
-import {
-  type Decision,
-  DraftState,
-  decide,
-  messageSidOf,
-  type Operation,
-  type Outcome,
-  pageOf,
-  type ResumePoint,
-  type SealedPage,
-} from '@confab/core'
+import type { Decision, Operation, Outcome, ResumePoint, SealedPage } from '@confab/core'
+import { messageSidOf, pageOf } from '@confab/core'
 import * as Y from 'yjs'
 import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
 import type { DocumentNews, OpenRequest } from '../transport/transport.ts'
+import { AwaitedPosts } from './awaited-posts.ts'
 import { applyOutcomes, isDoor, strand } from './decided.ts'
 import type { ConversationView, EngineEvents, MessagePage, MessageView, ParticipantView } from './engine.ts'
+import { Eraser } from './eraser.ts'
 import { History } from './history.ts'
-import { Horizons, isHorizon } from './horizons.ts'
+import { Horizons } from './horizons.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
-import { Ledger, type LedgerEvent, type Part } from './ledger.ts'
-import { LOCAL } from './outbox.ts'
+import type { Part } from './ledger.ts'
 import type { PeerMessage, PeerNews } from './peers.ts'
-import { randomFraction, randomUint32 } from './platform.ts'
-import { ofRemoved, removalsOf } from './removed.ts'
-import { Replica, type ReplicaChanges } from './replica.ts'
-import { bring, compare, isComparable, isLostWith, type PageReader, type Restored } from './restored.ts'
+import { randomUint32 } from './platform.ts'
+import { Replica } from './replica.ts'
+import { changesTo, type ReplicaChanges } from './replica-changes.ts'
+import { isComparable, isLostWith, type PageReader, type Restored, toBring } from './restored.ts'
 import { type OrderedState, type PageQuery, type ReadPage, Seen } from './seen.ts'
 import { Serial } from './serial.ts'
 import {
@@ -41,20 +35,10 @@ import {
   viewOf,
   withForgotten,
 } from './summary.ts'
-import type { SeenParticipant } from './timeline.ts'
-import { Typing } from './typing.ts'
-import { covers, PEER, RELAY } from './y-document.ts'
-
-export type RelayNews = DocumentNews
-
-const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
-/** Milliseconds after a removal until the stored copy is rewritten: several removals share one rewriting. */
-const COMPACT_AFTER = 1000
-/** First and longest wait, in milliseconds, before an operation that was answered "not now" is sent again. */
-const RETRY_FIRST = 1000
-const RETRY_MOST = 60_000
-/** Share of `limits.updateBytes` that an upload fills: its headers are estimated. */
-const FILL = 0.9
+import { Teller } from './teller.ts'
+import { Undecided } from './undecided.ts'
+import { Uplink } from './uplink.ts'
+import { covers, NOTHING, PEER, RELAY } from './y-document.ts'
 
 export class LocalConversation {
   readonly sid: string
@@ -67,18 +51,16 @@ export class LocalConversation {
   readonly #kept: KeptDocument
   readonly #history: History
   readonly #serial: Serial
-  readonly #ledger = new Ledger()
-  readonly #typing: Typing
+  readonly #uplink: Uplink
+  readonly #undecided: Undecided
+  readonly #awaited = new AwaitedPosts()
+  readonly #eraser: Eraser
+  readonly #teller: Teller
   #replica: Replica | null = null
   #seen: Seen | null = null
   #opening: Promise<void> | null = null
   #summary: StoredSummary | null
   #view: ConversationView | null
-  #roster: { key: object; participants: Map<string, SeenParticipant> } | null = null
-  /** Decided here and on their way to the disk. */
-  #inflight: Operation[] = []
-  /** What is seen, with the ones in flight. */
-  #draft: DraftState | null = null
   #channel: 'closed' | 'open' | 'absent' = 'closed'
   /** Where the relay believes this device to be; null when not open. */
   #asked: ResumePoint | null = null
@@ -86,14 +68,8 @@ export class LocalConversation {
   #givesAll = false
   /** The next news is a whole document: this one can't be continued. */
   #startOver = false
-  #compactTimer: unknown = null
-  /** Messages that are known to be removed, until what was written of them is erased. */
-  readonly #removed = new Set<string>()
-  #erasing: Promise<void> = Promise.resolve()
   /** What is here shows half of some news, and is about to be replaced: nothing is told of it. */
   #isReloading = false
-  #retryTimer: unknown = null
-  #retryDelay = RETRY_FIRST
   #answered: (() => void)[] = []
   /**
    * The relay knows no more of this conversation, having been restored from an older backup: what is here stays. Which
@@ -104,14 +80,6 @@ export class LocalConversation {
   #readWithout = false
   /** The highest index known here when it was last projected. */
   #known = -1
-  /** What `#known` was when a post was first seen undecided, by its id: it got a higher index. */
-  readonly #postedAfter = new Map<string, number>()
-  /** Posts that the relay accepted, and whose records are in no page that was read so far. */
-  #accepted: Operation[] = []
-  /** An edit waits for the attachments of the post that it changes. */
-  #editWaits = false
-  /** A read horizon is pending that the relay isn't told of while it decides the one before. */
-  #horizonWaits = false
 
   constructor(host: ConversationHost, sid: string, summary: StoredSummary | null) {
     this.sid = sid
@@ -125,14 +93,28 @@ export class LocalConversation {
         this.#note(record.sid, before, null)
         host.changed(this)
       },
-      removed: (sid) => this.#noteRemoved(sid),
+      removed: (sid) => this.#eraser.note(sid),
       loaded: () => this.pendingChanged(),
     })
     this.#kept = new KeptDocument(host.documents, sid, warn, () => this.#history.stored())
     this.#serial = new Serial((error) => warn('A conversation could not be brought up to date', error))
-    this.#typing = new Typing(host.platform, host.identity, (identity, typing) =>
-      this.#tellTyping(identity, typing),
+    this.#undecided = new Undecided(host, sid)
+    this.#uplink = new Uplink(
+      host,
+      sid,
+      () => this.#channel !== 'closed',
+      () => this.#reopen(),
     )
+    this.#eraser = new Eraser(host, sid, {
+      kept: this.#kept,
+      history: this.#history,
+      replica: () => this.#replica,
+    })
+    this.#teller = new Teller(host, sid, () => ({
+      view: this.#view,
+      seen: this.#seen,
+      roster: this.pending.length > 0 ? this.#seen : (this.#replica?.roster ?? null),
+    }))
   }
 
   /** Null when there is nothing here for this identity. */
@@ -151,7 +133,7 @@ export class LocalConversation {
   }
 
   get pending(): readonly JournalEntry[] {
-    return this.#host.journal.pending(this.sid)
+    return this.#undecided.entries
   }
 
   /** Up to where the relay's decisions are known here; null when nothing is. */
@@ -175,11 +157,11 @@ export class LocalConversation {
 
   /** Operations that are not decided, those on their way to the disk included. */
   get waiting(): number {
-    return this.pending.length + this.#inflight.length
+    return this.#undecided.count
   }
 
   participants(): ParticipantView[] {
-    return [...this.#participants().values()].map((participant) => this.#participantView(participant))
+    return this.#teller.participants()
   }
 
   /**
@@ -249,26 +231,7 @@ export class LocalConversation {
    * @param index of the message that it is about
    */
   admit(operation: Operation, index?: number): Decision {
-    const contextFor = this.#host.contextFor(this.sid)
-    if (!this.#draft) {
-      this.#draft = new DraftState(this.seen.state)
-      for (const before of this.#inflight) {
-        const decision = decide(this.#draft, before, contextFor(before))
-        if (decision.verdict === 'accepted') this.#draft.apply(decision.changes)
-      }
-    }
-    let decision = decide(this.#draft, operation, contextFor(operation))
-    // its page can't be read now: then it is the relay's to decide
-    if (
-      operation.type === 'message.edit' &&
-      decision.verdict === 'refused' &&
-      !this.#draft.message(operation.sid) &&
-      this.isSealed(index)
-    )
-      decision = { verdict: 'accepted', changes: [] }
-    if (decision.verdict === 'accepted' && decision.changes.length > 0) this.#draft.apply(decision.changes)
-    if (decision.verdict === 'accepted') this.#inflight.push(operation)
-    return decision
+    return this.#undecided.admit(operation, this.seen, this.isSealed(index))
   }
 
   /** Whether a sealed message is at this index. */
@@ -278,8 +241,7 @@ export class LocalConversation {
 
   /** Takes back what was admitted: it was not stored. */
   dismiss(operations: readonly Operation[]): void {
-    this.#inflight = this.#inflight.filter((one) => !operations.includes(one))
-    this.#draft = null
+    this.#undecided.dismiss(operations)
   }
 
   /**
@@ -287,32 +249,16 @@ export class LocalConversation {
    * is on its way to the relay is left alone: it has probably been decided.
    */
   outdatedBy(operations: readonly Operation[]): string[] {
-    const horizons = this.#pendingHorizons()
-    const [operation] = operations
-    if (!operation || !isHorizon(operation) || horizons.length === 0) return []
-    // an advance from where a set puts it needs the set
-    const lastSet = horizons.findLastIndex((entry) => entry.operation.type === 'read.set')
-    const first = Math.max(operation.type === 'read.set' ? 0 : lastSet + 1, this.#channel === 'open' ? 1 : 0)
-    return horizons.slice(first).map((entry) => entry.id)
-  }
-
-  #pendingHorizons(): JournalEntry[] {
-    return this.pending.filter((entry) => isHorizon(entry.operation))
+    return this.#undecided.outdatedBy(operations, this.#channel === 'open')
   }
 
   /** Shows and sends operations that are durable; those withdrawn left the journal in the same write. */
   appended(entries: readonly JournalEntry[], withdrawn: readonly string[]): void {
-    const ids = new Set(entries.map((entry) => entry.id))
-    this.#inflight = this.#inflight.filter((one) => !ids.has(one.id))
-    if (this.#inflight.length === 0) this.#draft = null
+    this.#undecided.stored(entries)
     const operations = entries.map((entry) => entry.operation)
-    const waits =
-      this.#channel === 'open' &&
-      operations.every(isHorizon) &&
-      this.#pendingHorizons().length > entries.length
-    if (waits) this.#horizonWaits = true
-    const sent = waits ? [] : this.#sendable(operations)
-    const updates = this.#write(sent, new Set(withdrawn))
+    const waits = this.#channel === 'open' && this.#undecided.holdsBack(operations)
+    const sent = waits ? [] : this.#undecided.sendable(operations)
+    const updates = this.#uplink.write(sent, new Set(withdrawn))
     this.#tellPeers(entries, updates, withdrawn)
     if (withdrawn.length > 0 || !this.#extend(operations)) this.#rebuild(null)
     this.#openChannel()
@@ -321,23 +267,17 @@ export class LocalConversation {
 
   /** The effect of an operation in flight or pending is not told until `release`. */
   withhold(parts: readonly Part[]): void {
-    this.#ledger.withhold(parts)
+    this.#teller.ledger.withheld.withhold(parts)
   }
 
   release(parts: readonly Part[]): void {
-    this.#ledger.release(parts)
+    this.#teller.ledger.withheld.release(parts)
     this.#host.changed(this)
   }
 
   /** Ids of the undecided operations that make or edit this message. */
   pendingOf(messageSid: string): string[] {
-    return this.pending
-      .filter(({ id, operation }) =>
-        operation.type === 'message.post'
-          ? messageSidOf(id) === messageSid
-          : operation.type === 'message.edit' && operation.sid === messageSid,
-      )
-      .map((entry) => entry.id)
+    return this.#undecided.of(messageSid)
   }
 
   /** Sends what waited for its attachments. */
@@ -352,7 +292,7 @@ export class LocalConversation {
   }
 
   announceTyping(): void {
-    if (this.#channel === 'open') this.#host.link.awareness(this.sid, this.#typing.announce())
+    if (this.#channel === 'open') this.#host.link.awareness(this.sid, this.#teller.announceTyping())
   }
 
   // --- the relay
@@ -371,10 +311,9 @@ export class LocalConversation {
   disconnected(): void {
     this.#channel = 'closed'
     this.#asked = null
-    this.#typing.clear()
+    this.#teller.clearTyping()
     this.#history.disconnected()
-    this.#host.platform.clearTimeout(this.#retryTimer)
-    this.#retryTimer = null
+    this.#uplink.stop()
     this.#answer()
   }
 
@@ -388,7 +327,7 @@ export class LocalConversation {
     this.#catchUp()
   }
 
-  received(news: RelayNews): void {
+  received(news: DocumentNews): void {
     const asked = this.#asked ?? NOTHING
     // outcomes alone say nothing of the document
     const hasUpdates = news.updates.length > 0
@@ -415,7 +354,7 @@ export class LocalConversation {
     })
   }
 
-  #take({ updates, outcomes, point }: RelayNews, replace: boolean, restored: Restored | null): void {
+  #take({ updates, outcomes, point }: DocumentNews, replace: boolean, restored: Restored | null): void {
     const replica = this.#replica as Replica
     const epoch = point?.epoch ?? replica.epoch
     const known = this.#knownHistory(replica)
@@ -445,7 +384,7 @@ export class LocalConversation {
    */
   async #bringAgain(
     old: Replica,
-    { point, updates }: RelayNews,
+    { point, updates }: DocumentNews,
     isOther: boolean,
     isFresh: boolean,
   ): Promise<Restored | null> {
@@ -454,36 +393,16 @@ export class LocalConversation {
     if (!isOther && accepted.length === 0 && old.conversation === null && !this.#summary) return null
     const next = this.#read(point?.epoch ?? old.epoch, updates)
     const differs = isOther || !this.#goesOn(old, next)
-    const { lost, isThere } = await compare(old, next, differs ? this.#pagesOfBoth() : null)
-    // one that was accepted in an earlier epoch is brought again, unless its message shows
-    const kept = accepted.filter(
-      ({ id, operation, acceptedBy, messageIndex }) =>
-        !next.knows(acceptedBy) &&
-        !(operation.type === 'message.post' && isThere(messageSidOf(id), messageIndex)),
-    )
-    const own = new Set([...kept, ...this.pending].map(({ id }) => messageSidOf(id)))
-    const brought = lost.filter(({ sid }) => !own.has(sid))
-    // what changes them comes behind them
-    const sids = new Set(brought.map(({ sid }) => sid))
-    const edits = kept.filter(({ operation }) => operation.type === 'message.edit' && sids.has(operation.sid))
-    const again = [
-      ...kept.filter((entry) => !edits.includes(entry)),
-      ...brought.map((record) => bring(record, this.sid, identity)),
-      ...edits,
-    ]
+    const documents = { old, next, sid: this.sid, identity }
+    const pages = differs ? this.#pagesOfBoth() : null
+    const { again, edits } = await toBring(documents, accepted, this.pending, pages)
     if (!differs && again.length === 0) return null
     // should storing fail, whatever comes next is answered with this question again
     this.#asked = point
     const anew = differs && !this.#isToldOf(old, next, isFresh)
     next.doc.destroy()
     return {
-      again:
-        again.length > 0
-          ? await journal.again(
-              again,
-              edits.map(({ id }) => id),
-            )
-          : [],
+      again: again.length > 0 ? await journal.again(again, edits) : [],
       anew,
     }
   }
@@ -518,9 +437,8 @@ export class LocalConversation {
   /** What the relay said of indices holds no more. */
   #leaveHistory(): void {
     this.#history.leave()
-    this.#removed.clear()
-    this.#accepted = []
-    this.#postedAfter.clear()
+    this.#eraser.leave()
+    this.#awaited.leave()
   }
 
   #read(epoch: number, updates: readonly Uint8Array[]): Replica {
@@ -568,7 +486,7 @@ export class LocalConversation {
     this.#tellPeers(entries, [], [])
     // in the order of writing: what creates the conversation comes before what is undecided for longer
     const { outbox } = this.#replica as Replica
-    outbox.write(this.#sendable(), outbox.live())
+    this.#uplink.write(this.#undecided.sendable(), outbox.live())
     this.#rebuild(null)
     this.#refresh()
   }
@@ -586,7 +504,7 @@ export class LocalConversation {
   }
 
   requested(stateVector: Uint8Array): void {
-    this.#withReplica(() => this.#upload(Y.decodeStateVector(stateVector)))
+    this.#withReplica(() => this.#uplink.upload(Y.decodeStateVector(stateVector)))
   }
 
   absent(): void {
@@ -624,13 +542,13 @@ export class LocalConversation {
   }
 
   awareness(update: Uint8Array): void {
-    this.#withReplica(() => this.#typing.received(update))
+    this.#withReplica(() => this.#teller.heardTyping(update))
   }
 
   nack(error: { code: number; retryAfter: number }): void {
     this.lastNack = { ...error, at: this.#host.platform.now() }
     if (error.code !== 70602) {
-      this.#retry(Math.max(error.retryAfter, RETRY_FIRST))
+      this.#uplink.refused(error.retryAfter)
       return
     }
     this.#withReplica((replica) => {
@@ -660,9 +578,10 @@ export class LocalConversation {
     if (inviteEnds !== undefined) this.#host.inviteExpiry.set(this.sid, inviteEnds)
     for (const id of removed) this.#host.journal.forget(id)
     for (const entry of entries) this.#host.journal.add(entry)
-    this.#sendable(entries.map(({ operation }) => operation))
+    this.#undecided.sendable(entries.map(({ operation }) => operation))
     this.#withReplica((replica) => {
-      replica.apply(updates, PEER)
+      // stands on what only the other has: then it is written here as well, and the relay takes it once
+      if (!replica.applyOwn(updates)) this.#restoreOutbox()
       this.#rebuild(null)
       this.#openChannel()
       // the one that wrote it may have no connection
@@ -680,7 +599,7 @@ export class LocalConversation {
       const told = isFresh && this.#summary ? pointOf(this.#summary) : replica.point
       const isLost = next && !next.knows(told) && isLostWith(restored, replica, told)
       if (isLost) this.#leaveHistory()
-      this.#awaitPosts(accepted)
+      this.#awaited.accepted(accepted, this.pending)
       for (const id of accepted) {
         this.#host.journal.forget(id)
         this.#host.verdicts.accepted(id)
@@ -724,45 +643,10 @@ export class LocalConversation {
   /** Says what is due. */
   flush(events: EngineEvents): void {
     if (this.#isReloading) return
-    const seen = this.#seen
-    const due = this.#ledger.tell({
-      view: this.#view,
-      participants: () => this.#participants(),
-      message: (sid) => seen?.message(sid),
-    })
-    for (const event of due) this.#emit(events, event)
+    this.#teller.tell(events)
     // nothing turns on them any more
-    if (this.#ledger.settled && this.waiting === 0 && this.#history.idle) this.#replica?.recalled.clear()
-  }
-
-  #emit(events: EngineEvents, event: LedgerEvent): void {
-    switch (event.type) {
-      case 'conversationUpdated':
-        events.conversationUpdated(event.view, event.previous, event.reasons)
-        break
-      case 'conversationAdded':
-      case 'conversationJoined':
-      case 'conversationLeft':
-      case 'conversationRemoved':
-        events[event.type](event.view)
-        break
-      case 'participantJoined':
-      case 'participantLeft':
-        events[event.type](this.sid, this.#participantView(event.participant))
-        break
-      case 'participantUpdated':
-        events.participantUpdated(this.sid, this.#participantView(event.participant), event.reasons)
-        break
-      case 'messageAdded':
-        this.#endTyping(events, event.message.record.author)
-        events.messageAdded(this.sid, event.message)
-        break
-      case 'messageRemoved':
-        events.messageRemoved(this.sid, event.message)
-        break
-      case 'messageUpdated':
-        events.messageUpdated(this.sid, event.message, event.reasons)
-    }
+    if (this.#teller.ledger.settled && this.waiting === 0 && this.#history.idle)
+      this.#replica?.recalled.clear()
   }
 
   // --- its life
@@ -773,14 +657,14 @@ export class LocalConversation {
    */
   lose(tellPeers: boolean): void {
     const epoch = this.#replica?.epoch ?? this.#summary?.epoch ?? 0
-    this.#ledger.lose()
+    this.#teller.ledger.lose()
     this.#readWithout = false
     this.#summary = null
     this.#forgotten = null
     this.#install(this.#make(0))
     this.#kept.remove(epoch)
     this.#history.lose()
-    this.#accepted = []
+    this.#awaited.forget()
     this.#host.journal.saveSummary(this.sid, () => this.#summarise())
     if (tellPeers) {
       this.#host.post({ kind: 'lost', document: this.sid })
@@ -796,31 +680,31 @@ export class LocalConversation {
       this.#replica !== null &&
       this.#serial.idle &&
       this.#history.idle &&
-      this.pending.length === 0 &&
-      this.#inflight.length === 0 &&
-      this.#ledger.settled &&
-      this.#compactTimer === null
+      this.waiting === 0 &&
+      this.#teller.ledger.settled &&
+      this.#eraser.idle
     )
   }
 
   /** Nothing is known, told or pending: it may be forgotten. */
   get empty(): boolean {
-    return this.#view === null && !this.#summary && this.pending.length === 0 && this.#inflight.length === 0
+    return this.#view === null && !this.#summary && this.waiting === 0
   }
 
   /** Closes the document; the summary remains. */
   async close(): Promise<void> {
-    if (this.#compactTimer !== null) this.#compactNow()
-    this.#typing.clear()
-    this.#host.platform.clearTimeout(this.#retryTimer)
+    this.#eraser.hurry()
+    this.#teller.clearTyping()
+    this.#uplink.stop()
     if (!this.#replica) return
     this.#summary = this.#summarise()
     this.#replica = null
     this.#seen = null
-    this.#draft = null
+    this.#undecided.seenAnew()
+    this.#uplink.follow(null)
     await this.#kept.close()
     await this.#history.settled()
-    await this.#erasing
+    await this.#eraser.settled()
     this.#history.use(null)
   }
 
@@ -829,7 +713,7 @@ export class LocalConversation {
    * Gives whether it did: not while something of it is undecided.
    */
   async dropStored(): Promise<boolean> {
-    if (this.#compactTimer !== null) this.#compactNow()
+    this.#eraser.hurry()
     await this.settled()
     const epoch = this.#replica?.epoch ?? this.#summary?.epoch
     if (epoch === undefined || this.waiting > 0) return false
@@ -872,21 +756,12 @@ export class LocalConversation {
     if (replica.manifest.end > 0) this.#history.sweep()
     // what was stored after the summary was told of is news to this client
     const from = summary ? replica.position(highestIndexOf(summary) + 1) : replica.ordered.length
-    for (const record of replica.ordered.slice(from)) this.#ledger.note(record.sid, undefined)
-    this.#ledger.takeParticipants(this.#participants())
+    for (const record of replica.ordered.slice(from)) this.#teller.ledger.note(record.sid, undefined)
+    this.#teller.takeParticipants()
     // what the relay has for it now tells whether anything of this person's went with the writes that were lost
     if (summary && summary.commitsId !== 0 && !replica.knows(summary)) this.#startOver = true
     if (this.#asked && !covers(replica.point, this.#asked)) this.#reopen()
     this.#refresh()
-  }
-
-  /** Everybody as they are seen; made once for all readers until something changes. */
-  #participants(): Map<string, SeenParticipant> {
-    const { pending } = this
-    if (!this.#seen || !this.#replica) return new Map()
-    const key = pending.length > 0 ? this.#seen : this.#replica.roster
-    if (this.#roster?.key !== key) this.#roster = { key, participants: this.#seen.participants() }
-    return this.#roster.participants
   }
 
   #make(epoch: number): Replica {
@@ -897,15 +772,8 @@ export class LocalConversation {
     replica.attach()
     this.#replica = replica
     this.#history.use(replica)
-    this.#draft = null
-    replica.doc.on(
-      'update',
-      (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) => {
-        if (origin !== LOCAL || this.#replica !== replica) return
-        if (update.length > this.#host.limits.updateBytes * FILL) this.#upload(transaction.beforeState)
-        else if (this.#channel !== 'closed') this.#host.link.update(this.sid, update)
-      },
-    )
+    this.#undecided.seenAnew()
+    this.#uplink.follow(replica)
   }
 
   /** What the relay is known to have accepted: the document, or the summary when the document was lost. */
@@ -915,58 +783,15 @@ export class LocalConversation {
 
   #project(replica: Replica): Seen {
     const base = this.#base(replica)
-    for (const { id, operation } of this.pending) {
-      if (operation.type === 'message.post' && !this.#postedAfter.has(id))
-        this.#postedAfter.set(id, base.highestIndex)
-    }
-    this.#accepted = this.#accepted.filter(({ id }) => {
-      const isPlaced = base.manifest.end === 0 || base.message(messageSidOf(id)) !== undefined
-      if (isPlaced) this.#postedAfter.delete(id)
-      return !isPlaced
-    })
+    this.#awaited.follow(base, this.pending)
     this.#known = base.highestIndex
-    return new Seen(base, [...this.#accepted, ...this.#operations()], this.#host.contextFor(this.sid))
+    const operations = [...this.#awaited.operations, ...this.#undecided.operations]
+    return new Seen(base, operations, this.#host.contextFor(this.sid))
   }
 
   /** Appends what the journal has and the outbox lacks: a write that was lost, or an epoch. */
   #restoreOutbox(): Uint8Array[] {
-    const replica = this.#replica as Replica
-    const pending = this.#sendable()
-    if (pending.length === 0) return []
-    const live = replica.outbox.live()
-    const missing = pending.filter((operation) => !live.has(operation.id))
-    return missing.length > 0 ? this.#write(missing, new Set()) : []
-  }
-
-  /** Those that don't wait for attachments. */
-  #sendable(operations = this.#operations()): Operation[] {
-    return operations.filter((operation) => {
-      const waits = this.#host.attachments.waits(operation)
-      if (waits && operation.type === 'message.edit') this.#editWaits = true
-      return !waits
-    })
-  }
-
-  #operations(): Operation[] {
-    return this.pending.map((entry) => entry.operation)
-  }
-
-  /** Changes the outbox; gives the updates that did it. */
-  #write(operations: readonly Operation[], withdrawn: ReadonlySet<string>): Uint8Array[] {
-    const replica = this.#replica as Replica
-    const updates: Uint8Array[] = []
-    const collect = (update: Uint8Array) => void updates.push(update)
-    replica.doc.on('update', collect)
-    replica.outbox.write(operations, withdrawn)
-    replica.doc.off('update', collect)
-    return updates
-  }
-
-  #upload(stateVector: ReadonlyMap<number, number>): void {
-    if (this.#channel === 'closed' || !this.#replica) return
-    const bytes = this.#host.limits.updateBytes * FILL
-    for (const update of this.#replica.outbox.encodeAbove(stateVector, bytes))
-      this.#host.link.update(this.sid, update)
+    return this.#uplink.restore(this.#undecided.sendable())
   }
 
   /** A conversation that the relay hasn't been asked for yet: it answers with a request for what is pending. */
@@ -976,14 +801,6 @@ export class LocalConversation {
 
   #reopen(): void {
     if (this.#host.link.connected) this.#host.link.reopen(this.connected())
-  }
-
-  #retry(delay: number): void {
-    if (this.#retryTimer !== null || this.#channel === 'closed') return
-    this.#retryTimer = this.#host.platform.setTimeout(() => {
-      this.#retryTimer = null
-      if (this.pending.length > 0) this.#reopen()
-    }, delay)
   }
 
   /**
@@ -1007,8 +824,8 @@ export class LocalConversation {
         if (this.#replica === replica) this.#rebuild(replica.takeChanges(), history)
       })
     }
-    for (const sid of changes.removed) this.#removed.add(sid)
-    if (changes.removed.length > 0 || changes.manifest) this.#compactSoon()
+    for (const sid of changes.removed) this.#eraser.note(sid)
+    if (changes.manifest) this.#eraser.soon()
     if (changes.manifest) this.#host.historyChanged(this)
     this.#saveSummary()
     this.#refresh()
@@ -1061,18 +878,18 @@ export class LocalConversation {
     for (const sid of changes.messages.keys()) note(sid)
     for (const record of next.ordered) if (!edited.has(record)) note(record.sid)
     for (const sid of [...was.touched(), ...seen.touched()]) note(sid)
-    if (history !== null) this.#ledger.takeParticipants(this.#participants())
+    if (history !== null) this.#teller.takeParticipants()
     this.#history.follow(changes, was, known)
     this.#adopted()
   }
 
   /** Goes on with another document as with one that was never here. */
   #begin(next: Replica): void {
-    this.#ledger.lose()
+    this.#teller.ledger.lose()
     this.#readWithout = false
     this.#install(next)
     // nobody is shown them as undecided
-    this.#accepted = []
+    this.#awaited.forget()
     this.#goOn(next)
     for (const { operation, messageIndex } of this.pending)
       if ('sid' in operation) void this.#history.recall(operation.sid, messageIndex, true)
@@ -1088,7 +905,7 @@ export class LocalConversation {
   }
 
   #adopted(): void {
-    this.#compactSoon()
+    this.#eraser.soon()
     this.#host.historyChanged(this)
     this.#saveSummary()
     this.#refresh()
@@ -1096,7 +913,8 @@ export class LocalConversation {
 
   /** Applies outcomes to the journal; gives the ids of what was accepted. */
   #settle(outcomes: readonly Outcome[], point: ResumePoint): string[] {
-    this.#awaitPosts(outcomes.flatMap(({ id, verdict }) => (verdict === 'accepted' ? id : [])))
+    const ids = outcomes.flatMap(({ id, verdict }) => (verdict === 'accepted' ? id : []))
+    this.#awaited.accepted(ids, this.pending)
     const { accepted, later } = applyOutcomes(
       this.#host,
       this.sid,
@@ -1109,14 +927,9 @@ export class LocalConversation {
       const live = this.#replica.outbox.live()
       if (live.size > 0) this.#install(this.#make(0))
     }
-    if (later && !this.#strandIfShut()) {
-      this.#retry(this.#retryDelay * (0.5 + randomFraction(this.#host.platform)))
-      this.#retryDelay = Math.min(RETRY_MOST, this.#retryDelay * 2)
-    } else if (accepted.length > 0) this.#retryDelay = RETRY_FIRST
-    if (accepted.length > 0 && this.#editWaits) {
-      this.#editWaits = false
-      this.#restoreOutbox()
-    }
+    if (later && !this.#strandIfShut()) this.#uplink.backOff()
+    else if (accepted.length > 0) this.#uplink.taken()
+    if (accepted.length > 0 && this.#undecided.freesEdit()) this.#restoreOutbox()
     return accepted
   }
 
@@ -1140,7 +953,7 @@ export class LocalConversation {
   #extend(operations: readonly Operation[]): boolean {
     if (!this.#seen || operations.some((operation) => operation.type !== 'message.post')) return false
     for (const operation of operations) {
-      this.#ledger.note(messageSidOf(operation.id), undefined)
+      this.#teller.ledger.note(messageSidOf(operation.id), undefined)
       this.#seen.extend(operation)
     }
     return true
@@ -1159,7 +972,7 @@ export class LocalConversation {
     const known = history === null ? this.#known : -1
     const seen = this.#project(replica)
     this.#seen = seen
-    this.#draft = null
+    this.#undecided.seenAnew()
     if (!was) return
     // The replica goes on under `was`, so how its messages were is in the changes; a summary stays as it is.
     const goesOn = was.base === replica
@@ -1169,7 +982,7 @@ export class LocalConversation {
       this.#note(sid, goesOn ? was.message(sid, before) : was.message(sid), history)
     }
     this.#history.follow(base, was, known)
-    if (history !== null) this.#ledger.takeParticipants(this.#participants())
+    if (history !== null) this.#teller.takeParticipants()
   }
 
   #note(sid: string, before: MessageView | undefined, history: number | null): void {
@@ -1177,18 +990,12 @@ export class LocalConversation {
     if (before?.record === now?.record && before?.status === now?.status) return
     const isHistory =
       before === undefined && now?.status === 'accepted' && now.record.index <= (history ?? -1)
-    if (isHistory && !this.#ledger.isNew(sid)) return
-    this.#ledger.note(sid, before)
-  }
-
-  #sendNextHorizon(): void {
-    if (!this.#horizonWaits || !this.#replica || this.#pendingHorizons().length > 1) return
-    this.#horizonWaits = false
-    this.#restoreOutbox()
+    if (isHistory && !this.#teller.ledger.isNew(sid)) return
+    this.#teller.ledger.note(sid, before)
   }
 
   #refresh(): void {
-    this.#sendNextHorizon()
+    if (this.#replica && this.#undecided.freesHorizon()) this.#restoreOutbox()
     const pending = this.pending.length > 0
     const { identity } = this.#host
     this.#view = this.#seen
@@ -1222,71 +1029,13 @@ export class LocalConversation {
     return this.#summary
   }
 
-  #compactSoon(): void {
-    if (this.#compactTimer !== null) return
-    this.#compactTimer = this.#host.platform.setTimeout(() => this.#compactNow(), COMPACT_AFTER)
-  }
-
-  #compactNow(): void {
-    this.#host.platform.clearTimeout(this.#compactTimer)
-    this.#compactTimer = null
-    this.#kept.compact()
-    this.#history.sweep()
-    const replica = this.#replica
-    if (replica?.conversation) this.#erasing = this.#erasing.then(() => this.#erase(replica))
-  }
-
-  #noteRemoved(messageSid: string): void {
-    this.#removed.add(messageSid)
-    this.#compactSoon()
-  }
-
-  /** What this person's accepted operations said of removed messages leaves the journal. */
-  async #erase(replica: Replica): Promise<void> {
-    const { journal, identity, platform } = this.#host
-    const removed = new Set(this.#removed)
-    try {
-      const kept = await journal.kept(this.sid)
-      // another document has taken its place: its indices may be another history's
-      if (this.#replica && this.#replica !== replica) return
-      const erased = ofRemoved(kept, replica, removed)
-      if (erased.length > 0) {
-        const instead = removalsOf(erased, kept, identity, platform.now())
-        await journal.erase(
-          erased.map(({ id }) => id),
-          instead,
-          replica.point,
-        )
-      }
-      for (const sid of removed) this.#removed.delete(sid)
-    } catch (error) {
-      this.#host.warn('What removed messages said could not be erased: it will be tried again', {
-        sid: this.sid,
-        error,
-      })
-    }
-  }
-
-  /** Posts of this device that were accepted are still shown as they were until their records are at hand. */
-  #awaitPosts(accepted: readonly string[]): void {
-    const ids = new Set(accepted)
-    for (const { id, operation } of this.pending) {
-      if (operation.type === 'message.post' && ids.has(id)) this.#accepted.push(operation)
-    }
-  }
-
   /** What the relay sealed while this device was away may hold something that is waited for. */
   #catchUp(): void {
     this.#history.retry()
-    if (this.#accepted.length === 0) return
-    const waited = this.#accepted
-    const from = Math.min(...waited.map(({ id }) => this.#postedAfter.get(id) ?? -1)) + 1
-    const sids = new Set(waited.map(({ id }) => messageSidOf(id)))
-    void this.#history.find(sids, from).then((found) => {
-      if (found === 'unknown' || !this.#replica) return
+    void this.#awaited.lookIn(this.#history).then((posts) => {
+      if (!posts || !this.#replica) return
       // those that were found are at hand; the others were removed
-      this.#accepted = this.#accepted.filter((one) => !waited.includes(one))
-      for (const { id } of waited) this.#postedAfter.delete(id)
+      this.#awaited.drop(posts)
       this.#rebuild(null)
       this.#refresh()
     })
@@ -1294,56 +1043,5 @@ export class LocalConversation {
 
   #answer(): void {
     for (const resolve of this.#answered.splice(0)) resolve()
-  }
-
-  #participantView({ record, read }: SeenParticipant): ParticipantView {
-    const typing = record.identity !== undefined && this.#typing.isTyping(record.identity)
-    return { record, read: read ?? null, typing }
-  }
-
-  #tellTyping(identity: string, typing: boolean): void {
-    const view = this.#typist(identity, typing)
-    if (!view) return
-    this.#host.tell((events) =>
-      typing ? events.typingStarted(this.sid, view) : events.typingEnded(this.sid, view),
-    )
-  }
-
-  #endTyping(events: EngineEvents, identity: string): void {
-    const view = this.#typing.stop(identity) && this.#typist(identity, false)
-    if (view) events.typingEnded(this.sid, view)
-  }
-
-  #typist(identity: string, typing: boolean): ParticipantView | null {
-    const participant = [...this.#participants().values()].find((one) => one.record.identity === identity)
-    if (!participant || this.#view?.status !== 'joined') return null
-    return { ...this.#participantView(participant), typing }
-  }
-}
-
-/** How the history changes when another document takes the place of one. */
-function changesTo(next: Replica, old: Replica): ReplicaChanges {
-  const here = new Set(next.ordered.map(({ sid }) => sid))
-  const before = new Map(old.ordered.map((record) => [record.sid, record]))
-  // as it was before news that it could take only half of
-  const half = old.takeChanges(true)
-  for (const record of half.sealed) before.set(record.sid, record)
-  for (const [sid, record] of half.messages) {
-    if (record) before.set(sid, record)
-    else before.delete(sid)
-  }
-  const records = [...before.values()].sort((a, b) => a.index - b.index)
-  const sealed = records.filter(({ sid, index }) => !here.has(sid) && next.isSealed(index))
-  for (const record of [...old.recalled.values(), ...sealed]) {
-    if (next.isSealed(record.index)) next.recalled.set(record.sid, record)
-  }
-  const edited = next.ordered.filter(({ sid, index }) => index < next.manifest.end && !before.has(sid))
-  return {
-    messages: before,
-    sealed,
-    edited,
-    manifest: half.manifest ?? old.manifest,
-    removed: [],
-    any: true,
   }
 }

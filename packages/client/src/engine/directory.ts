@@ -16,22 +16,16 @@ import {
 } from '@confab/core'
 import * as Y from 'yjs'
 import type { JournalEntry, StoredSummary } from '../storage/storage.ts'
-import type { OpenRequest } from '../transport/transport.ts'
-import type { RelayNews } from './conversation.ts'
+import type { DocumentNews, OpenRequest } from '../transport/transport.ts'
 import { applyOutcomes } from './decided.ts'
 import type { ConversationHost } from './host.ts'
 import { KeptDocument } from './kept-document.ts'
-import { LOCAL, Outbox } from './outbox.ts'
+import { Outbox } from './outbox.ts'
 import type { PeerMessage, PeerNews } from './peers.ts'
 import { randomUint32 } from './platform.ts'
 import type { RootArray, RootMap } from './root-types.ts'
-import { covers, PEER, RELAY, YDocument } from './y-document.ts'
-
-const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
-/** Milliseconds before what the relay could not take is sent again, at least. */
-const RETRY = 1000
-/** Share of `limits.updateBytes` that an upload fills: its headers are estimated. */
-const FILL = 0.9
+import { Uplink } from './uplink.ts'
+import { covers, NOTHING, PEER, RELAY, YDocument } from './y-document.ts'
 
 class UserDocument extends YDocument {
   readonly conversations: RootMap<DirectoryRecord>
@@ -76,6 +70,7 @@ export class Directory {
   readonly #host: ConversationHost
   readonly #kept: KeptDocument
   readonly #listener: DirectoryListener
+  readonly #uplink: Uplink
   #document: UserDocument
   #isOpen = false
   /** The next news is a whole document: this one can't be continued. */
@@ -86,13 +81,18 @@ export class Directory {
   #went: StoredSummary | null = null
   /** Who waits for the relay's answer; null when it was given. */
   #unsettled: (() => void)[] | null = null
-  #retryTimer: unknown = null
 
   constructor(host: ConversationHost, name: DocumentName, listener: DirectoryListener) {
     this.name = name
     this.#host = host
     this.#listener = listener
     this.#kept = new KeptDocument(host.documents, name, (message, error) => host.warn(message, { error }))
+    this.#uplink = new Uplink(
+      host,
+      name,
+      () => this.#isOpen,
+      () => host.link.reopen(this.connected()),
+    )
     this.#document = this.#make(0)
   }
 
@@ -152,12 +152,7 @@ export class Directory {
 
   /** Shows and sends operations that are durable. */
   appended(entries: readonly JournalEntry[], removed: readonly string[]): void {
-    const updates: Uint8Array[] = []
-    const collect = (update: Uint8Array) => void updates.push(update)
-    const { doc, outbox } = this.#document
-    doc.on('update', collect)
-    outbox.write(entries.map((entry) => entry.operation))
-    doc.off('update', collect)
+    const updates = this.#uplink.write(entries.map((entry) => entry.operation))
     this.#host.post({
       kind: 'appended',
       document: this.name,
@@ -183,8 +178,7 @@ export class Directory {
 
   disconnected(): void {
     this.#isOpen = false
-    this.#host.platform.clearTimeout(this.#retryTimer)
-    this.#retryTimer = null
+    this.#uplink.stop()
     this.#settled()
   }
 
@@ -199,7 +193,7 @@ export class Directory {
 
   awareness(): void {}
 
-  received(news: RelayNews): void {
+  received(news: DocumentNews): void {
     if (news.lost) {
       this.#isLost = true
       this.#bringAgain(() => {
@@ -283,7 +277,7 @@ export class Directory {
   }
 
   requested(stateVector: Uint8Array): void {
-    this.#upload(Y.decodeStateVector(stateVector))
+    this.#uplink.upload(Y.decodeStateVector(stateVector))
   }
 
   nack(error: { code: number; retryAfter: number }): void {
@@ -295,7 +289,7 @@ export class Directory {
       this.#host.link.reopen(this.connected())
       return
     }
-    this.#retry(Math.max(error.retryAfter, RETRY))
+    this.#uplink.refused(error.retryAfter)
   }
 
   // --- other clients on the same store
@@ -308,7 +302,7 @@ export class Directory {
       case 'appended':
         for (const id of message.removed) this.#host.journal.forget(id)
         for (const entry of message.entries) this.#host.journal.add(entry)
-        this.#document.apply(message.updates, PEER)
+        if (!this.#document.applyOwn(message.updates)) this.#restoreOutbox()
         // the one that wrote it may have no connection
         for (const update of message.updates) if (this.#isOpen) this.#host.link.update(this.name, update)
         break
@@ -358,43 +352,20 @@ export class Directory {
   }
 
   #follow(made: UserDocument): UserDocument {
-    made.doc.on('update', (update: Uint8Array, origin: unknown, _doc: Y.Doc, transaction: Y.Transaction) => {
-      if (origin !== LOCAL || this.#document !== made || !this.#isOpen) return
-      if (update.length > this.#host.limits.updateBytes * FILL) this.#upload(transaction.beforeState)
-      else this.#host.link.update(this.name, update)
-    })
+    this.#uplink.follow(made)
     return made
   }
 
   /** Appends what the journal has and the outbox lacks: a write that was lost, or an epoch. */
   #restoreOutbox(): void {
-    const { pending } = this
-    if (pending.length === 0) return
-    const live = this.#document.outbox.live()
-    const missing = pending.filter(({ id }) => !live.has(id))
-    if (missing.length > 0) this.#document.outbox.write(missing)
-  }
-
-  #upload(stateVector: ReadonlyMap<number, number>): void {
-    if (!this.#isOpen) return
-    const bytes = this.#host.limits.updateBytes * FILL
-    for (const update of this.#document.outbox.encodeAbove(stateVector, bytes))
-      this.#host.link.update(this.name, update)
+    this.#uplink.restore(this.pending)
   }
 
   /** Applies outcomes to the journal; gives the ids of what was accepted. */
   #settle(outcomes: readonly Outcome[], point: ResumePoint): string[] {
     const { accepted, later } = applyOutcomes(this.#host, this.name, outcomes, false, point)
-    if (later) this.#retry(RETRY)
+    if (later) this.#uplink.refused(0)
     return accepted
-  }
-
-  #retry(delay: number): void {
-    if (this.#retryTimer !== null || !this.#isOpen) return
-    this.#retryTimer = this.#host.platform.setTimeout(() => {
-      this.#retryTimer = null
-      if (this.#isOpen && this.pending.length > 0) this.#host.link.reopen(this.connected())
-    }, delay)
   }
 
   #changed(): void {

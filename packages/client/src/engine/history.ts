@@ -15,7 +15,8 @@ import {
 import type { MessageView } from './engine.ts'
 import type { ConversationHost } from './host.ts'
 import { makePage } from './pages.ts'
-import type { Replica, ReplicaChanges } from './replica.ts'
+import type { Replica } from './replica.ts'
+import type { ReplicaChanges } from './replica-changes.ts'
 import type { Seen } from './seen.ts'
 import { Serial } from './serial.ts'
 

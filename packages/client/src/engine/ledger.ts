@@ -14,6 +14,7 @@ import {
   participantEvents,
   type SeenParticipant,
 } from './timeline.ts'
+import { Withheld } from './withheld.ts'
 
 /** What an operation changes, as far as holding back its event goes. */
 export type Part = 'conversation' | `message ${string}` | `participant ${string}`
@@ -40,7 +41,7 @@ export class Ledger {
   #participants: ReadonlyMap<string, SeenParticipant> | null = null
   /** Messages that may have changed, as they were told. */
   readonly #messages = new Map<string, MessageView | undefined>()
-  readonly #withheld = new Map<Part, number>()
+  readonly withheld = new Withheld<Part>()
   /** It was lost since it was last told of, whatever is seen now. */
   #lost = false
 
@@ -66,21 +67,9 @@ export class Ledger {
     this.#participants = null
   }
 
-  withhold(parts: readonly Part[]): void {
-    for (const part of parts) this.#withheld.set(part, (this.#withheld.get(part) ?? 0) + 1)
-  }
-
-  release(parts: readonly Part[]): void {
-    for (const part of parts) {
-      const count = (this.#withheld.get(part) ?? 0) - 1
-      if (count > 0) this.#withheld.set(part, count)
-      else this.#withheld.delete(part)
-    }
-  }
-
   /** Nothing is left to tell, as far as messages go. */
   get settled(): boolean {
-    return this.#messages.size === 0 && this.#withheld.size === 0 && !this.#lost
+    return this.#messages.size === 0 && this.withheld.size === 0 && !this.#lost
   }
 
   /** The events that are due, in order. From now on these are what was told. */
@@ -111,7 +100,7 @@ export class Ledger {
 
   #tellUpdate(events: LedgerEvent[], view: ConversationView): void {
     const told = this.#view as ConversationView
-    if (told !== view && !this.#withheld.has('conversation')) {
+    if (told !== view && !this.withheld.has('conversation')) {
       const reasons = conversationReasons(told, view)
       if (reasons.length > 0) events.push({ type: 'conversationUpdated', view, previous: told, reasons })
       this.#view = view
@@ -127,10 +116,10 @@ export class Ledger {
 
   #seenParticipants(sight: Sight): ReadonlyMap<string, SeenParticipant> {
     const seen = sight.participants()
-    if (this.#withheld.size === 0 || !this.#participants) return seen
+    if (this.withheld.size === 0 || !this.#participants) return seen
     const due = new Map(seen)
     for (const [sid, told] of this.#participants) {
-      if (due.has(sid) && this.#withheld.has(`participant ${sid}`)) due.set(sid, told)
+      if (due.has(sid) && this.withheld.has(`participant ${sid}`)) due.set(sid, told)
     }
     return due
   }
@@ -140,7 +129,7 @@ export class Ledger {
       const seen = sight.message(sid)
       // a shift can't wait: rows are keyed by index
       const stays = told && seen && told.record.index === seen.record.index
-      if (stays && this.#withheld.has(`message ${sid}`)) continue
+      if (stays && this.withheld.has(`message ${sid}`)) continue
       this.#messages.delete(sid)
       yield { told, seen }
     }

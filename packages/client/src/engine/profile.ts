@@ -2,16 +2,13 @@
  * One `profile/<identity>` on this device. What it says is kept beside its resume point, so that it is readable with
  * no network; its Yjs document is small, read whole when the relay is met, and not stored.
  */
-import { type DocumentName, type ProfileRecord, profileDocument, type ResumePoint } from '@confab/core'
-import * as decoding from 'lib0/decoding'
-import type { OpenRequest } from '../transport/transport.ts'
-import type { RelayNews } from './conversation.ts'
+import { type DocumentName, type ProfileRecord, profileDocument } from '@confab/core'
+import type { DocumentNews, OpenRequest } from '../transport/transport.ts'
+import { readAwareness } from './awareness.ts'
 import type { ConversationHost } from './host.ts'
 import { randomUint32 } from './platform.ts'
 import type { RootMap } from './root-types.ts'
-import { RELAY, YDocument } from './y-document.ts'
-
-const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
+import { NOTHING, RELAY, YDocument } from './y-document.ts'
 
 class ProfileDocument extends YDocument {
   readonly profile: RootMap<unknown>
@@ -75,7 +72,7 @@ export class LocalProfile {
     this.#read()
   }
 
-  received({ replace, point, updates }: RelayNews): void {
+  received({ replace, point, updates }: DocumentNews): void {
     if (replace) this.#document = this.#make(point?.epoch ?? this.#document.epoch)
     else if (this.#document.point.commitsId === 0 && point) this.#document.epoch = point.epoch
     this.#document.apply(updates, RELAY)
@@ -88,13 +85,8 @@ export class LocalProfile {
 
   /** Only the relay speaks here: it says whether the person is connected, once at the beginning and at each change. */
   awareness(update: Uint8Array): void {
-    const decoder = decoding.createDecoder(update)
-    for (let left = decoding.readVarUint(decoder); left > 0; left--) {
-      decoding.readVarUint(decoder)
-      decoding.readVarUint(decoder)
-      const state: unknown = JSON.parse(decoding.readVarString(decoder))
-      const { online } = (state ?? {}) as { online?: unknown }
-      if (typeof online === 'boolean') this.#become(online)
+    for (const { state } of readAwareness(update)) {
+      if (typeof state?.online === 'boolean') this.#become(state.online)
       // the relay tells nobody any more
       else if (state === null) this.#become(null)
     }

@@ -21,23 +21,10 @@ import {
 } from '@confab/core'
 import * as Y from 'yjs'
 import { Outbox } from './outbox.ts'
+import { noChanges, type ReplicaChanges } from './replica-changes.ts'
 import type { RootArray, RootMap } from './root-types.ts'
 import type { OrderedState } from './seen.ts'
 import { YDocument } from './y-document.ts'
-
-/** What changed since it was last asked: the records as they were before, by sid; undefined for what wasn't there. */
-export interface ReplicaChanges {
-  messages: Map<string, MessageRecord | undefined>
-  /** Sids of messages that are gone for good, so that their text must leave the store. */
-  removed: string[]
-  any: boolean
-  /** Messages that left the document for a page, as they were. */
-  sealed: MessageRecord[]
-  /** Sealed messages that are in the document again, because they were edited; how they were is in their page. */
-  edited: MessageRecord[]
-  /** As it was before; null when it is still the same. */
-  manifest: Manifest | null
-}
 
 export class Replica extends YDocument implements OrderedState {
   readonly outbox: Outbox
@@ -281,12 +268,3 @@ export class Replica extends YDocument implements OrderedState {
     if (known && known.index !== record.index) this.#ordered = this.#ordered.filter((one) => one !== known)
   }
 }
-
-const noChanges = (): ReplicaChanges => ({
-  messages: new Map(),
-  removed: [],
-  any: false,
-  sealed: [],
-  edited: [],
-  manifest: null,
-})

@@ -4,6 +4,7 @@ import {
   type Json,
   jsonEqual,
   type MessageRecord,
+  messageSidOf,
   type Operation,
   pageOf,
   postOf,
@@ -52,7 +53,7 @@ export interface PageReader {
   next(page: SealedPage): Promise<readonly MessageRecord[] | null>
 }
 
-export interface Comparison {
+interface Comparison {
   /**
    * What this device has, live or sealed, and the relay's document lacks, ascending by index. What the relay has removed
    * may be among it, and what is in a page that can't be read now: it knows, and takes neither twice.
@@ -66,7 +67,7 @@ export interface Comparison {
  * Compares what is here with a whole document of the relay's.
  * @param read null where both are of one history: then nothing is lost
  */
-export async function compare(old: Replica, next: Replica, read: PageReader | null): Promise<Comparison> {
+async function compare(old: Replica, next: Replica, read: PageReader | null): Promise<Comparison> {
   const here = read ? await messagesHere(old, next, read) : []
   const known = new Set(old.manifest.pages.map(({ hash }) => hash))
   const sealed = new Set<string>()
@@ -108,7 +109,7 @@ async function messagesHere(old: Replica, next: Replica, read: PageReader): Prom
 }
 
 /** What brings a message again: its author posts it once more, under the id that it had; anybody else offers it. */
-export function bring(record: MessageRecord, document: string, identity: string): NewJournalEntry {
+function bring(record: MessageRecord, document: string, identity: string): NewJournalEntry {
   const { dateUpdated: _, lastUpdatedBy: __, restored: ___, receipts: ____, ...message } = record
   const dateWritten = record.dateWritten ?? record.dateCreated
   const { sid, author, index, participantSid, dateCreated, ...content } = message
@@ -117,4 +118,45 @@ export function bring(record: MessageRecord, document: string, identity: string)
       ? { ...content, id: postOf(sid), type: 'message.post', dateWritten }
       : { ...message, id: restoreId(identity, sid), type: 'message.restore', dateWritten }
   return { id: operation.id, document, operation, state: 'pending' }
+}
+
+export interface ToBring {
+  /** In the order in which it is to be undecided. */
+  again: readonly (JournalEntry | NewJournalEntry)[]
+  /** Ids of the edits among it: they come behind what they change. */
+  edits: string[]
+}
+
+/**
+ * What the relay's document lacks: of this person's own what the journal has kept, and other people's messages.
+ * @param kept this person's accepted operations
+ * @param pending their undecided ones
+ * @param read null where both documents are of one history
+ */
+export async function toBring(
+  { old, next, sid: document, identity }: { old: Replica; next: Replica; sid: string; identity: string },
+  kept: readonly JournalEntry[],
+  pending: readonly JournalEntry[],
+  read: PageReader | null,
+): Promise<ToBring> {
+  const { lost, isThere } = await compare(old, next, read)
+  // one that was accepted in an earlier epoch is brought again, unless its message shows
+  const own = kept.filter(
+    ({ id, operation, acceptedBy, messageIndex }) =>
+      !next.knows(acceptedBy) &&
+      !(operation.type === 'message.post' && isThere(messageSidOf(id), messageIndex)),
+  )
+  const posted = new Set([...own, ...pending].map(({ id }) => messageSidOf(id)))
+  const brought = lost.filter(({ sid }) => !posted.has(sid))
+  // what changes them comes behind them
+  const sids = new Set(brought.map(({ sid }) => sid))
+  const edits = own.filter(({ operation }) => operation.type === 'message.edit' && sids.has(operation.sid))
+  return {
+    again: [
+      ...own.filter((entry) => !edits.includes(entry)),
+      ...brought.map((record) => bring(record, document, identity)),
+      ...edits,
+    ],
+    edits: edits.map(({ id }) => id),
+  }
 }

@@ -2,8 +2,8 @@
  * Who is typing in one conversation. Travels as y-protocols awareness under a client id of its own: an awareness id
  * that is also a document id would show others an id to claim before its first upload.
  */
-import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
+import { readAwareness } from './awareness.ts'
 import { type Platform, randomUint32 } from './platform.ts'
 
 /** Milliseconds that one `typing()` lasts (Twilio: 5 s). */
@@ -46,15 +46,11 @@ export class Typing {
 
   /** Takes in an awareness update. An end needs none: it comes by time, or with the message. */
   received(update: Uint8Array): void {
-    const decoder = decoding.createDecoder(update)
-    for (let left = decoding.readVarUint(decoder); left > 0; left--) {
-      const client = decoding.readVarUint(decoder)
-      const clock = decoding.readVarUint(decoder)
-      const state: unknown = JSON.parse(decoding.readVarString(decoder))
+    for (const { client, clock, state } of readAwareness(update)) {
       // the same state again, as a server repeats it, is no new keystroke
       if (clock <= (this.#clocks.get(client) ?? -1)) continue
       this.#clocks.set(client, clock)
-      const { identity, typing } = (state ?? {}) as { identity?: unknown; typing?: unknown }
+      const { identity, typing } = state ?? {}
       if (typeof identity === 'string' && identity !== this.#identity && typing === true)
         this.#start(identity)
     }

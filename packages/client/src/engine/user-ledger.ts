@@ -4,6 +4,7 @@
  */
 import { type Json, jsonEqual, type Operation } from '@confab/core'
 import type { UserUpdateReason, UserView } from './engine.ts'
+import { Withheld } from './withheld.ts'
 
 /** What an operation changes, as far as holding back its event goes. */
 export type UserPart = `profile ${string}` | `setting ${string}`
@@ -22,7 +23,7 @@ export class UserLedger {
   /** By identity: those that are followed, as they were told; null until they are first seen. */
   readonly #told = new Map<string, UserView | null>()
   #muted: ReadonlySet<string> = new Set()
-  readonly #withheld = new Map<UserPart, number>()
+  readonly withheld = new Withheld<UserPart>()
 
   has(identity: string): boolean {
     return this.#told.has(identity)
@@ -52,23 +53,11 @@ export class UserLedger {
     this.#muted = muted
   }
 
-  withhold(parts: readonly UserPart[]): void {
-    for (const part of parts) this.#withheld.set(part, (this.#withheld.get(part) ?? 0) + 1)
-  }
-
-  release(parts: readonly UserPart[]): void {
-    for (const part of parts) {
-      const count = (this.#withheld.get(part) ?? 0) - 1
-      if (count > 0) this.#withheld.set(part, count)
-      else this.#withheld.delete(part)
-    }
-  }
-
   /** The events that are due, in order. From now on these are what was told. */
   tell(sight: UserSight): UserEvent[] {
     const events: UserEvent[] = []
     for (const [identity, told] of [...this.#told]) {
-      if (told === null || this.#withheld.has(`profile ${identity}`)) continue
+      if (told === null || this.withheld.has(`profile ${identity}`)) continue
       const view = sight.view(identity)
       const reasons = userReasons(told, view)
       this.#told.set(identity, view)
@@ -78,7 +67,7 @@ export class UserLedger {
     const told = new Set(this.#muted)
     for (const conversationSid of new Set([...seen, ...this.#muted])) {
       const isMuted = seen.has(conversationSid)
-      if (isMuted === told.has(conversationSid) || this.#withheld.has(`setting ${conversationSid}`)) continue
+      if (isMuted === told.has(conversationSid) || this.withheld.has(`setting ${conversationSid}`)) continue
       if (isMuted) told.add(conversationSid)
       else told.delete(conversationSid)
       events.push({ type: 'settingChanged', conversationSid })

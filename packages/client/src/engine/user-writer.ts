@@ -56,7 +56,7 @@ export class UserWriter {
     const operations = this.#admit(drafts)
     if (operations.length === 0 && !others.remove && !others.values) return []
     const parts = operations.flatMap((operation) => userParts(operation, identity))
-    this.#ledger.withhold(parts)
+    this.#ledger.withheld.withhold(parts)
     try {
       const { name } = this.#directory
       const entries = await journal
@@ -74,7 +74,7 @@ export class UserWriter {
     } finally {
       // in a later task than the one in which the caller hears that its promise has settled
       platform.macrotask(() => {
-        this.#ledger.release(parts)
+        this.#ledger.withheld.release(parts)
         this.#known.changed()
       })
     }

@@ -3,6 +3,8 @@ import type { ResumePoint } from '@confab/core'
 import * as Y from 'yjs'
 import type { RootArray } from './root-types.ts'
 
+/** The resume point of who has nothing. */
+export const NOTHING: ResumePoint = { epoch: 0, commitsId: 0, clock: 0 }
 /** Origin of every transaction that applies what the relay wrote. */
 export const RELAY = { relay: true }
 /** Origin of every transaction that applies what another client on the same store wrote. */
@@ -56,6 +58,19 @@ export class YDocument {
       origin,
       false,
     )
+  }
+
+  /**
+   * Applies updates of another client on the same store. What they stand on may be in that one's document alone: then
+   * as much of them as can be is applied, nothing waits for the rest, and it gives false.
+   */
+  applyOwn(updates: readonly Uint8Array[]): boolean {
+    const { complete } = this
+    this.apply(updates, PEER)
+    if (this.complete || !complete) return true
+    const { store } = this.doc
+    store.pendingStructs = store.pendingDs = null
+    return false
   }
 }
 
