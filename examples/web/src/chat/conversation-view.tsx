@@ -2,13 +2,18 @@ import type { Conversation, Message } from '@confab/client'
 import { useMessages, useParticipants } from '@confab/react'
 import { type DragEvent, useState } from 'react'
 import type { Place } from '../lib/address.ts'
-import { type Chosen, chosen, filesOf } from '../lib/files.ts'
+import { chosen, filesOf, fitting, useChosen } from '../lib/files.ts'
+import type { Attached } from '../lib/media.ts'
 import { useSession } from '../session.tsx'
+import { Problem } from '../ui/problem.tsx'
 import { Composer } from './composer.tsx'
 import { ConversationHead } from './conversation-head.tsx'
 import { DetailsDrawer } from './details-drawer.tsx'
+import { Gallery } from './gallery.tsx'
 import { MessageDetails } from './message-details.tsx'
+import { LookContext } from './picture.tsx'
 import { Timeline } from './timeline.tsx'
+import { Viewer } from './viewer.tsx'
 
 export function ConversationView(props: {
   conversation: Conversation
@@ -26,7 +31,10 @@ export function ConversationView(props: {
   const [replyTo, setReplyTo] = useState<Message | null>(null)
   const [editing, setEditing] = useState<Message | null>(null)
   const [looking, setLooking] = useState<Message | null>(null)
-  const [files, setFiles] = useState<readonly Chosen[]>([])
+  const [files, setFiles] = useChosen(conversation.sid)
+  const [dropProblem, setDropProblem] = useState<string | null>(null)
+  const [picture, setPicture] = useState<Attached | null>(null)
+  const [isGallery, setIsGallery] = useState(false)
   const [isOver, setIsOver] = useState(false)
   const [isOpen, setIsOpen] = useState(false)
   const isClosed = conversation.state?.current === 'closed'
@@ -48,7 +56,10 @@ export function ConversationView(props: {
     onDrop: (event: DragEvent) => {
       event.preventDefault()
       setIsOver(false)
-      if (!isClosed) setFiles([...files, ...chosen(filesOf(event.dataTransfer))])
+      if (isClosed) return
+      const { fit, problem } = fitting(filesOf(event.dataTransfer), conversation.limits)
+      setDropProblem(problem)
+      setFiles([...files, ...chosen(fit)])
     },
   }
 
@@ -58,24 +69,30 @@ export function ConversationView(props: {
         conversation={conversation}
         participants={participants}
         onBack={onBack}
+        onGallery={() => setIsGallery(true)}
         onDetails={() => setIsOpen(true)}
       />
-      <Timeline
-        conversation={conversation}
-        participants={participants}
-        window={messages}
-        place={place}
-        onShow={onShow}
-        onReply={(message) => {
-          setEditing(null)
-          setReplyTo(message)
-        }}
-        onEdit={(message) => {
-          setReplyTo(null)
-          setEditing(message)
-        }}
-        onDetails={setLooking}
-      />
+      <LookContext value={setPicture}>
+        <Timeline
+          conversation={conversation}
+          participants={participants}
+          window={messages}
+          place={place}
+          onShow={onShow}
+          onReply={(message) => {
+            setEditing(null)
+            setReplyTo(message)
+          }}
+          onEdit={(message) => {
+            setReplyTo(null)
+            setEditing(message)
+          }}
+          onDetails={setLooking}
+        />
+        <Gallery conversation={conversation} isOpen={isGallery} onClose={() => setIsGallery(false)} />
+      </LookContext>
+      {picture && <Viewer conversation={conversation} first={picture} onClose={() => setPicture(null)} />}
+      <Problem text={dropProblem} />
       {isClosed ? (
         <p className="closed">This conversation is closed. It can be read, and takes no more messages.</p>
       ) : (
