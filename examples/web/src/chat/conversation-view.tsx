@@ -1,6 +1,6 @@
 import type { Conversation, Message } from '@confab/client'
 import { useMessages, useParticipants } from '@confab/react'
-import { type DragEvent, useState } from 'react'
+import { type DragEvent, lazy, Suspense, useState } from 'react'
 import type { Place } from '../lib/address.ts'
 import { chosen, filesOf, fitting, useChosen } from '../lib/files.ts'
 import type { Attached } from '../lib/media.ts'
@@ -9,11 +9,13 @@ import { Problem } from '../ui/problem.tsx'
 import { Composer } from './composer.tsx'
 import { ConversationHead } from './conversation-head.tsx'
 import { DetailsDrawer } from './details-drawer.tsx'
-import { Gallery } from './gallery.tsx'
-import { MessageDetails } from './message-details.tsx'
 import { LookContext } from './picture.tsx'
 import { Timeline } from './timeline.tsx'
-import { Viewer } from './viewer.tsx'
+
+// in parts of their own: most visits open none of them
+const MessageDetails = lazy(() => import('./message-details.tsx'))
+const Gallery = lazy(() => import('./gallery.tsx'))
+const Viewer = lazy(() => import('./viewer.tsx'))
 
 export function ConversationView(props: {
   conversation: Conversation
@@ -89,9 +91,17 @@ export function ConversationView(props: {
           }}
           onDetails={setLooking}
         />
-        <Gallery conversation={conversation} isOpen={isGallery} onClose={() => setIsGallery(false)} />
+        {isGallery && (
+          <Suspense>
+            <Gallery conversation={conversation} onClose={() => setIsGallery(false)} />
+          </Suspense>
+        )}
       </LookContext>
-      {picture && <Viewer conversation={conversation} first={picture} onClose={() => setPicture(null)} />}
+      {picture && (
+        <Suspense>
+          <Viewer conversation={conversation} first={picture} onClose={() => setPicture(null)} />
+        </Suspense>
+      )}
       <Problem text={dropProblem} />
       {isClosed ? (
         <p className="closed">This conversation is closed. It can be read, and takes no more messages.</p>
@@ -121,7 +131,9 @@ export function ConversationView(props: {
         onLeft={onBack}
       />
       {looking && (
-        <MessageDetails message={looking} participants={participants} onClose={() => setLooking(null)} />
+        <Suspense>
+          <MessageDetails message={looking} participants={participants} onClose={() => setLooking(null)} />
+        </Suspense>
       )}
     </div>
   )

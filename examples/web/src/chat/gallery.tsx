@@ -11,9 +11,9 @@ import { FileRow } from './file-row.tsx'
 import { PictureButton } from './picture.tsx'
 
 /** Everything that was attached in a conversation: its pictures, and its files. */
-export function Gallery(props: { conversation: Conversation; isOpen: boolean; onClose: () => void }) {
+export default function Gallery(props: { conversation: Conversation; onClose: () => void }) {
   return (
-    <Sheet kind="drawer" title="Pictures and files" isOpen={props.isOpen} onClose={props.onClose}>
+    <Sheet kind="drawer" title="Pictures and files" isOpen onClose={props.onClose}>
       <Contents conversation={props.conversation} />
     </Sheet>
   )

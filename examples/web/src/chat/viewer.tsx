@@ -9,7 +9,7 @@ import { useSession } from '../session.tsx'
 import { Icon } from '../ui/icons.tsx'
 
 /** Pictures of a conversation, one at a time and over everything. The arrow keys go from one to the next. */
-export function Viewer(props: { conversation: Conversation; first: Attached; onClose: () => void }) {
+export default function Viewer(props: { conversation: Conversation; first: Attached; onClose: () => void }) {
   const [one, setOne] = useState(props.first)
   return (
     <ModalOverlay
