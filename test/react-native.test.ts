@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads'
 import { createAccessToken, createRelay, type Relay } from '@confab/relay'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Client, memory } from '../packages/client/src/index.ts'
 import { bundleForBrowsers } from '../scripts/build/javascript.ts'
 
 const ACCESS = { accountSid: 'AC1', key: 'SK1', secret: 'a secret of at least thirty-two bytes' }
@@ -109,6 +110,36 @@ test('with the imports that the docs name it works, offline and with a relay', a
   expect(made).toEqual(['from a phone'])
   // what Node's own WebSocket needs, and Hermes lacks
   expect(app).not.toMatch(/withResolvers|toSorted/)
+})
+
+test('a picture that came is had at the relay; one to send is refused before anything of it is shown, and text goes on', async () => {
+  const cat = await Client.create(await tokenOf('cat'), {
+    url: relay.url,
+    storage: memory(),
+    logLevel: 'silent',
+  })
+  const album = await (await cat.createConversation({ friendlyName: 'Album' })).join()
+  await album.add('ada')
+  await album.sendMessage({ contentType: 'text/plain', filename: 'note.txt', media: 'from a desk' })
+  const made = await run(
+    `const client = start(ada)
+    const album = await new Promise((resolve) =>
+      client.on('conversationJoined', (one) => one.friendlyName === 'Album' && resolve(one)))
+    const [message] = (await album.getMessages()).items
+    const [media] = message.attachedMedia
+    const url = await media.getContentTemporaryUrl()
+    const refused = await album.sendMessage({ contentType: 'text/plain', media: 'no' }).catch(({ code }) => code)
+    await album.sendMessage('text goes')
+    const { items } = await album.getMessages()
+    const waiting = client.getPendingOperations().length + client.getHeldOperations().length
+    await client.shutdown()
+    return { name: media.filename, url, refused, bodies: items.map(({ body }) => body), waiting }`,
+    { random: true },
+  )
+  await cat.shutdown()
+  const { url, ...rest } = made as { url: string }
+  expect(await (await fetch(url)).text()).toBe('from a desk')
+  expect(rest).toEqual({ name: 'note.txt', refused: 70702, bodies: [null, 'text goes'], waiting: 0 })
 })
 
 test('the docs name these imports', () => {

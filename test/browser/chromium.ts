@@ -24,6 +24,9 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // a camera that films a test picture, and somebody who says yes when a page asks for it
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
 ]
 
 /** Path of the executable, unpacked when it isn't yet. */
@@ -51,9 +54,10 @@ async function executable(): Promise<string> {
   return path
 }
 
-/** Starts a browser that keeps its data in `profile`, as a person's does. */
-export async function startChromium(profile: string): Promise<BrowserContext> {
-  return chromium.launchPersistentContext(profile, { executablePath: await executable(), args: FLAGS })
+/** Starts a browser that keeps its data in `profile`, as a person's does; `more`: flags beside those of all. */
+export async function startChromium(profile: string, more: string[] = []): Promise<BrowserContext> {
+  const args = [...FLAGS, ...more]
+  return chromium.launchPersistentContext(profile, { executablePath: await executable(), args })
 }
 
 /** Starts a browser whose contexts are private windows. */

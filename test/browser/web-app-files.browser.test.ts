@@ -1,38 +1,13 @@
 /** Pictures and files in the web app: chosen, pasted, dropped, sent with no network, seen by others. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { browserAvailable } from './harness.ts'
+import { attach, picture } from './web-media.ts'
 import { shots } from './web-people.ts'
 import { begin, box, eventually, message, onWebStage, open, say, toggle } from './web-stage.ts'
 
 const available = await browserAvailable()
-
-/** A picture of so many pixels, made in the page. */
-const picture = async (page: Page, width: number, height: number): Promise<Buffer> => {
-  const url = await page.evaluate(
-    ({ width, height }) => {
-      const canvas = Object.assign(document.createElement('canvas'), { width, height })
-      const context = canvas.getContext('2d') as CanvasRenderingContext2D
-      const sky = context.createLinearGradient(0, 0, width, height)
-      sky.addColorStop(0, '#f6b26b')
-      sky.addColorStop(1, '#1f6f5c')
-      context.fillStyle = sky
-      context.fillRect(0, 0, width, height)
-      return canvas.toDataURL('image/png')
-    },
-    { width, height },
-  )
-  return Buffer.from(url.slice(url.indexOf(',') + 1), 'base64')
-}
-
-async function choose(page: Page, name: string, mimeType: string, buffer: Buffer): Promise<void> {
-  const chooser = page.waitForEvent('filechooser')
-  await page.getByRole('button', { name: 'Attach files' }).click()
-  await (await chooser).setFiles({ name, mimeType, buffer })
-  await page.getByRole('list', { name: 'Attachments' }).getByText(name).waitFor()
-}
 
 describe.skipIf(!available)('attachments in the web app', () => {
   const stage = onWebStage()
@@ -42,7 +17,7 @@ describe.skipIf(!available)('attachments in the web app', () => {
     await begin(alice, 'Pictures', 'bob')
     const { page: bob } = await stage.signedIn('bob')
     await open(bob, /Pictures/)
-    await choose(alice, 'pier.png', 'image/png', await picture(alice, 640, 360))
+    await attach(alice, 'pier.png', 'image/png', await picture(alice, 640, 360))
     await box(alice).fill('the pier this morning')
     await box(alice).press('Enter')
     const drawn = message(bob, 'the pier this morning').getByRole('img', { name: 'pier.png' })
@@ -52,7 +27,7 @@ describe.skipIf(!available)('attachments in the web app', () => {
     await bob.getByRole('dialog', { name: 'pier.png' }).waitFor()
     await bob.keyboard.press('Escape')
 
-    await choose(alice, 'manual.txt', 'text/plain', Buffer.from('turn the valve'))
+    await attach(alice, 'manual.txt', 'text/plain', Buffer.from('turn the valve'))
     await alice.getByRole('button', { name: 'Send' }).click()
     const saved = bob.waitForEvent('download')
     await message(bob, 'manual.txt').getByRole('button', { name: 'Save manual.txt' }).click()
@@ -94,7 +69,7 @@ describe.skipIf(!available)('attachments in the web app', () => {
     await begin(alice, 'Later', 'bob')
     await say(alice, 'first')
     await toggle(alice)
-    await choose(alice, 'boat.png', 'image/png', await picture(alice, 200, 200))
+    await attach(alice, 'boat.png', 'image/png', await picture(alice, 200, 200))
     await alice.getByRole('button', { name: 'Send' }).click()
     const own = message(alice, 'boat.png')
     await own.getByRole('img', { name: 'boat.png' }).waitFor()

@@ -1,32 +1,17 @@
 /** Every screen of the web app, light and dark, wide and narrow, both ways of reading: looked over by axe, and kept. */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { violations } from './axe.ts'
 import { browserAvailable } from './harness.ts'
 import { shots } from './web-people.ts'
 import { play } from './web-scene.ts'
 import { box, choose, eventually, isOffline, message, onWebStage, open, say, toggle } from './web-stage.ts'
 
 const available = await browserAvailable()
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 const WIDE = { width: 1280, height: 820 }
 const NARROW = { width: 390, height: 844 }
-
-/** What axe finds wrong, in a line each. */
-async function violations(page: Page): Promise<string[]> {
-  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe)
-  const { violations } = await page.evaluate((): Promise<AxeResults> => {
-    const { axe } = globalThis as unknown as { axe: typeof import('axe-core') }
-    return axe.run({ resultTypes: ['violations'] })
-  })
-  return violations.map(
-    ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' | ')}`,
-  )
-}
 
 /** How to come to each screen, from the conversation at the left, and back. */
 const SCREENS: { [name: string]: (page: Page) => Promise<unknown> } = {

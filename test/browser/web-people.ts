@@ -7,7 +7,13 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { BrowserContext, FrameLocator, Page } from 'playwright-core'
 import { Client, type Conversation, memory } from '../../packages/client/src/index.ts'
-import { createAccessToken, createRelay, type Log, type Relay } from '../../server/src/index.ts'
+import {
+  createAccessToken,
+  createRelay,
+  type Log,
+  type Relay,
+  type RelayOptions,
+} from '../../server/src/index.ts'
 import { startChromium } from './chromium.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -41,8 +47,14 @@ export class WebStage {
   readonly asked: string[] = []
   readonly complaints: string[] = []
   #folder = ''
+  readonly #options: Partial<RelayOptions>
   readonly #contexts: BrowserContext[] = []
   readonly #clients: Client[] = []
+
+  /** @param options of the relay, beside what the stage sets */
+  constructor(options: Partial<RelayOptions> = {}) {
+    this.#options = options
+  }
 
   /** Builds the app, if it has changed, and starts the relay. */
   async start(): Promise<void> {
@@ -56,6 +68,7 @@ export class WebStage {
   async startRelay(): Promise<void> {
     const port = this.relay ? Number(new URL(this.relay.httpUrl).port) : 0
     this.relay = await createRelay({
+      ...this.#options,
       port,
       database: join(this.#folder, 'relay.sqlite'),
       accessKeys: { SK1: SECRET },
@@ -69,10 +82,10 @@ export class WebStage {
     return this.relay.httpUrl
   }
 
-  /** Somebody with a browser that is new, or that has been closed before. */
-  async person(profile?: string): Promise<Person> {
+  /** Somebody with a browser that is new, or that has been closed before; with `flags` of its own. */
+  async person(profile?: string, flags: string[] = []): Promise<Person> {
     const kept = profile ?? (await mkdtemp(join(this.#folder, 'profile-')))
-    const context = await startChromium(kept)
+    const context = await startChromium(kept, flags)
     this.#contexts.push(context)
     context.on('request', (request) => this.asked.push(request.url()))
     context.on('weberror', (error) => this.complaints.push(error.error().message))

@@ -1,16 +1,18 @@
 /** The web app on a stage, for tests of a file: what they share, and what people do in it. */
 import type { FrameLocator, Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest'
+import type { RelayOptions } from '../../server/src/index.ts'
 import { STEP, WebStage } from './web-people.ts'
 
 /**
  * The stage of the tests beside it, in a `describe`: started before them all and closed after them. Everybody leaves
  * after each, and no page has complained.
+ * @param options.relay options of the relay
  * @param options.stay nobody leaves before the end: the tests go on with the same people
  */
-export function onWebStage(options: { stay?: boolean } = {}): WebStage {
+export function onWebStage(options: { stay?: boolean; relay?: Partial<RelayOptions> } = {}): WebStage {
   vi.setConfig({ testTimeout: 4 * STEP, hookTimeout: 4 * STEP })
-  const stage = new WebStage()
+  const stage = new WebStage(options.relay)
   beforeAll(() => stage.start())
   afterEach(async () => {
     if (!options.stay) await stage.everybodyLeaves()

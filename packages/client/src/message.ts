@@ -231,6 +231,15 @@ export class Message extends ReplayEventEmitter<MessageEvents> {
   }
 
   /**
+   * Tries at once to bring its attachments to the relay, where they wait for the next attempt (`upload.error`).
+   * @returns whether there was something to try
+   * @throws ConfabError 70501 when storage fails, 70702 when this part of the package can't be loaded
+   */
+  async retryUpload(): Promise<boolean> {
+    return (await this.#surface.media()).uploader.retry(this.sid)
+  }
+
+  /**
    * Changes the text.
    * @throws ConfabError 70101 when too long, 20403 without the permission, 20404 when the message is gone, 50430
    * when not a participant, 70501 when storage fails

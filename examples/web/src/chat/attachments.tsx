@@ -3,27 +3,25 @@ import { useMedia, useUpload } from '@confab/react'
 import { useState } from 'react'
 import { Button } from 'react-aria-components'
 import { bytesText } from '../lib/format.ts'
+import { attachedTo, isPicture, isPlayable, isSound, mediaName } from '../lib/media.ts'
 import { useSession } from '../session.tsx'
 import { Icon } from '../ui/icons.tsx'
+import { FileRow } from './file-row.tsx'
 import { Picture } from './picture.tsx'
-
-/** Pictures that a page may draw. */
-const PICTURE = /^image\/(png|jpeg|gif|webp|avif|bmp)$/
-const PLAYER = /^(audio|video)\//
 
 /** What came with a message, and how far it is while it is on its way from here. */
 export function Attachments({ message }: { message: Message }) {
-  const all = message.attachedMedia ?? []
+  const all = attachedTo(message)
   if (all.length === 0) return null
   return (
     <div className="attachments">
-      {all.map((media) =>
-        PICTURE.test(media.contentType) ? (
-          <Picture key={media.sid} media={media} />
-        ) : PLAYER.test(media.contentType) ? (
-          <Playable key={media.sid} media={media} />
+      {all.map((one) =>
+        isPicture(one.media) ? (
+          <Picture key={one.media.sid} of={one} />
+        ) : isPlayable(one.media) ? (
+          <Playable key={one.media.sid} media={one.media} />
         ) : (
-          <FileRow key={media.sid} media={media} />
+          <FileRow key={one.media.sid} media={one.media} />
         ),
       )}
       <Upload message={message} />
@@ -31,73 +29,51 @@ export function Attachments({ message }: { message: Message }) {
   )
 }
 
-export const mediaName = ({ filename, contentType }: Media): string => filename ?? contentType
-
-/** Fetched when somebody wants it, and not before. */
-function FileRow({ media }: { media: Media }) {
-  const { report } = useSession()
-  const [isBusy, setIsBusy] = useState(false)
-  const [problem, setProblem] = useState<string | null>(null)
-  const save = async () => {
-    setIsBusy(true)
-    setProblem(null)
-    try {
-      const url = await media.getContentTemporaryUrl()
-      if (url === null) return
-      const link = Object.assign(document.createElement('a'), { href: url, download: mediaName(media) })
-      link.click()
-    } catch (error) {
-      setProblem(report(error))
-    } finally {
-      setIsBusy(false)
-    }
-  }
-  return (
-    <div className="file-row">
-      <Icon name="file" size={28} />
-      <span className="file-name">
-        <b dir="auto">{mediaName(media)}</b>
-        <small>{problem ?? bytesText(media.size)}</small>
-      </span>
-      <Button
-        className="round small"
-        aria-label={`Save ${mediaName(media)}`}
-        isDisabled={isBusy}
-        onPress={() => void save()}
-      >
-        <Icon name="down" size={18} />
-      </Button>
-    </div>
-  )
-}
-
-/** Sound or film: a row until somebody wants to hear or see it. */
+/** Sound or film: fetched when somebody wants to hear or see it. The player takes the room that it had before. */
 function Playable({ media }: { media: Media }) {
   const [isWanted, setIsWanted] = useState(false)
-  if (isWanted) return <Player media={media} />
+  const name = mediaName(media)
   return (
-    <div className="file-row">
-      <Button
-        className="round small play"
-        aria-label={`Play ${mediaName(media)}`}
-        onPress={() => setIsWanted(true)}
-      >
-        <Icon name="play" size={18} />
-      </Button>
-      <span className="file-name">
-        <b dir="auto">{mediaName(media)}</b>
-        <small>{bytesText(media.size)}</small>
-      </span>
+    <div className={isSound(media) ? 'playable sound' : 'playable film'}>
+      {isWanted ? (
+        <Player media={media} />
+      ) : (
+        <div className="file-row">
+          <Button className="round small play" aria-label={`Play ${name}`} onPress={() => setIsWanted(true)}>
+            <Icon name="play" size={18} />
+          </Button>
+          <span className="file-name">
+            <b dir="auto">{name}</b>
+            <small>{bytesText(media.size)}</small>
+          </span>
+        </div>
+      )}
     </div>
   )
 }
 
 function Player({ media }: { media: Media }) {
   const { url, error } = useMedia(media)
-  if (error) return <small className="file-problem">{error.message}</small>
+  const [isUnreadable, setIsUnreadable] = useState(false)
+  const name = mediaName(media)
+  if (isUnreadable) {
+    return (
+      <div className="player-file">
+        <FileRow media={media} />
+        <small className="file-problem">This browser can’t play it. It can be saved.</small>
+      </div>
+    )
+  }
+  if (error) return <small className="file-problem">Not on this device yet</small>
   if (url === null) return <small className="file-problem">Fetching {bytesText(media.size)}…</small>
-  const given = { src: url, controls: true, autoPlay: true, title: mediaName(media) }
-  return media.contentType.startsWith('audio/') ? <audio {...given} /> : <video {...given} />
+  const given = {
+    src: url,
+    controls: true,
+    autoPlay: true,
+    'aria-label': name,
+    onError: () => setIsUnreadable(true),
+  }
+  return isSound(media) ? <audio {...given} /> : <video {...given} playsInline />
 }
 
 function Upload({ message }: { message: Message }) {
@@ -114,6 +90,11 @@ function Upload({ message }: { message: Message }) {
     <div className="upload">
       <progress value={bytesSent} max={bytesTotal || 1} aria-label="Sent" />
       <small>{text}</small>
+      {error && (
+        <Button className="small" onPress={() => void message.retryUpload().catch(report)}>
+          Try now
+        </Button>
+      )}
       <Button
         className="round small"
         aria-label="Cancel the upload"

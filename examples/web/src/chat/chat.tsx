@@ -1,6 +1,6 @@
 import type { Conversation } from '@confab/client'
 import { useConversation, useConversations, useMaybeClient } from '@confab/react'
-import { useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { Button } from 'react-aria-components'
 import { addressOf, type Place, placeInAddress } from '../lib/address.ts'
 import { useTitle } from '../lib/use-title.ts'
@@ -13,8 +13,9 @@ import { CreateDialog } from './create-dialog.tsx'
 import { HeldDrawer } from './held-drawer.tsx'
 import { JoinByLink } from './join-by-link.tsx'
 import { Profile } from './profile.tsx'
-import { StatusPanel } from './status-panel.tsx'
 import { StorageHint, StorageNotice } from './storage-notice.tsx'
+
+const StatusPanel = lazy(() => import('./status-panel.tsx'))
 
 type Open = 'create' | 'held' | 'status' | null
 
@@ -109,7 +110,11 @@ export function Chat() {
       </section>
       {client && <CreateDialog isOpen={open === 'create'} onClose={close} onCreated={enter} />}
       <HeldDrawer isOpen={open === 'held'} onClose={close} />
-      <StatusPanel isOpen={open === 'status'} onClose={close} onHeld={() => setOpen('held')} />
+      {open === 'status' && (
+        <Suspense>
+          <StatusPanel onClose={close} onHeld={() => setOpen('held')} />
+        </Suspense>
+      )}
     </main>
   )
 }

@@ -12,6 +12,7 @@ export function ConversationHead(props: {
   conversation: Conversation
   participants: readonly Participant[]
   onBack: () => void
+  onGallery: () => void
   onDetails: () => void
 }) {
   const { conversation, participants } = props
@@ -37,6 +38,9 @@ export function ConversationHead(props: {
           {line}
         </p>
       </div>
+      <Button aria-label="Pictures and files" className="round" onPress={props.onGallery}>
+        <Icon name="picture" />
+      </Button>
       <Button aria-label="People and settings" className="round" onPress={props.onDetails}>
         <Icon name="people" />
       </Button>

@@ -1,14 +1,21 @@
 import type { Conversation, Message } from '@confab/client'
 import { useMessages, useParticipants } from '@confab/react'
-import { type DragEvent, useState } from 'react'
+import { type DragEvent, lazy, Suspense, useState } from 'react'
 import type { Place } from '../lib/address.ts'
-import { type Chosen, chosen, filesOf } from '../lib/files.ts'
+import { chosen, filesOf, fitting, useChosen } from '../lib/files.ts'
+import type { Attached } from '../lib/media.ts'
 import { useSession } from '../session.tsx'
+import { Problem } from '../ui/problem.tsx'
 import { Composer } from './composer.tsx'
 import { ConversationHead } from './conversation-head.tsx'
 import { DetailsDrawer } from './details-drawer.tsx'
-import { MessageDetails } from './message-details.tsx'
+import { LookContext } from './picture.tsx'
 import { Timeline } from './timeline.tsx'
+
+// in parts of their own: most visits open none of them
+const MessageDetails = lazy(() => import('./message-details.tsx'))
+const Gallery = lazy(() => import('./gallery.tsx'))
+const Viewer = lazy(() => import('./viewer.tsx'))
 
 export function ConversationView(props: {
   conversation: Conversation
@@ -26,7 +33,10 @@ export function ConversationView(props: {
   const [replyTo, setReplyTo] = useState<Message | null>(null)
   const [editing, setEditing] = useState<Message | null>(null)
   const [looking, setLooking] = useState<Message | null>(null)
-  const [files, setFiles] = useState<readonly Chosen[]>([])
+  const [files, setFiles] = useChosen(conversation.sid)
+  const [dropProblem, setDropProblem] = useState<string | null>(null)
+  const [picture, setPicture] = useState<Attached | null>(null)
+  const [isGallery, setIsGallery] = useState(false)
   const [isOver, setIsOver] = useState(false)
   const [isOpen, setIsOpen] = useState(false)
   const isClosed = conversation.state?.current === 'closed'
@@ -48,7 +58,10 @@ export function ConversationView(props: {
     onDrop: (event: DragEvent) => {
       event.preventDefault()
       setIsOver(false)
-      if (!isClosed) setFiles([...files, ...chosen(filesOf(event.dataTransfer))])
+      if (isClosed) return
+      const { fit, problem } = fitting(filesOf(event.dataTransfer), conversation.limits)
+      setDropProblem(problem)
+      setFiles([...files, ...chosen(fit)])
     },
   }
 
@@ -58,24 +71,38 @@ export function ConversationView(props: {
         conversation={conversation}
         participants={participants}
         onBack={onBack}
+        onGallery={() => setIsGallery(true)}
         onDetails={() => setIsOpen(true)}
       />
-      <Timeline
-        conversation={conversation}
-        participants={participants}
-        window={messages}
-        place={place}
-        onShow={onShow}
-        onReply={(message) => {
-          setEditing(null)
-          setReplyTo(message)
-        }}
-        onEdit={(message) => {
-          setReplyTo(null)
-          setEditing(message)
-        }}
-        onDetails={setLooking}
-      />
+      <LookContext value={setPicture}>
+        <Timeline
+          conversation={conversation}
+          participants={participants}
+          window={messages}
+          place={place}
+          onShow={onShow}
+          onReply={(message) => {
+            setEditing(null)
+            setReplyTo(message)
+          }}
+          onEdit={(message) => {
+            setReplyTo(null)
+            setEditing(message)
+          }}
+          onDetails={setLooking}
+        />
+        {isGallery && (
+          <Suspense>
+            <Gallery conversation={conversation} onClose={() => setIsGallery(false)} />
+          </Suspense>
+        )}
+      </LookContext>
+      {picture && (
+        <Suspense>
+          <Viewer conversation={conversation} first={picture} onClose={() => setPicture(null)} />
+        </Suspense>
+      )}
+      <Problem text={dropProblem} />
       {isClosed ? (
         <p className="closed">This conversation is closed. It can be read, and takes no more messages.</p>
       ) : (
@@ -104,7 +131,9 @@ export function ConversationView(props: {
         onLeft={onBack}
       />
       {looking && (
-        <MessageDetails message={looking} participants={participants} onClose={() => setLooking(null)} />
+        <Suspense>
+          <MessageDetails message={looking} participants={participants} onClose={() => setLooking(null)} />
+        </Suspense>
       )}
     </div>
   )

@@ -3,10 +3,12 @@ import { useHeldOperations } from '@confab/react'
 import { useState } from 'react'
 import { Button } from 'react-aria-components'
 import { fullText } from '../lib/format.ts'
+import { problemText } from '../lib/problem.ts'
 import { useSession } from '../session.tsx'
 import { Sheet } from '../ui/dialogs.tsx'
+import { Icon } from '../ui/icons.tsx'
 import { Problem } from '../ui/problem.tsx'
-import { operationBody, operationText, useConversationName } from './operation-text.ts'
+import { operationBody, operationFiles, operationText, useConversationName } from './operation-text.ts'
 
 /** What was refused, and why. Nothing of it goes away until somebody says so. */
 export function HeldDrawer(props: { isOpen: boolean; onClose: () => void }) {
@@ -29,13 +31,19 @@ function Held({ held }: { held: HeldOperation }) {
   const where = useConversationName(held.conversationSid)
   const [problem, setProblem] = useState<string | null>(null)
   const body = operationBody(held.operation)
+  const files = operationFiles(held.operation)
   const failed = (error: unknown) => setProblem(report(error))
   return (
     <li>
       <b>{operationText(held.operation)}</b> <span dir="auto">{where}</span>
       {body !== null && <p dir="auto">{body}</p>}
-      <small title={`code ${held.error.code}`}>
-        {held.error.message}, {fullText(held.dateHeld)}
+      {files !== null && files !== body && (
+        <p className="held-files">
+          <Icon name="clip" size={16} /> <span dir="auto">{files}</span>
+        </p>
+      )}
+      <small title={`${held.error.message} (code ${held.error.code})`}>
+        {problemText(held.error)}, {fullText(held.dateHeld)}
       </small>
       <Problem text={problem} />
       <div className="held-actions">

@@ -9,7 +9,7 @@ import { stateOf } from './message-state.ts'
 import { kindOf, participantName } from './names.ts'
 
 /** When a message was written and when it came, who has read it, and how far it came on other ways. */
-export function MessageDetails(props: {
+export default function MessageDetails(props: {
   message: Message
   participants: readonly Participant[]
   onClose: () => void

@@ -1,6 +1,7 @@
 import type { OperationContent } from '@confab/client'
 import { useMaybeClient } from '@confab/react'
 import { useEffect, useState } from 'react'
+import { listText } from '../lib/format.ts'
 import { nameOf } from './names.ts'
 
 const WORDS: { [type: string]: string } = {
@@ -32,8 +33,13 @@ export const operationText = ({ type }: OperationContent): string => WORDS[type]
 export function operationBody(operation: OperationContent): string | null {
   const { body, identity, friendlyName } = operation as { [key: string]: unknown }
   for (const text of [body, identity, friendlyName]) if (typeof text === 'string') return text
+  return operationFiles(operation)
+}
+
+/** What its attachments are called; null where it has none. */
+export function operationFiles(operation: OperationContent): string | null {
   const { media } = operation as { media?: { filename?: string }[] }
-  return media ? media.map(({ filename }) => filename ?? 'a file').join(', ') : null
+  return media ? listText(media.map(({ filename }) => filename ?? 'a file')) : null
 }
 
 /** Where it was done: the conversation's name. */

@@ -9,9 +9,9 @@ import { operationBody, operationText, useConversationName } from './operation-t
 import { StorageFacts } from './storage-facts.tsx'
 
 /** Why something isn't sent: the connection, everything that waits for one, and the room on this device. */
-export function StatusPanel(props: { isOpen: boolean; onClose: () => void; onHeld: () => void }) {
+export default function StatusPanel(props: { onClose: () => void; onHeld: () => void }) {
   return (
-    <Sheet kind="drawer" title="Connection" isOpen={props.isOpen} onClose={props.onClose}>
+    <Sheet kind="drawer" title="Connection" isOpen onClose={props.onClose}>
       <Status onHeld={props.onHeld} />
     </Sheet>
   )

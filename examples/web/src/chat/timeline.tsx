@@ -48,6 +48,17 @@ export function Timeline(props: TimelineProps) {
   useLayoutEffect(() => {
     if (isAtEnd.current && items.length > 0) list.current?.scrollToIndex(items.length - 1, { align: 'end' })
   }, [items])
+  const count = items.length
+  useEffect(() => {
+    const seen = scroller.current
+    if (!seen || count === 0) return
+    // what is written below takes more room, or less
+    const follow = new ResizeObserver(() => {
+      if (isAtEnd.current) list.current?.scrollToIndex(count - 1, { align: 'end' })
+    })
+    follow.observe(seen)
+    return () => follow.disconnect()
+  }, [count])
   useReading(conversation, shown, isAtEnd)
 
   const scrolled = (offset: number) => {

@@ -64,7 +64,7 @@ export class MediaLibrary {
     limits: { count: number; bytes: number },
     goOn: () => void,
   ): Promise<{ records: MediaRecord[]; done(message: string | null): Promise<void> }> {
-    if (typeof Blob === 'undefined' || !Blob.prototype.arrayBuffer)
+    if (!hasBlobs())
       throw new ConfabError(70702, 'Attachments need a Blob whose bytes can be read, which is not here')
     const files = given.flatMap(([category, payload]) => incoming(category, payload))
     if (files.length > limits.count)
@@ -110,7 +110,7 @@ export class MediaLibrary {
    */
   async url(attachment: Attachment, signal: AbortSignal): Promise<string> {
     const { record } = attachment
-    if (record.size > KEPT_BY_ITSELF && !(await this.#here(attachment))) {
+    if (!hasBlobs() || (record.size > KEPT_BY_ITSELF && !(await this.#here(attachment)))) {
       const url = (await urlsOf(this.#relay, [record.sid], signal)).get(record.sid)
       if (url === undefined) throw missing(record.sid)
       return url
@@ -279,5 +279,8 @@ interface Fetching {
   readonly stop: AbortController
   readonly fetched: Promise<Blob>
 }
+
+/** Whether there are Blobs whose bytes can be read: not in React Native. */
+const hasBlobs = (): boolean => typeof Blob !== 'undefined' && !!Blob.prototype.arrayBuffer
 
 const missing = (sid: string) => new ConfabError(20404, `There is no content of ${sid} for you`)

@@ -75,6 +75,9 @@ export async function stateOf(
   }
 }
 
+/** Not by `URL`: React Native's does little. */
+const originOf = ({ url }: RelayAccess): string => /^\w+:\/\/[^/]+/.exec(url)?.[0] ?? url
+
 /** Addresses that end after a while; those that aren't there for this person are left out. */
 export async function urlsOf(
   relay: RelayAccess,
@@ -90,7 +93,8 @@ export async function urlsOf(
       signal,
     })
     const answer = (await response.json()) as { urls: { [sid: string]: string } }
-    for (const [sid, url] of Object.entries(answer.urls)) urls.set(sid, new URL(url, `${relay.url}/`).href)
+    for (const [sid, url] of Object.entries(answer.urls))
+      urls.set(sid, /^https?:/.test(url) ? url : originOf(relay) + url)
   }
   return urls
 }

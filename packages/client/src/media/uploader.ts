@@ -131,6 +131,15 @@ export class Uploader implements AttachmentWorker {
     if (entry) await this.cancel(messageSidOf(entry.id))
   }
 
+  /** Tries again at once what waits for its next attempt. False when there is nothing of this message to try. */
+  retry(messageSid: string): boolean {
+    const job = this.#jobs.get(messageSid.slice(2))
+    if (!job) return false
+    job.due = 0
+    this.look()
+    return true
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     if (this.#timer) clearTimeout(this.#timer)
