@@ -1,8 +1,9 @@
 /** However old a conversation is: what somebody is sent who opens it is no more than its newest messages. */
 import { messageSidOf } from '@confab/core'
 import { describe, expect, it } from 'vitest'
+import { createEngine } from '../src/commit/create-engine.ts'
 import { begin, bytesToOpen, comeAndGo, loadPages, SEALING } from './support/ageing.ts'
-import { Device, operation, post } from './support/device.ts'
+import { Device, operation, post, SERVICE } from './support/device.ts'
 import { edit, manifestOf, sealed } from './support/history.ts'
 
 describe('a conversation as it grows old', () => {
@@ -69,4 +70,19 @@ describe('a conversation as it grows old', () => {
     expect(epochs).toBeGreaterThan(1)
     expect(bytes).toBeLessThan(130_000)
   }, 120_000)
+
+  it('is read once from all that was ever written in it after the relay was started again, and then from what is left', async () => {
+    const { engine, store, ada, sid } = await begin()
+    for (let i = 0; i < 15; i++) {
+      await ada.submit(sid, ...Array.from({ length: 40 }, () => post('x'.repeat(200))))
+      await sealed(ada, sid, SEALING.messages)
+    }
+    await engine.drain()
+    const again = createEngine({ store, sealing: SEALING })
+    await new Device(again, 'ada').open(sid)
+    const key = (await store.load(SERVICE, sid))?.head.key as number
+    // nothing tells of it
+    while (!(await store.snapshot(key, 'ada')).snapshot) await new Promise((turn) => setImmediate(turn))
+    await again.drain()
+  }, 30_000)
 })

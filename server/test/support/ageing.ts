@@ -7,9 +7,10 @@ import { Device, operation, post } from './device.ts'
 /** A twentieth of what a relay has unless told: ten thousand messages stand for two hundred thousand. */
 export const SEALING = { messages: 50, pageMessages: 50, edited: 10, settle: 1 }
 export const begin = async (...members: string[]) => {
-  const engine = createEngine({ store: openSqliteStore(':memory:'), sealing: SEALING, random: whole() })
+  const store = openSqliteStore(':memory:')
+  const engine = createEngine({ store, sealing: SEALING, random: whole() })
   const ada = new Device(engine, 'ada')
-  return { engine, ada, sid: await ada.create('bob', ...members) }
+  return { engine, store, ada, sid: await ada.create('bob', ...members) }
 }
 
 /** Client ids of five bytes, as most are: bytes are compared. */
