@@ -32,6 +32,8 @@ for (let page = await conversation.getMessages(size); ; page = await page.prevPa
     next--
   }
   if (messages - next > ((used.length + 1) * messages) / 10) {
+    // what is held weakly is held until the end of a turn
+    await new Promise((turn) => setImmediate(turn))
     globalThis.gc?.()
     const { heapUsed, arrayBuffers } = process.memoryUsage()
     used.push(heapUsed + arrayBuffers)

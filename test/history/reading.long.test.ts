@@ -7,6 +7,6 @@ test('a million messages are read backwards, each once and in order, and take no
   console.log(`Memory after each tenth, MB: ${said}; CPU: ${Math.round(cpu)} ms`)
   expect(memory.length).toBeGreaterThanOrEqual(9)
   const [first = 0, second = 0] = memory
-  // a tenth holds 20 MB of messages: none of it stays
-  expect(memory.at(-1), said).toBeLessThan(Math.max(first, second) + 10e6)
+  // nine tenths are 200 MB of text alone: none of it stays
+  expect(memory.at(-1), said).toBeLessThan(Math.max(first, second) + 30e6)
 })
