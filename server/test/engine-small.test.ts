@@ -2,35 +2,9 @@
 import { messageSidOf } from '@confab/core'
 import { describe, expect, it } from 'vitest'
 import { createEngine } from '../src/commit/create-engine.ts'
-import { openSqliteStore } from '../src/store/sqlite/sqlite-store.ts'
-import { Device, operation, post } from './support/device.ts'
+import { begin, bytesToOpen, comeAndGo, loadPages, SEALING } from './support/ageing.ts'
+import { Device, operation, post, SERVICE } from './support/device.ts'
 import { edit, manifestOf, sealed } from './support/history.ts'
-
-/** A twentieth of what a relay has unless told: ten thousand messages stand for two hundred thousand. */
-const SEALING = { messages: 50, pageMessages: 50, edited: 10, settle: 1 }
-const begin = async () => {
-  const engine = createEngine({ store: openSqliteStore(':memory:'), sealing: SEALING, random: whole() })
-  const ada = new Device(engine, 'ada')
-  return { engine, ada, sid: await ada.create('bob') }
-}
-
-/** Client ids of five bytes, as most are: bytes are compared. */
-function whole() {
-  let state = 1
-  return (count: number) =>
-    Uint8Array.from({ length: count }, () => {
-      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-      return 0x80 | (state >>> 16)
-    })
-}
-
-/** Bytes for a device that has nothing yet, without those of the manifest. */
-async function bytesToOpen({ engine, ada, sid }: Awaited<ReturnType<typeof begin>>): Promise<number> {
-  const late = new Device(engine, ada.identity)
-  await late.open(sid)
-  const manifest = JSON.stringify([...late.doc(sid).getMap('history').values()])
-  return late.bytes - Buffer.byteLength(manifest)
-}
 
 describe('a conversation as it grows old', () => {
   it('is as small to open after ten thousand posts, and edits of what was sealed, as after two thousand', async () => {
@@ -82,4 +56,33 @@ describe('a conversation as it grows old', () => {
     expect(many).toBeLessThan(few + 256)
     await engine.drain()
   }, 120_000)
+
+  it('is small after seven hundred page loads by three people, each of which left a client id behind', async () => {
+    const { bytes, ids, epochs } = await loadPages(3, 700, 60)
+    // one outbox had more than 200
+    expect(epochs).toBeGreaterThan(1)
+    expect(ids).toBeLessThan(230)
+    expect(bytes).toBeLessThan(40_000)
+  }, 120_000)
+
+  it('is small after two thousand and more people have come and gone', async () => {
+    const { bytes, epochs } = await comeAndGo(3_000, 2_500)
+    expect(epochs).toBeGreaterThan(1)
+    expect(bytes).toBeLessThan(130_000)
+  }, 120_000)
+
+  it('is read once from all that was ever written in it after the relay was started again, and then from what is left', async () => {
+    const { engine, store, ada, sid } = await begin()
+    for (let i = 0; i < 15; i++) {
+      await ada.submit(sid, ...Array.from({ length: 40 }, () => post('x'.repeat(200))))
+      await sealed(ada, sid, SEALING.messages)
+    }
+    await engine.drain()
+    const again = createEngine({ store, sealing: SEALING })
+    await new Device(again, 'ada').open(sid)
+    const key = (await store.load(SERVICE, sid))?.head.key as number
+    // nothing tells of it
+    while (!(await store.snapshot(key, 'ada')).snapshot) await new Promise((turn) => setImmediate(turn))
+    await again.drain()
+  }, 30_000)
 })

@@ -160,6 +160,33 @@ export async function deleteDatabases(): Promise<number> {
   return names.length
 }
 
+/** Which of these texts are in anything that the client's databases hold: bytes and objects alike. */
+export async function storedOf(texts: string[]): Promise<string[]> {
+  const found = new Set<string>()
+  const look = (value: unknown): void => {
+    const text = value instanceof Uint8Array ? new TextDecoder().decode(value) : value
+    if (typeof text === 'string') for (const one of texts.filter((one) => text.includes(one))) found.add(one)
+    else if (text && typeof text === 'object') for (const one of Object.values(text)) look(one)
+  }
+  for (const name of await databases()) {
+    const db = await done(indexedDB.open(name))
+    for (const store of db.objectStoreNames)
+      for (const value of await done(db.transaction(store).objectStore(store).getAll())) look(value)
+    db.close()
+  }
+  return [...found]
+}
+
+/** Removes the message with this body. */
+export async function remove(body: string): Promise<void> {
+  let page = await conversation?.getMessages(100)
+  for (; page; page = page.hasPrevPage ? await page.prevPage() : undefined) {
+    const message = page.items.find((one) => one.body === body)
+    if (message) return void (await message.remove())
+  }
+  throw new Error(`There is no message ${body}`)
+}
+
 /** The journal's database as version 1 of the store had it, without pages of history. */
 export async function makeOld(): Promise<{ version: number; entries: number }> {
   const [name = ''] = (await databases()).filter((one) => /^confab-[0-9a-f]{32}$/.test(one))

@@ -43,10 +43,10 @@ import {
 import { entryOf, History, type MadePage, weightOf } from './history.ts'
 import { RootIds, type RunIds } from './root-ids.ts'
 
-/** Keys of maps that hold nothing any more, beyond which a new epoch forgets them. */
-const GONE_KEYS = 10_000
-/** Items that its maps have made beyond what they hold, after which a new epoch forgets them: most don't merge. */
-const PAST_VALUES = 20_000
+/** Keys of maps that hold nothing any more, beyond which a new epoch forgets them: some 45 bytes each. */
+const GONE_KEYS = 2_000
+/** Items that its maps have made beyond what they hold, after which a new epoch forgets them: most don't merge, 8 bytes. */
+const PAST_VALUES = 10_000
 /** Root arrays, of which what was deleted merges into a few runs. */
 const ARRAYS = new Set(['messages', 'reads', 'commits', 'refusals'])
 /** Client ids of all identities together, as a multiple of what one may have. */

@@ -30,6 +30,8 @@ const STATE_VECTOR_CLIENTS = 100_000
  * from its end, copying all that it has merged so far (docs/design.md has the measurement).
  */
 const SEPARATE = 32
+/** Bytes of a log that is short enough to be read each time, whatever is left of it. */
+const WASTED_BYTES = 64 * 1024
 
 /** What was read for one subscription, and where it then stands. */
 interface Reading {
@@ -204,6 +206,8 @@ export class Opening {
       if (!tail) continue
       const first = [snapshot?.update, outbox].filter((update) => update != null)
       const news = newsOf(pointOf(stored), first, tail, stored.seq)
+      // a relay that was started again doesn't know what was sealed before
+      if (isWasteful(tail, news)) this.onStale(stored.key)
       if ((snapshot?.seq ?? 0) > sealedAt || news.updates.length < 2) return news
       this.onStale(stored.key)
       return { ...news, updates: [compactUpdates(news.updates)] }
@@ -351,6 +355,13 @@ function newsOf(point: ResumePoint, first: Uint8Array[], entries: readonly LogEn
     }
   }
   return { point, updates: [...first, ...(tail.length > SEPARATE ? [compactUpdates(tail)] : tail)], outcomes }
+}
+
+/** Whether most of what was read of the log is in no document any more. */
+function isWasteful(tail: readonly LogEntry[], { updates }: News): boolean {
+  const bytesOf = (all: readonly Uint8Array[]) => all.reduce((sum, { length }) => sum + length, 0)
+  const read = bytesOf(tail.map(({ update }) => update))
+  return read > WASTED_BYTES && read > 4 * bytesOf(updates)
 }
 
 function clocksOf(stateVector: Uint8Array): Map<number, number> {

@@ -1,22 +1,30 @@
 /**
- * Relays' databases with one long conversation each, grown through the relay's own engine and kept, because a hundred
- * thousand messages take a minute: `node test/bench/history/grown.ts <messages>` makes one.
+ * Relays' databases with one long conversation each, grown through the relay's own engine (all but the newest as an
+ * import, sealed as everything is) and kept, because a million messages take minutes: `node test/bench/history/grown.ts <messages>` makes one.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { conversationSid, defaultServiceSid, type Operation } from '@confab/core'
+import {
+  CHANNEL_USER,
+  conversationSid,
+  defaultServiceSid,
+  type MessageRecord,
+  messageSidOf,
+  participantSid,
+} from '@confab/core'
 import { createEngine } from '../../../server/src/commit/create-engine.ts'
 import { DEFAULT_SEALING } from '../../../server/src/commit/options.ts'
+import type { Exported } from '../../../server/src/import/exported.ts'
 import { openSqliteStore } from '../../../server/src/store/sqlite/sqlite-store.ts'
-import { operation } from '../../support/operations.ts'
+import { freshId, operation } from '../../support/operations.ts'
 import { ACCOUNT } from '../../support/relay.ts'
 
 export const READER = 'reader'
 export const AUTHOR = 'friend'
 /** Grows with what is grown here: what was kept of an earlier one is made anew. */
-const VERSION = 2
+const VERSION = 3
 const KEPT = join(import.meta.dirname, '../../../node_modules/.cache/confab/grown')
-/** Posts that are on their way at a time. */
+/** Messages that are taken in, or posts that are on their way, at a time. */
 const BATCH = 1000
 /** Live messages at the end: as many as there may be, so that what is measured is the worst. */
 export const LIVE = DEFAULT_SEALING.messages
@@ -45,7 +53,7 @@ const WORDS =
 
 /** A conversation of so many messages. */
 export async function grown(messages: number): Promise<Grown> {
-  const sid = conversationSid('', nonceOf(messages))
+  const sid = conversationSid(AUTHOR, nonceOf(messages))
   const folder = join(KEPT, `${messages}-v${VERSION}`)
   const database = join(folder, 'relay.db')
   if (existsSync(join(folder, 'whole'))) return { database, sid: readFileSync(join(folder, 'whole'), 'utf8') }
@@ -61,39 +69,63 @@ export async function grown(messages: number): Promise<Grown> {
 
 async function grow(database: string, sid: string, messages: number): Promise<void> {
   const store = openSqliteStore(database)
+  const service = defaultServiceSid(ACCOUNT)
   let engine = createEngine({ store })
-  const submit = (one: Operation) => engine.submit(defaultServiceSid(ACCOUNT), sid, one, 'bench')
-  const all = async (operations: readonly Operation[]) => {
-    for (const { verdict } of await Promise.all(operations.map(submit)))
-      if (verdict !== 'accepted') throw new Error(`The relay said ${verdict}`)
+  const live = async () => (await store.load(service, sid))?.head.history.live ?? 0
+  const began = Date.now() - messages
+  const piece = (records: MessageRecord[], participants: Exported['participants'] = []): Exported => ({
+    record: { sid, createdBy: AUTHOR, dateCreated: began, friendlyName: 'A long conversation' },
+    unseen: 0,
+    profiles: [],
+    participants,
+    messages: records,
+  })
+  const written = messages > LIVE ? messages - LIVE + LEFT : 0
+  for (let next = 0; next < written; next += BATCH) {
+    const records = Array.from(
+      { length: Math.min(BATCH, written - next) },
+      (_, i): MessageRecord => ({
+        sid: messageSidOf(freshId()),
+        index: next + i,
+        author: AUTHOR,
+        body: bodyOf(next + i),
+        dateCreated: began + next + i,
+      }),
+    )
+    await engine.takeIn(service, piece(records))
+    // the sealer is to keep up
+    await until(async () => (await live()) <= 4 * BATCH)
   }
-  await all([
-    operation('conversation.create', { nonce: nonceOf(messages), friendlyName: 'A long conversation' }),
-    operation('participant.add', { identity: READER }),
-    operation('participant.add', { identity: AUTHOR }),
-  ])
-  let next = 0
-  const postUntil = async (end: number) => {
-    while (next < end) {
-      const posts: Operation[] = []
-      for (; next < end && posts.length < BATCH; next++)
-        posts.push(operation('message.post', { body: bodyOf(next), author: AUTHOR }))
-      await all(posts)
-      // the sealer is to keep up
-      if (next % (20 * BATCH) === 0) await until(async () => (await live()) <= LIVE)
-    }
-  }
-  const live = async () => (await store.load(defaultServiceSid(ACCOUNT), sid))?.head.history.live ?? 0
-  if (messages > LIVE) {
-    await postUntil(messages - LIVE + LEFT)
+  if (written > 0) {
     await engine.drain()
     // down to a quarter of its bound, and no sealer goes on with it
     engine = createEngine({ store, sealing: { messages: 4 * LEFT } })
     await until(async () => (await live()) === LEFT)
+    await engine.drain()
+    engine = createEngine({ store })
   }
-  await engine.drain()
-  engine = createEngine({ store })
-  await postUntil(messages)
+  const people = [READER, AUTHOR].map((identity) => ({
+    record: {
+      sid: participantSid(sid, { identity }),
+      type: 'chat' as const,
+      identity,
+      roleSid: CHANNEL_USER,
+      dateCreated: began,
+    },
+  }))
+  await engine.takeIn(service, piece([], people))
+  for (let next = written; next < messages; next += BATCH) {
+    const posts = Array.from({ length: Math.min(BATCH, messages - next) }, (_, i) =>
+      engine.submit(
+        service,
+        sid,
+        operation('message.post', { body: bodyOf(next + i), author: AUTHOR }),
+        'bench',
+      ),
+    )
+    for (const { verdict } of await Promise.all(posts))
+      if (verdict !== 'accepted') throw new Error(`The relay said ${verdict}`)
+  }
   if ((await live()) !== Math.min(messages, LIVE)) throw new Error(`${await live()} messages are live`)
   await engine.drain()
   await store.close()

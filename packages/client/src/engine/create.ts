@@ -257,7 +257,7 @@ class LocalEngine implements Engine {
     const { journal, pages, keeper } = await this.#running()
     await journal.append([], { values: { [pinKey(conversationSid)]: pinned || undefined } })
     if (pinned) pages.pinned.add(conversationSid)
-    else pages.pinned.delete(conversationSid)
+    else if (pages.pinned.delete(conversationSid)) pages.evictSoon()
     keeper.changed(conversationSid)
   }
 

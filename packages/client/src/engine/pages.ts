@@ -156,6 +156,11 @@ export class PageCache {
       this.#warn('A page of history could not be stored', error)
       if (isFull(error)) await this.free()
     }
+    this.evictSoon()
+  }
+
+  /** What is beyond the policy goes. */
+  evictSoon(): void {
     this.#evicting ??= this.#platform.setTimeout(() => {
       this.#evicting = null
       void this.#evict()
