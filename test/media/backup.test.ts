@@ -119,6 +119,11 @@ describe('a backup', () => {
     expect((await filesIn(content)).sort()).toEqual([sha256(kept), sha256(removed)].sort())
     const [original, copied] = [await stat(placeOf(place.content, kept)), await stat(placeOf(content, kept))]
     expect(copied.ino, 'no byte was copied').toBe(original.ino)
+    const rights = async (path: string) => (await stat(path)).mode & 0o777
+    expect(await Promise.all([place.copy, `${place.copy}-media`, content].map(rights))).toEqual([
+      0o600, 0o700, 0o700,
+    ])
+    expect(await Promise.all([dirname(place.content), place.content].map(rights))).toEqual([0o700, 0o700])
 
     await (await anns.getMessages()).items.find(({ sid }) => sid === goes.sid)!.remove()
     await sent(later)

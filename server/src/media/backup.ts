@@ -7,7 +7,7 @@ import { copyFile, link, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/pr
 import { dirname, join } from 'node:path'
 import { ConfabError } from '@confab/core'
 import { type StoredContent, storedContent } from '../store/sqlite/contents.ts'
-import { contentPath } from './disk-blobs.ts'
+import { contentPath, FOLDER_RIGHTS } from './disk-blobs.ts'
 import { fileHash } from './file-hash.ts'
 
 /** What became of the content that a database refers to. */
@@ -133,7 +133,7 @@ async function copied(
 const UNLINKED = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
 async function linked(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true })
+  await mkdir(dirname(to), { recursive: true, mode: FOLDER_RIGHTS })
   try {
     await link(from, to)
   } catch (error) {

@@ -4,6 +4,9 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { BlobStore } from './blobs.ts'
 
+/** Rights of a folder that is made here: what people sent each other is for the relay's eyes only. */
+export const FOLDER_RIGHTS = 0o700
+
 /** Where the content of a hash lies in their folder. */
 export const contentPath = (directory: string, hash: string): string =>
   join(directory, hash.slice(0, 2), hash)
@@ -14,7 +17,7 @@ export function diskBlobs(directory: string): BlobStore {
   return {
     async put(hash, file) {
       const path = pathOf(hash)
-      await mkdir(dirname(path), { recursive: true })
+      await mkdir(dirname(path), { recursive: true, mode: FOLDER_RIGHTS })
       await synced(file)
       await rename(file, path)
       // the name is on disk, too

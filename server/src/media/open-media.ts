@@ -8,7 +8,7 @@ import type { HttpHandler } from '../gateway/http.ts'
 import type { StoredMedia } from '../store/media.ts'
 import type { Store } from '../store/store.ts'
 import { backUp, type CopiedContent } from './backup.ts'
-import { diskBlobs } from './disk-blobs.ts'
+import { diskBlobs, FOLDER_RIGHTS } from './disk-blobs.ts'
 import { type EndpointsOptions, mediaEndpoints } from './endpoints.ts'
 import { Keeping, type KeepingParts } from './keeping.ts'
 import { Media, type MediaParts } from './media.ts'
@@ -44,7 +44,7 @@ export async function openMedia(options: OpenMediaOptions): Promise<OpenMedia> {
     ? mkdtempSync(join(tmpdir(), 'confab-media-'))
     : (options.options.directory ?? `${database}-media`)
   const uploadsFolder = join(directory, 'uploads')
-  mkdirSync(uploadsFolder, { recursive: true })
+  mkdirSync(uploadsFolder, { recursive: true, mode: FOLDER_RIGHTS })
   const blobs = options.options.store ?? diskBlobs(join(directory, 'content'))
   const settings = mediaSettings({ ...options.options, directory, store: blobs })
   const { uploadExpiry, maxRequests, urlExpiry } = settings

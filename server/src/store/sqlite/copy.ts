@@ -16,6 +16,8 @@ export async function copyDatabase(db: DatabaseSync, file: string): Promise<void
   const partial = `${file}.partial`
   try {
     rmSync(partial, { force: true })
+    // as the database itself: it holds everybody's messages, and is for its owner's eyes
+    closeSync(openSync(partial, 'wx', 0o600))
     await backup(db, partial, { rate: PAGES })
     const descriptor = openSync(partial, 'r')
     fsyncSync(descriptor)

@@ -1,5 +1,15 @@
 /** Putting a backup in a database's place. Needs no mark: every start of a relay writes under fresh ids. */
-import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfabError } from '@confab/core'
 import { openDatabase } from './open.ts'
@@ -17,6 +27,8 @@ export function restoreDatabase(file: string, database: string, force: boolean):
   let before: string | null = null
   try {
     copyFileSync(file, partial)
+    // the rights of what it takes the place of, whatever the backup came to have on its way
+    chmodSync(partial, existsSync(database) ? statSync(database).mode & 0o777 : 0o600)
     settle(partial)
     if (existsSync(database)) before = keepAside(partial, database, force)
     // of a database that was removed by hand: it would be taken for the backup's

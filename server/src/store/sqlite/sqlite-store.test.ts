@@ -168,6 +168,9 @@ describe('a database file', () => {
     const rights = (name: string) => statSync(name).mode & 0o777
     const store = openSqliteStore(path)
     expect([path, `${path}-wal`].map(rights)).toEqual([0o600, 0o600])
+    const copy = `${path}-copy`
+    await store.backup(copy)
+    expect(rights(copy)).toBe(0o600)
     await store.close()
     chmodSync(path, 0o640)
     await openSqliteStore(path).close()
