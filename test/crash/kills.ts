@@ -110,18 +110,22 @@ export class Person {
     await (this.#conversation as Conversation).sendMessage(body)
   }
 
-  /** Posts one message after the other, each as soon as the promise of the last is settled. */
-  start(conversation: Conversation): void {
+  /**
+   * Posts one message after the other, each as soon as the promise of the last is settled.
+   * @param rest milliseconds between two
+   */
+  start(conversation: Conversation, rest = 0): void {
     this.look(conversation)
-    this.#posting = this.#post()
+    this.#posting = this.#post(rest)
   }
 
-  async #post(): Promise<void> {
+  async #post(rest: number): Promise<void> {
     while (this.#isPosting) {
       this.#happenings.note()
       await this.write(`${this.#who} ${this.written.length}`)
       // with no relay a promise settles at once: somebody who posts on and on would only fill the disk
       await until(this.client, () => this.client.getPendingOperations().length < MOST_PENDING)
+      if (rest > 0) await new Promise((next) => setTimeout(next, rest))
     }
   }
 

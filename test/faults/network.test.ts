@@ -1,21 +1,16 @@
 /** People post through a network that cuts, swallows and delays; what they write arrives once, in their order. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Message } from '@confab/client'
-import { expect, it } from 'vitest'
+import { it } from 'vitest'
 import { native } from '../../packages/client/src/transport/native.ts'
 import { yWebsocket } from '../../packages/client/src/transport/y-websocket.ts'
 import { seeded } from '../../packages/core/test/relay-model.ts'
-import { eager, joined, Person, type Shown, shown } from '../crash/kills.ts'
-import { expectNothingLost } from '../crash/sentences.ts'
-import { type Fault, faultyProxy } from '../support/faulty-proxy.ts'
-import { startRelay } from '../support/relay.ts'
+import type { Fault } from '../support/faulty-proxy.ts'
+import { postThrough } from './weather.ts'
 
 /** More than the relay's greeting has: who waits for that is more patient than a heartbeat. */
 const GREETED = 4000
+const NEVER = Number.POSITIVE_INFINITY
 
-/** What the network does over each transport: y-websocket notices silence after 30 s, which is no time for a test. */
+/** What the network does over each transport: y-websocket notices silence after 30 s, which is a long test's. */
 const WAYS = [
   { does: 'cuts, swallows and delays', transport: native, swallows: true },
   { does: 'cuts and delays', transport: yWebsocket, swallows: false },
@@ -34,68 +29,24 @@ function faultsFrom(seed: number, count: number, swallows: boolean): Fault[] {
 it.each(WAYS)(
   'nothing is lost or doubled by a network that $does again and again, over $transport.name',
   async ({ transport, swallows }) => {
-    const folder = await mkdtemp(join(tmpdir(), 'confab-network-'))
-    const relay = await startRelay({ timing: { heartbeat: 250 } })
     const faults = faultsFrom(1, 12, swallows)
-    const proxy = await faultyProxy(Number(new URL(relay.url).port), faults)
-    const acknowledged = new Map<string, Shown>()
-    const contradictions: string[] = []
-    const accepted = (message: Message) => {
-      const told = shown(message)
-      const before = acknowledged.get(told.sid)
-      if (before && before.index !== told.index)
-        contradictions.push(`${told.sid}: ${before.index}, then ${told.index}`)
-      acknowledged.set(told.sid, told)
-    }
-    const way = { url: `ws://127.0.0.1:${proxy.port}`, transport: eager(transport()) }
-    const names = ['alice', 'bob', 'carol']
-    const people = names.map((who) => {
-      const posts = {
-        note() {
-          if (proxy.left === 0) void person.stopPosting()
-        },
-      }
-      const person: Person = new Person(who, way, folder, posts, accepted)
-      return person
+    await postThrough({
+      transport,
+      faults,
+      enough: ({ left, swallowed }) => left === 0 && swallowed > 0 === swallows,
     })
-    const [alice] = people as [Person]
-    try {
-      const conversation = await alice.client.createConversation({ friendlyName: 'through thick and thin' })
-      await conversation.join()
-      const others = people.slice(1).map(async (person, i) => {
-        const came = joined(person.client)
-        await conversation.add(names[i + 1] as string)
-        person.start(await came)
-      })
-      alice.start(conversation)
-      await Promise.all(others)
-      await Promise.all(people.map((person) => person.posted()))
-      await Promise.all(people.map((person) => person.settled()))
-      // the devices did notice: what they wrote went another way
-      await proxy.noticed()
-      expect(proxy.left).toBe(0)
-      expect(proxy.swallowed > 0).toBe(swallows)
+  },
+  60_000,
+)
 
-      const written = new Map(people.map((person, i) => [names[i] as string, person.written]))
-      const count = [...written.values()].flat().length
-      const views = await Promise.all(
-        people.map(async (person, i) => ({ who: names[i] as string, messages: await person.shows(count) })),
-      )
-      expectNothingLost({
-        kills: 0,
-        shown: views,
-        acknowledged,
-        contradictions,
-        written,
-        held: people.flatMap(({ client }) => client.getHeldOperations().map(({ error }) => error.message)),
-      })
-      expect(relay.failures).toEqual([])
-    } finally {
-      await Promise.all(people.map(({ client }) => client.shutdown()))
-      await proxy.close()
-      await relay.close()
-      await rm(folder, { recursive: true, force: true })
-    }
+it.each([native, yWebsocket])(
+  'nothing is lost or doubled by a proxy that cuts every connection after a time, over %o',
+  async (transport) => {
+    const faults = Array.from(
+      { length: 1000 },
+      (): Fault => ({ end: 'cut', after: NEVER, late: 0, lives: 250 }),
+    )
+    await postThrough({ transport, faults, enough: ({ outlived }) => outlived >= 9 })
   },
   60_000,
 )

@@ -12,12 +12,16 @@ export interface Fault {
   after: number
   /** Milliseconds that everything is late until then. */
   late: number
+  /** Milliseconds after which the connection ends in any case, whatever has passed; as long as it lasts by default. */
+  lives?: number
 }
 
 export interface FaultyProxy {
   readonly port: number
   /** Faults that no connection has met yet. */
   readonly left: number
+  /** How many connections were cut because their time was over. */
+  readonly outlived: number
   /** How many connections were swallowed so far. */
   readonly swallowed: number
   /**
@@ -25,6 +29,8 @@ export interface FaultyProxy {
    * still waits for somebody to agree.)
    */
   noticed(): Promise<void>
+  /** Cuts every connection that there is; those that come later pass. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -32,6 +38,7 @@ export interface FaultyProxy {
 export async function faultyProxy(target: number, faults: readonly Fault[]): Promise<FaultyProxy> {
   const waiting = [...faults]
   let swallowed = 0
+  let outlived = 0
   let givenUp = 0
   const sockets = new Set<Socket>()
   let wake = () => {}
@@ -46,6 +53,13 @@ export async function faultyProxy(target: number, faults: readonly Fault[]): Pro
     }
     const fault = waiting.shift()
     let left = fault?.after ?? Number.POSITIVE_INFINITY
+    if (fault?.lives !== undefined) {
+      const life = setTimeout(() => {
+        outlived++
+        for (const socket of [client, relay]) socket.destroy()
+      }, fault.lives)
+      client.on('close', () => clearTimeout(life))
+    }
     let isSwallowed = false
     const pass = (bytes: Buffer, to: Socket) => {
       if (isSwallowed || to.destroyed) return
@@ -88,6 +102,9 @@ export async function faultyProxy(target: number, faults: readonly Fault[]): Pro
     get left() {
       return waiting.length
     },
+    get outlived() {
+      return outlived
+    },
     get swallowed() {
       return swallowed
     },
@@ -97,6 +114,9 @@ export async function faultyProxy(target: number, faults: readonly Fault[]): Pro
           wake = resolve
         })
       }
+    },
+    cut() {
+      for (const socket of sockets) socket.destroy()
     },
     async close() {
       const closed = once(server, 'close')

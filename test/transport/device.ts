@@ -144,6 +144,8 @@ export class Device {
         tell({ type: 'connected', welcome })
       },
       disconnected: ({ code, permanent }) => tell({ type: 'disconnected', code, permanent }),
+      // told with every pong
+      clock: () => {},
       tokenExpiring: (expiresAt) => tell({ type: 'tokenExpiring', expiresAt }),
       current: (document) => tell({ type: 'current', document }),
       received: (document, { replace, point, updates, outcomes }) => {

@@ -376,7 +376,9 @@ export class Conversation extends ReplayEventEmitter<ConversationEvents> {
   async typing(): Promise<void> {
     const engine = this.#surface.working()
     const now = this.#surface.now()
-    if (now - this.#typed < TYPING_PERIOD) return
+    const since = now - this.#typed
+    // before the last one: the clock was set back
+    if (since >= 0 && since < TYPING_PERIOD) return
     this.#typed = now
     engine.typing(this.sid)
   }

@@ -174,7 +174,8 @@ export class Uploads {
     const { expiry, now } = this.#options
     let noted = Number.NEGATIVE_INFINITY
     pieces.on('data', () => {
-      if (now() - noted <= Math.min(expiry / 100, NOTED_EVERY)) return
+      // either way: the clock may have been set back
+      if (Math.abs(now() - noted) <= Math.min(expiry / 100, NOTED_EVERY)) return
       noted = now()
       this.#theMedia.goesOn(upload).then(
         (isThere) => isThere || pieces.destroy(new ConfabError(20404)),

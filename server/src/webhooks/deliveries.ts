@@ -188,7 +188,7 @@ export class Deliveries {
 
   /** Tries the lane's first event. */
   async #tellFirst(lane: Lane): Promise<number | null> {
-    const { queue, now } = this.#options
+    const { queue, now, settings } = this.#options
     lane.hasMore = false
     if (lane.isRewound) {
       await this.#flush()
@@ -202,7 +202,8 @@ export class Deliveries {
       return null
     }
     const wait = event.due - now()
-    if (wait > 0) return wait
+    // longer than ever: the clock was set back
+    if (wait > 0 && wait <= settings.longestRetry) return wait
     const failure = await this.#tell(lane, event)
     // cut off by us: the next run tells it
     if (failure !== null && this.#isStopped) return 0

@@ -24,7 +24,9 @@ export interface ConnectionOptions {
   platform: Platform
   tell(event: (events: EngineEvents) => void): void
   /** Events about documents, and about being connected. */
-  events: Omit<TransportEvents, 'connecting' | 'tokenExpiring' | 'disconnected'> & { disconnected(): void }
+  events: Omit<TransportEvents, 'connecting' | 'clock' | 'tokenExpiring' | 'disconnected'> & {
+    disconnected(): void
+  }
 }
 
 export interface ConnectionLogEntry {
@@ -48,7 +50,7 @@ const AGENT = 'confab-client/0.1.0'
 
 export class Connection implements Link {
   state: ConnectionState = 'unknown'
-  /** What the relay's clock was ahead of this device's at the last welcome, in milliseconds; null while nobody told. */
+  /** What the relay's clock was ahead of this device's when it last said what time it is, in milliseconds; null while nobody told. */
   skew: number | null = null
   /** What became of the connection lately, oldest first, for who asks why nothing is sent. */
   readonly log: ConnectionLogEntry[] = []
@@ -165,6 +167,7 @@ export class Connection implements Link {
       }),
       connected: live((welcome) => this.#welcomed(welcome)),
       disconnected: live((why) => this.#disconnected(why)),
+      clock: live((now) => this.#compare(now)),
       tokenExpiring: live((expiresAt) => {
         const seconds = Math.max(0, Math.round((expiresAt - this.relayNow()) / 1000))
         this.#options.tell((listeners) => listeners.tokenAboutToExpire(seconds))
@@ -181,9 +184,13 @@ export class Connection implements Link {
 
   #welcomed(welcome: Welcome): void {
     this.#connected = true
-    if (welcome.now !== null) this.skew = welcome.now - this.#options.platform.now()
+    if (welcome.now !== null) this.#compare(welcome.now)
     this.#become('connected')
     this.#options.events.connected(welcome)
+  }
+
+  #compare(relayNow: number): void {
+    this.skew = relayNow - this.#options.platform.now()
   }
 
   #disconnected(why: Disconnect): void {

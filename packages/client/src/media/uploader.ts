@@ -177,8 +177,15 @@ export class Uploader implements AttachmentWorker {
   }
 
   #next(): Job | undefined {
-    const now = this.#local.now()
-    return [...this.#jobs.values()].find((job) => !job.isRunning && job.due <= now && !this.#isShut(job))
+    return [...this.#jobs.values()].find(
+      (job) => !job.isRunning && this.#left(job) === 0 && !this.#isShut(job),
+    )
+  }
+
+  /** Milliseconds until it is due; longer than ever, the clock was set back. */
+  #left({ due }: Job): number {
+    const left = due - this.#local.now()
+    return left > RETRY_MOST ? 0 : Math.max(0, left)
   }
 
   /** Until the relay lets this person in it takes nothing of theirs: what opens the conversation goes first. */
@@ -210,9 +217,9 @@ export class Uploader implements AttachmentWorker {
   #later(): void {
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
-    const waiting = [...this.#jobs.values()].filter((job) => !job.isRunning && job.due > this.#local.now())
+    const waiting = [...this.#jobs.values()].filter((job) => !job.isRunning && this.#left(job) > 0)
     if (waiting.length === 0 || this.#closed || !this.#local.connection.connected) return
-    const wait = Math.min(...waiting.map(({ due }) => due)) - this.#local.now()
+    const wait = Math.min(...waiting.map((job) => this.#left(job)))
     this.#timer = setTimeout(() => this.#run(), wait)
     ;(this.#timer as { unref?(): void }).unref?.()
   }
@@ -332,7 +339,7 @@ export class Uploader implements AttachmentWorker {
         if (bytes === before) return
         if (bytes > before) job.delay = RETRY_FIRST
         job.sent.set(record.sid, bytes)
-        if (this.#local.now() - job.told >= TELL_EVERY) this.#say(job, 'uploading')
+        if (Math.abs(this.#local.now() - job.told) >= TELL_EVERY) this.#say(job, 'uploading')
       },
       errorOf: errorOfAnswer,
       signal,

@@ -54,6 +54,8 @@ export interface TransportEvents {
   /** Authenticated. The engine then opens its documents. */
   connected(welcome: Welcome): void
   disconnected(why: Disconnect): void
+  /** The relay said what time it is, in milliseconds since the epoch: either clock may have been set meanwhile. */
+  clock(now: number): void
   tokenExpiring(expiresAt: number): void
 
   /** The document is complete as of now: nothing to add. */

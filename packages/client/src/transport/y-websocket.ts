@@ -23,6 +23,8 @@ import { Room } from './y-websocket/room.ts'
 const WELCOME_DEADLINE = 20_000
 /** Milliseconds for a sign of life when the network may have changed. */
 const PROBE_DEADLINE = 5000
+/** Milliseconds of silence after which a connection is dead: y-websocket's own, by a clock that nobody sets. */
+const SILENCE = 30_000
 /** Milliseconds before its end at which a token's end is announced, or halfway for one that is short (Twilio: 3 min). */
 const TOKEN_AHEAD = 180_000
 /** The longest time that a timer can be set for. */
@@ -200,7 +202,7 @@ class YWebsocketTransport implements Transport, Line {
   }
 
   #heard(connection: Connection, events: TransportEvents): void {
-    connection.cancelDeadline()
+    this.#await(connection, SILENCE)
     if (connection.isWelcome) return
     connection.isWelcome = true
     const { identity, accountSid, serviceSid, expiresAt } = connection.claims

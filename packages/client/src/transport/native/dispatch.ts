@@ -7,6 +7,9 @@ export function dispatch(events: TransportEvents, event: Exclude<SessionEvent, {
     case 'connected':
       events.connected(event.welcome)
       break
+    case 'clock':
+      events.clock(event.now)
+      break
     case 'tokenExpiring':
       events.tokenExpiring(event.expiresAt)
       break

@@ -25,6 +25,7 @@ const PROBE_DEADLINE = 5000
 /** What the session has to tell, in order. Each is the event of `TransportEvents` of that name. */
 export type SessionEvent =
   | { type: 'connected'; welcome: Welcome }
+  | { type: 'clock'; now: number }
   | { type: 'tokenExpiring'; expiresAt: number }
   | { type: 'current' | 'absent'; document: string }
   | { type: 'received'; document: string; news: News }
@@ -197,6 +198,7 @@ export class NativeSession {
       case 'welcome':
         throw new ProtocolViolation('A second welcome')
       case 'pong':
+        this.#events.push({ type: 'clock', now: frame.now })
         return
       case 'tokenExpiring':
         this.#events.push({ type: 'tokenExpiring', expiresAt: frame.expiresAt })
