@@ -5,7 +5,11 @@ import { join } from 'node:path'
 import { type RelayProcess, relayIn } from '../support/relay-process.ts'
 import { Finding } from './target.ts'
 
-const OPTIONS = { limits: { bytesPerSecond: 1e9, operationsPerSecond: 1e6 }, timing: { request: 1 } }
+// each run makes a conversation
+const OPTIONS = {
+  limits: { bytesPerSecond: 1e9, operationsPerSecond: 1e6, conversationsPerIdentity: 1e9 },
+  timing: { request: 1 },
+}
 /** What one run may leave behind: a conversation of three people, and what they said. */
 const BYTES_PER_RUN = 64 * 1024
 const SLACK = 24 * 1024 * 1024

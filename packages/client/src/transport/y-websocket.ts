@@ -23,7 +23,7 @@ import { Room } from './y-websocket/room.ts'
 const WELCOME_DEADLINE = 20_000
 /** Milliseconds for a sign of life when the network may have changed. */
 const PROBE_DEADLINE = 5000
-/** Milliseconds of silence after which a connection is dead: y-websocket's own, by a clock that nobody sets. */
+/** Milliseconds of silence after which a room is dead: y-websocket's own, by a clock that nobody sets. */
 const SILENCE = 30_000
 /** Milliseconds before its end at which a token's end is announced, or halfway for one that is short (Twilio: 3 min). */
 const TOKEN_AHEAD = 180_000
@@ -180,18 +180,29 @@ class YWebsocketTransport implements Transport, Line {
       const { events } = this.#dialer
       if (this.#connection === connection && connection.rooms.get(document) === room && events) tell(events)
     }
+    let cancelSilence = () => {}
     const room: Room = new Room({
       url: this.#url,
       document,
       token: connection.token,
       WebSocket: this.#options.WebSocket ?? globalThis.WebSocket,
       events: {
-        heard: () => live((events) => this.#heard(connection, events)),
+        heard: () => {
+          cancelSilence()
+          cancelSilence = backgroundTimer(SILENCE, () =>
+            live(() => this.#end(connection, 0, 'Nothing heard for too long')),
+          )
+          live((events) => this.#heard(connection, events))
+        },
         current: () => live((events) => events.current(document)),
         received: (news) => live((events) => events.received(document, news)),
         outcomes: (outcomes) => live((events) => events.outcomes(document, outcomes)),
         requested: (stateVector) => live((events) => events.requested(document, stateVector)),
-        absent: () => live((events) => events.absent(document)),
+        absent: () => {
+          // its socket is closed, and silent by right
+          cancelSilence()
+          live((events) => events.absent(document))
+        },
         awareness: (update) => live((events) => events.awareness(document, update)),
         nack: (error) => live((events) => events.nack(document, error)),
         ended: (code, reason) => live(() => this.#end(connection, code, reason)),
@@ -202,7 +213,7 @@ class YWebsocketTransport implements Transport, Line {
   }
 
   #heard(connection: Connection, events: TransportEvents): void {
-    this.#await(connection, SILENCE)
+    connection.cancelDeadline()
     if (connection.isWelcome) return
     connection.isWelcome = true
     const { identity, accountSid, serviceSid, expiresAt } = connection.claims
