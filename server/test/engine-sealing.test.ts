@@ -87,6 +87,25 @@ describe('a long conversation', () => {
     await engine.drain()
   })
 
+  it('begins no other of those that a crash left when the relay is closed: they are for the next start', async () => {
+    const store = openSqliteStore(':memory:')
+    const engine = createEngine({ store, sealing: tiny })
+    const ada = new Device(engine, 'ada')
+    for (let many = 0; many < 9; many++) {
+      const sid = await ada.create()
+      for (let i = 0; i < 4; i++) await ada.submit(sid, ...posts(8))
+      await sealed(ada, sid, tiny.messages)
+    }
+    const stale = await store.stale(99)
+    expect(stale).toHaveLength(9)
+    // each look at the clock is later than a relay takes to close
+    let now = Date.now()
+    const closing = createEngine({ store, sealing: tiny, now: () => (now += 5000) })
+    await closing.drain()
+    // but for one that had begun
+    expect((await store.stale(99)).length).toBeGreaterThanOrEqual(stale.length - 1)
+  })
+
   for (const isClosed of [true, false])
     it(`comes as it is stored from a relay that starts ${isClosed ? 'after one that was closed' : 'after a crash, once it had a moment'}`, async () => {
       const store = openSqliteStore(':memory:')

@@ -3,10 +3,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './servers.ts'
+import { freePort, greets } from './servers.ts'
 
 export const PASSWORD = 'open-sesame'
 
@@ -134,14 +133,7 @@ service anvil {
   async #listens(): Promise<void> {
     for (;;) {
       if (this.#process.exitCode !== null) throw new Error('Dovecot ended: see its messages above')
-      const socket = connect(this.port, '127.0.0.1')
-      const isThere = await new Promise<boolean>((resolve) => {
-        socket.once('data', () => resolve(true))
-        socket.once('error', () => resolve(false))
-        socket.once('close', () => resolve(false))
-      })
-      socket.destroy()
-      if (isThere) return
+      if (await greets(this.port)) return
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }

@@ -9,6 +9,7 @@ import { defaultServiceSid } from '../../packages/core/src/sid.ts'
 import { connected, decided, relayOf, shows, together, when } from '../conformance/stage.ts'
 import { ACCOUNT } from '../support/relay.ts'
 import { hasServer } from './servers.ts'
+import { warningOfWrongPassword } from './smsc.ts'
 
 const OURS = '+15550009999'
 const PHONE = '+15550001111'
@@ -157,25 +158,6 @@ describe.skipIf(!hasPerl)('a message centre by Net::SMPP', () => {
     await scene()
     await centre.line('enquired', 2)
     const { port = 0 } = await centre.line('port')
-    const wrong = smpp({
-      host: '127.0.0.1',
-      port,
-      systemId: 'confab',
-      password: 'not it',
-      addresses: [PHONE],
-    })
-    const { promise: warned, resolve } = Promise.withResolvers<string>()
-    const nothing = async () => {
-      throw new Error('not expected')
-    }
-    await wrong.start({
-      received: nothing,
-      reported: nothing,
-      joined: nothing,
-      joinedAndPosted: nothing,
-      log: { info() {}, warn: (_, message) => resolve(message) },
-    })
-    expect(await warned).toContain('are system id and password right?')
-    await wrong.stop()
+    expect(await warningOfWrongPassword(port)).toContain('are system id and password right?')
   })
 })

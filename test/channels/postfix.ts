@@ -2,10 +2,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './servers.ts'
+import { freePort, greets } from './servers.ts'
 
 export interface Routes {
   /** Where mail for relay.test goes: to the relay's SMTP at a port, or into a maildir. */
@@ -138,14 +137,7 @@ queue_run_delay = 1s
   async #listens(): Promise<void> {
     for (;;) {
       if (this.#process.exitCode !== null) throw new Error(`Postfix ended: ${await this.log()}`)
-      const socket = connect(this.port, '127.0.0.1')
-      const isThere = await new Promise<boolean>((resolve) => {
-        socket.once('data', () => resolve(true))
-        socket.once('error', () => resolve(false))
-        socket.once('close', () => resolve(false))
-      })
-      socket.destroy()
-      if (isThere) return
+      if (await greets(this.port)) return
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }

@@ -5,7 +5,7 @@ import { defaultServiceSid } from '../../packages/core/src/sid.ts'
 import { connected, decided, relayOf, shows, together, when } from '../conformance/stage.ts'
 import { ACCOUNT } from '../support/relay.ts'
 import { channelSuite } from './channel-suite.ts'
-import { Smsc } from './smsc.ts'
+import { Smsc, warningOfWrongPassword } from './smsc.ts'
 
 const OURS = '+15550009999'
 const PHONE = '+15550001111'
@@ -228,24 +228,7 @@ test('a cut connection is made again, and a wrong password is said', async () =>
   await conversation.sendMessage('again')
   await smsc.until(() => smsc.delivered.length === 1)
 
-  const wrong = smpp({
-    host: '127.0.0.1',
-    port: smsc.port,
-    systemId: 'confab',
-    password: 'not it',
-    addresses: [OTHER],
-  })
-  const { promise: warned, resolve } = Promise.withResolvers<string>()
-  const nothing = async () => {
-    throw new Error('not expected')
-  }
-  await wrong.start({
-    received: nothing,
-    reported: nothing,
-    joined: nothing,
-    joinedAndPosted: nothing,
-    log: { info() {}, warn: (_, message) => resolve(message) },
-  })
-  expect(await warned).toContain('refused the binding (0x0000000e): are system id and password right?')
-  await wrong.stop()
+  expect(await warningOfWrongPassword(smsc.port)).toContain(
+    'refused the binding (0x0000000e): are system id and password right?',
+  )
 })

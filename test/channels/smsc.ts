@@ -1,6 +1,34 @@
 /** A message centre: the `smpp` package's server, with phones that answer. It decodes what it is sent by itself. */
 import type { AddressInfo } from 'node:net'
+import { smpp as channel } from '@confab/relay'
 import smpp, { type Pdu, type Server, type Session } from 'smpp'
+
+/** What a channel warns of that binds at this port with a password that isn't the one. */
+export async function warningOfWrongPassword(port: number): Promise<string> {
+  const wrong = channel({
+    host: '127.0.0.1',
+    port,
+    systemId: 'confab',
+    password: 'not it',
+    addresses: ['+15550002222'],
+  })
+  const { promise: warned, resolve } = Promise.withResolvers<string>()
+  const nothing = async () => {
+    throw new Error('not expected')
+  }
+  await wrong.start({
+    received: nothing,
+    reported: nothing,
+    joined: nothing,
+    joinedAndPosted: nothing,
+    log: { info() {}, warn: (_, message) => resolve(message) },
+  })
+  try {
+    return await warned
+  } finally {
+    await wrong.stop()
+  }
+}
 
 export interface Delivered {
   from: string

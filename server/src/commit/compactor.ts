@@ -74,8 +74,9 @@ export class Compactor {
     const { store, now, logger, compactAfter } = this.#options
     const end = now() + CLOSING
     try {
-      await this.#compactAll((limit) => store.compactable(LEFT * compactAfter, limit), end)
-      await this.#compactAll((limit) => store.stale(limit), end)
+      const isOver = () => now() > end
+      await this.#compactAll((limit) => store.compactable(LEFT * compactAfter, limit), isOver)
+      await this.#compactAll((limit) => store.stale(limit), isOver)
     } catch (error) {
       logger.error({ err: error }, 'compaction failed')
     }
@@ -147,15 +148,15 @@ export class Compactor {
     this.#current = null
   }
 
-  /** @param end milliseconds since 1970, after which no other document is begun */
+  /** @param isOver asked before each document: no other is begun then */
   async #compactAll(
     find: (limit: number) => Promise<{ key: number }[]>,
-    end = Number.POSITIVE_INFINITY,
+    isOver = () => this.#isStopped,
   ): Promise<void> {
     for (;;) {
       const due = await find(AT_A_TIME)
       for (const { key } of due) {
-        if (this.#options.now() > end) return
+        if (isOver()) return
         await this.#compact(key)
       }
       if (due.length < AT_A_TIME) return
