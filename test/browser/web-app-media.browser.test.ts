@@ -177,6 +177,21 @@ describe.skipIf(!available)('attachments in the web app', () => {
     ).toBe(true)
   })
 
+  test('a part of the app that can’t be fetched says so in its place, and everything else goes on', async () => {
+    const { page, context } = await stage.signedIn('early')
+    await begin(page, 'Landing')
+    await context.route('**/assets/gallery-*.js', (route) => route.abort())
+    // as on a first visit, before everything was kept
+    await page.evaluate(async () => {
+      for (const name of await caches.keys()) await caches.delete(name)
+    })
+    await page.getByRole('button', { name: 'Pictures and files' }).click()
+    await page.getByRole('alert').getByText('Load the page again when there is a network').waitFor()
+    await say(page, 'still here')
+    await message(page, 'still here').waitFor()
+    expect(stage.complaints.splice(0)).not.toEqual([])
+  })
+
   test('what was chosen is still there after a look into another conversation', async () => {
     const { page } = await stage.signedIn('wanderer')
     await begin(page, 'Here')

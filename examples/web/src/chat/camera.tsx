@@ -1,7 +1,8 @@
-import { lazy, Suspense, useState } from 'react'
+import { lazy, useState } from 'react'
 import { Button, FileTrigger } from 'react-aria-components'
 import { Sheet } from '../ui/dialogs.tsx'
 import { Icon } from '../ui/icons.tsx'
+import { Part } from '../ui/part.tsx'
 
 // a part of its own: few open it
 const Camera = lazy(() => import('./camera-view.tsx'))
@@ -32,14 +33,14 @@ export function CameraButton({ onTaken }: { onTaken: (files: File[]) => void }) 
         {icon}
       </Button>
       <Sheet title="Take a picture" isOpen={isOpen} onClose={() => setIsOpen(false)}>
-        <Suspense>
+        <Part>
           <Camera
             onTaken={(file) => {
               setIsOpen(false)
               onTaken([file])
             }}
           />
-        </Suspense>
+        </Part>
       </Sheet>
     </>
   )

@@ -1,11 +1,12 @@
 import type { Conversation } from '@confab/client'
 import { useConversation, useConversations, useMaybeClient } from '@confab/react'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { lazy, useEffect, useState } from 'react'
 import { Button } from 'react-aria-components'
 import { addressOf, type Place, placeInAddress } from '../lib/address.ts'
 import { useTitle } from '../lib/use-title.ts'
 import { useSession } from '../session.tsx'
 import { Icon } from '../ui/icons.tsx'
+import { Part } from '../ui/part.tsx'
 import { ConnectionPill } from './connection-pill.tsx'
 import { ConversationList } from './conversation-list.tsx'
 import { ConversationView } from './conversation-view.tsx'
@@ -111,9 +112,9 @@ export function Chat() {
       {client && <CreateDialog isOpen={open === 'create'} onClose={close} onCreated={enter} />}
       <HeldDrawer isOpen={open === 'held'} onClose={close} />
       {open === 'status' && (
-        <Suspense>
+        <Part>
           <StatusPanel onClose={close} onHeld={() => setOpen('held')} />
-        </Suspense>
+        </Part>
       )}
     </main>
   )

@@ -1,6 +1,6 @@
 import type { Conversation } from '@confab/client'
 import { useClient, useConversations, useMaybeClient } from '@confab/react'
-import { useEffect, useRef, useState } from 'react'
+import { lazy, useEffect, useRef, useState } from 'react'
 import {
   Button,
   Input,
@@ -12,9 +12,11 @@ import {
 } from 'react-aria-components'
 import { useSession } from '../session.tsx'
 import { Icon } from '../ui/icons.tsx'
+import { Part } from '../ui/part.tsx'
 import { ConversationRow } from './conversation-row.tsx'
 import { nameOf } from './names.ts'
-import { SearchResults } from './search-results.tsx'
+
+const SearchResults = lazy(() => import('./search-results.tsx'))
 
 /** Pixels: so that only what is on the screen is rendered, however many there are. */
 const ROW = { rowHeight: 68, padding: 6 }
@@ -63,7 +65,9 @@ export function ConversationList(props: {
           onEnter={onEnter}
         />
       ) : (
-        <SearchResults query={wanted} conversations={conversations} onSelect={onEnter} />
+        <Part>
+          <SearchResults query={wanted} conversations={conversations} onSelect={onEnter} />
+        </Part>
       )}
     </>
   )

@@ -1,10 +1,11 @@
 import type { Conversation, Message } from '@confab/client'
 import { useMessages, useParticipants } from '@confab/react'
-import { type DragEvent, lazy, Suspense, useState } from 'react'
+import { type DragEvent, lazy, useState } from 'react'
 import type { Place } from '../lib/address.ts'
 import { chosen, filesOf, fitting, useChosen } from '../lib/files.ts'
 import type { Attached } from '../lib/media.ts'
 import { useSession } from '../session.tsx'
+import { Part } from '../ui/part.tsx'
 import { Problem } from '../ui/problem.tsx'
 import { Composer } from './composer.tsx'
 import { ConversationHead } from './conversation-head.tsx'
@@ -92,15 +93,15 @@ export function ConversationView(props: {
           onDetails={setLooking}
         />
         {isGallery && (
-          <Suspense>
+          <Part>
             <Gallery conversation={conversation} onClose={() => setIsGallery(false)} />
-          </Suspense>
+          </Part>
         )}
       </LookContext>
       {picture && (
-        <Suspense>
+        <Part>
           <Viewer conversation={conversation} first={picture} onClose={() => setPicture(null)} />
-        </Suspense>
+        </Part>
       )}
       <Problem text={dropProblem} />
       {isClosed ? (
@@ -131,9 +132,9 @@ export function ConversationView(props: {
         onLeft={onBack}
       />
       {looking && (
-        <Suspense>
+        <Part>
           <MessageDetails message={looking} participants={participants} onClose={() => setLooking(null)} />
-        </Suspense>
+        </Part>
       )}
     </div>
   )

@@ -12,7 +12,7 @@ import { nameOf } from './names.ts'
 const BY_NAME = 8
 
 /** Everything on this device that has these words: names of conversations, and messages. */
-export function SearchResults(props: {
+export default function SearchResults(props: {
   query: string
   conversations: readonly Conversation[]
   onSelect: (conversation: Conversation, index?: number | null) => void
